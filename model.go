@@ -1,0 +1,52 @@
+package outcrop
+
+// FoundationModel is a base model: a directory in Hugging Face layout and its catalog entry.
+type FoundationModel struct {
+	ID             string   // such as outcrop.pebble-v1
+	Aliases        []string // ids that also name it and never retire, such as amazon.titan-text-express-v1
+	Name, Provider string   // at most 20 characters each, as AWS limits them
+	Description    string   // says plainly what serves the id
+	Dialect        string   // body dialect of InvokeModel, such as "titan"
+	Customizations []string // such as FINE_TUNING
+	Dir            string   // model directory
+	ContextLength  int      // tokens
+	// LearningRateScale multiplies a job's learningRate. The ids served on behalf of a much
+	// larger model (Titan) take that model's learning rates, which are too small for this one.
+	LearningRateScale float64
+	Defaults          TrainSpec // hyperparameters when the caller names none
+}
+
+// CustomModel is what a completed job leaves behind.
+type CustomModel struct {
+	Meta `json:"-"`
+
+	JobName           string
+	JobARN            ARN
+	BaseModelID       string
+	BaseModelARN      ARN
+	CustomizationType string
+	HyperParameters   map[string]string
+	TrainingURI       string
+	ValidationURIs    []string
+	OutputURI         string
+	TrainingLoss      *float64
+	ValidationLosses  []float64
+	KMSKeyID          string
+	Dir               string // model directory in Hugging Face layout
+}
+
+// ModelActive is the state of a model that can be used (ModelStatus).
+const ModelActive = "Active"
+
+// Record returns the model as the store keeps it.
+func (m *CustomModel) Record() Record { return Record{Meta: m.Meta, Body: marshal(m)} }
+
+// CustomModelOf reads a custom model from its record.
+func CustomModelOf(r Record) (*CustomModel, error) {
+	m := &CustomModel{}
+	if err := unmarshal(r, KindCustomModel, m); err != nil {
+		return nil, err
+	}
+	m.Meta = r.Meta
+	return m, nil
+}
