@@ -88,7 +88,7 @@ func generateRoot(dir string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return key, durable.WriteFile(filepath.Join(dir, KeyFile), append(b, '\n'), keyFileMode)
+	return key, durable.WriteBytes(filepath.Join(dir, KeyFile), keyFileMode, append(b, '\n'))
 }
 
 // checkKey refuses keys that SDKs cannot send: the id stands between slashes and commas in

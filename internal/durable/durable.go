@@ -1,42 +1,58 @@
-// Package durable writes files that must survive a crash: after a call returns nil, what it
-// did is on disk; if the machine dies before, the old state is there, whole.
+// Package durable writes files that must survive a crash: into a temporary file beside the
+// target, fsync, rename, fsync of the directory. A reader sees the old file or the new one,
+// whole; when a call returns nil the new one is on disk.
 //
 // A failed fsync is returned and must not be retried: the kernel may have dropped the pages
-// (https://wiki.postgresql.org/wiki/Fsync_Errors).
+// (https://wiki.postgresql.org/wiki/Fsync_Errors). It knows no format.
 package durable
 
 import (
-	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// WriteFile replaces path by data: temporary file, fsync, rename, fsync of the directory.
-func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
+// TempSuffix ends the name of a file that is being written. A file that still has it was
+// left by a crash and may be removed.
+const TempSuffix = ".tmp"
+
+// WriteFile replaces path by what write writes. If write fails, path is untouched and the
+// temporary file is removed. It returns write's error or the file system's; after a failed
+// fsync the state of the disk is unknown and the caller should stop.
+func WriteFile(path string, perm os.FileMode, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+TempSuffix)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
+			f.Close()
+			os.Remove(f.Name())
 		}
 	}()
-	if err := errors.Join(writeSynced(f, data, mode), f.Close()); err != nil {
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(perm); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("fsync %s: %w", f.Name(), err)
+	}
+	if err := f.Close(); err != nil {
 		return err
 	}
 	return Rename(f.Name(), path)
 }
 
-func writeSynced(f *os.File, data []byte, mode fs.FileMode) error {
-	if err := f.Chmod(mode); err != nil {
+// WriteBytes is WriteFile for content that is in memory.
+func WriteBytes(path string, perm os.FileMode, content []byte) error {
+	return WriteFile(path, perm, func(w io.Writer) error {
+		_, err := w.Write(content)
 		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.Sync()
+	})
 }
 
 // Rename moves old to new, both on one file system, and makes the move durable. The content
@@ -54,13 +70,17 @@ func Rename(old, new string) error {
 	return nil
 }
 
-// SyncDir makes the names in a directory durable.
+// SyncDir makes the names in dir durable: what was created, renamed or removed in it.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("fsync %s: %w", dir, err)
+	}
+	return nil
 }
 
 // SyncTree makes a directory's files and names durable, all the way down.

@@ -8,12 +8,12 @@ import (
 	"outcrop.dev/outcrop/internal/durable"
 )
 
-func TestWriteFileReplacesAndLeavesNothingBehind(t *testing.T) {
+func TestWriteBytesReplacesAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	for _, text := range []string{"one", "two"} {
-		if err := durable.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := durable.WriteBytes(path, 0o600, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		if b, err := os.ReadFile(path); err != nil || string(b) != text {
@@ -23,7 +23,7 @@ func TestWriteFileReplacesAndLeavesNothingBehind(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := durable.WriteFile(filepath.Join(dir, "d"), []byte("x"), 0o600); err == nil {
+	if err := durable.WriteBytes(filepath.Join(dir, "d"), 0o600, []byte("x")); err == nil {
 		t.Error("replaced a directory by a file")
 	}
 	entries, err := os.ReadDir(dir)
@@ -40,7 +40,7 @@ func TestRenameAcrossDirectoriesAndSyncTree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := durable.WriteFile(filepath.Join(dir, "a", "f"), []byte("x"), 0o600); err != nil {
+	if err := durable.WriteBytes(filepath.Join(dir, "a", "f"), 0o600, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	if err := durable.SyncTree(dir); err != nil {
