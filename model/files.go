@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"outcrop.dev/outcrop/format/durable"
+	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/nn"
 )

@@ -35,7 +35,8 @@ var statuses = map[outcrop.Code]int{
 	outcrop.CodeUnknownOperation:   http.StatusNotFound,
 	CodeSerialization:              http.StatusBadRequest,
 
-	"IncompleteSignature":                 http.StatusBadRequest,
+	"IncompleteSignatureException":        http.StatusBadRequest,
+	"RequestEntityTooLargeException":      http.StatusRequestEntityTooLarge,
 	"InvalidSignatureException":           http.StatusForbidden,
 	"UnrecognizedClientException":         http.StatusForbidden,
 	"MissingAuthenticationToken":          http.StatusForbidden,
