@@ -1,0 +1,184 @@
+package safetensors
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The file names of a Hugging Face model directory.
+const (
+	SingleFile = "model.safetensors"
+	IndexFile  = "model.safetensors.index.json"
+)
+
+// IndexBytesMax is the longest index read: a name of 200 characters for each of 300,000 tensors.
+const IndexBytesMax = 64 << 20
+
+// ShardsMax is the most files of one model; the largest published ones have about 200.
+const ShardsMax = 1000
+
+// Set is the open weights of a model directory, in one file or several. Its methods may be
+// called from several goroutines.
+type Set struct {
+	files  []*File
+	byName map[string]*File
+}
+
+// OpenDir opens model.safetensors of dir or, if there is none, the files that
+// model.safetensors.index.json names. The error satisfies errors.Is(err, fs.ErrNotExist) if
+// the directory has neither. An index that names a file outside dir, a tensor that its file
+// lacks, or not all the tensors of its files, is refused.
+func OpenDir(dir string) (*Set, error) {
+	single := filepath.Join(dir, SingleFile)
+	if f, err := Open(single); err == nil {
+		return newSet(f)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	index, err := readIndex(filepath.Join(dir, IndexFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no weights, neither %s nor %s: %w", dir, SingleFile, IndexFile, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := openShards(dir, index)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func readIndex(path string) (weightMap map[string]string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, IndexBytesMax+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > IndexBytesMax {
+		return nil, fmt.Errorf("%s is longer than %d bytes", path, IndexBytesMax)
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(b, &index); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(index.WeightMap) == 0 {
+		return nil, fmt.Errorf("%s: weight_map is missing or empty", path)
+	}
+	return index.WeightMap, nil
+}
+
+// openShards returns what it has opened also with an error, for the caller to close.
+func openShards(dir string, weightMap map[string]string) (*Set, error) {
+	s := &Set{byName: make(map[string]*File, len(weightMap))}
+	shards := map[string]*File{}
+	for _, tensor := range sortedKeys(weightMap) {
+		name := weightMap[tensor]
+		if shards[name] == nil {
+			f, err := openShard(dir, name, len(shards))
+			if err != nil {
+				return s, err
+			}
+			shards[name] = f
+			s.files = append(s.files, f)
+		}
+		if _, ok := shards[name].Info(tensor); !ok {
+			return s, fmt.Errorf("%s: tensor %q is not in %s", IndexFile, tensor, name)
+		}
+		s.byName[tensor] = shards[name]
+	}
+	return s, s.checkIndexed()
+}
+
+func openShard(dir, name string, opened int) (*File, error) {
+	if name != filepath.Base(name) || strings.HasPrefix(name, ".") {
+		return nil, fmt.Errorf("%s: %q is not a file name in the directory", IndexFile, name)
+	}
+	if opened >= ShardsMax {
+		return nil, fmt.Errorf("%s: more than %d files", IndexFile, ShardsMax)
+	}
+	return Open(filepath.Join(dir, name))
+}
+
+// checkIndexed refuses tensors that no index entry points at: they would be dropped silently.
+func (s *Set) checkIndexed() error {
+	for _, f := range s.files {
+		for _, t := range f.tensors {
+			if s.byName[t.Name] != f {
+				return fmt.Errorf("%s: tensor %q is in a file but not in its index", IndexFile, t.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func newSet(f *File) (*Set, error) {
+	s := &Set{files: []*File{f}, byName: make(map[string]*File, len(f.tensors))}
+	for _, t := range f.tensors {
+		s.byName[t.Name] = f
+	}
+	return s, nil
+}
+
+// Names returns the names of all tensors, sorted.
+func (s *Set) Names() []string { return sortedKeys(s.byName) }
+
+// Info describes the tensor of that name; ok is false if there is none.
+func (s *Set) Info(name string) (info Info, ok bool) {
+	f, ok := s.byName[name]
+	if !ok {
+		return Info{}, false
+	}
+	return f.Info(name)
+}
+
+// ReadFloat32 is File.ReadFloat32 on the file that holds the tensor.
+func (s *Set) ReadFloat32(name string, dst []float32) error {
+	f, err := s.reader(name)
+	if err != nil {
+		return err
+	}
+	return f.ReadFloat32(name, dst)
+}
+
+func (s *Set) reader(name string) (*File, error) {
+	f, ok := s.byName[name]
+	if !ok {
+		return nil, fmt.Errorf("there is no tensor %q", name)
+	}
+	return f, nil
+}
+
+// Close closes the files. It returns the first error.
+func (s *Set) Close() error {
+	var first error
+	for _, f := range s.files {
+		if err := f.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,40 @@
+package safetensors
+
+import "math"
+
+// The 16-bit floats of the format. Rounding is to nearest, ties to even; a NaN stays a NaN.
+
+func fromBF16(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
+
+func toBF16(x float32) uint16 {
+	b := math.Float32bits(x)
+	if b&0x7fffffff > 0x7f800000 {
+		return uint16(b>>16) | 0x40 // quiet: rounding could carry a NaN to infinity
+	}
+	return uint16((b + 0x7fff + b>>16&1) >> 16)
+}
+
+func fromF16(h uint16) float32 {
+	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
+	switch exp {
+	case 31: // infinity, NaN
+		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
+	case 0: // zero, subnormal: frac units of 2^-24
+		return math.Float32frombits(math.Float32bits(float32(frac)*0x1p-24) | sign)
+	}
+	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+}
+
+func toF16(x float32) uint16 {
+	b := math.Float32bits(x)
+	sign, abs := uint16(b>>16&0x8000), b&0x7fffffff
+	switch {
+	case abs > 0x7f800000: // NaN
+		return sign | 0x7e00
+	case abs >= 0x47800000: // 2^16 and above, which no rounding brings back
+		return sign | 0x7c00
+	case abs < 0x38800000: // below 2^-14: subnormal, in units of 2^-24
+		return sign | uint16(math.RoundToEven(float64(math.Float32frombits(abs))*0x1p24))
+	}
+	return sign | uint16((abs-112<<23+0xfff+abs>>13&1)>>13)
+}

@@ -1,0 +1,17 @@
+// Package model is the language models themselves: their shapes, their weights in Hugging
+// Face layout, training and serving.
+//
+// A family is one file, named as Hugging Face's model_type: it says what config.json may
+// contain and how the tensors are called. The arithmetic is package nn's, one block for
+// all families. The package knows no text, no sampling, no optimizer and no AWS.
+//
+//	m, err := model.Load(dir, exec)            // float32 masters
+//	err = m.Plan(model.Budget{Tokens: 8192, Longest: 512})
+//	sum, n := m.Accumulate(batch, 1/float32(trained)) // forward and backward
+//	err = m.Save(dir)
+//
+//	s, err := model.LoadServing(dir, exec)     // weights packed for the kernel
+//	logits, err := s.Forward([]model.Step{{Session: session, Tokens: prompt}})
+//
+// The logits of Model and Serving are the same, bit for bit, from the same files.
+package model

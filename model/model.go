@@ -1,0 +1,153 @@
+package model
+
+import (
+	"fmt"
+
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/attention"
+	"outcrop.dev/outcrop/tensor/rope"
+)
+
+// Model is a decoder in training: float32 master weights, their gradients, and the
+// memory of one batch. Its methods must not run at the same time.
+type Model struct {
+	Config
+	exec    nn.Exec
+	weights *weights
+	params  []*nn.Param
+	masters *tensor.Arena
+
+	plan  *plan
+	batch *tensor.Arena
+}
+
+// Budget is the largest batch that a Model is asked to take.
+type Budget struct {
+	Tokens  int  // of a batch
+	Longest int  // tokens of one document
+	Train   bool // gradients too; otherwise Evaluate and Logits only
+}
+
+// Memory is what a Budget needs, in bytes.
+type Memory struct{ Weights, Gradients, Activations int }
+
+// plan is the layers with the memory of one batch.
+type plan struct {
+	budget Budget
+	embed  nn.Embedding
+	blocks []*nn.Block
+	norm   *nn.Norm
+	head   *nn.Head
+	stream nn.Stream
+	x      []float32 // (N,C) residual stream
+	y      []float32 // (N,C) after the last norm; then the gradient of x
+	dy     []float32 // (N,C) its gradient
+}
+
+// New returns a model with all weights zero. The caller provides them by Load or Init.
+func New(c Config, exec nn.Exec) (*Model, error) {
+	f, ok := families[c.Family]
+	if !ok {
+		return nil, fmt.Errorf("model_type %q is not known: this engine runs %s", c.Family, familyNames())
+	}
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	w := f.weights(c)
+	m := &Model{Config: c, exec: exec, weights: w, params: w.all()}
+	var err error
+	if m.masters, err = tensor.NewArena(4*c.Params() + arenaSlack(len(m.params))); err != nil {
+		return nil, fmt.Errorf("memory for the weights: %w", err)
+	}
+	for _, p := range m.params {
+		p.W = m.masters.F32(p.Len())
+	}
+	return m, nil
+}
+
+// arenaSlack is room for the alignment of n allocations.
+func arenaSlack(n int) int { return n * 4096 }
+
+// Params returns every parameter once, in the order of the forward pass.
+func (m *Model) Params() []*nn.Param { return m.params }
+
+// Exec returns what the model runs on.
+func (m *Model) Exec() nn.Exec { return m.exec }
+
+// Measure returns the memory that Plan would take for b, besides the weights.
+func (c Config) Measure(exec nn.Exec, b Budget) Memory {
+	w := families[c.Family].weights(c)
+	n := 0
+	c.layout(exec, w, b, func(k int) []float32 { n += k; return nil })
+	m := Memory{Weights: 4 * c.Params(), Activations: 4 * n}
+	if b.Train {
+		m.Gradients = 4 * c.Params()
+	}
+	return m
+}
+
+// Plan provides the memory for batches up to b, in place of that of an earlier Plan.
+func (m *Model) Plan(b Budget) error {
+	if b.Tokens < 1 || b.Longest < 1 || b.Longest > m.Context {
+		return fmt.Errorf("a batch of %d tokens with documents of %d does not fit a model with %d positions", b.Tokens, b.Longest, m.Context)
+	}
+	need := m.Measure(m.exec, b)
+	arena, err := tensor.NewArena(need.Activations + need.Gradients + arenaSlack(64*(len(m.params)+4)))
+	if err != nil {
+		return fmt.Errorf("memory for batches of %d tokens: %w", b.Tokens, err)
+	}
+	if err := m.release(); err != nil {
+		return err
+	}
+	m.batch = arena
+	for _, p := range m.params {
+		if p.G = nil; b.Train {
+			p.G = arena.F32(p.Len())
+		}
+	}
+	m.plan = m.layout(m.exec, m.weights, b, arena.F32)
+	return nil
+}
+
+// layout builds the layers over memory from alloc.
+func (c Config) layout(exec nn.Exec, w *weights, b Budget, alloc nn.Alloc) *plan {
+	n := b.Tokens
+	att := attention.New(exec.Pool, exec.Kernel, c.attention(), b.Longest, alloc)
+	table := rope.NewTable(b.Longest, c.HeadSize, c.Theta)
+	scratch := nn.NewScratch(att, table, n, c.Hidden, c.FFN, alloc)
+	p := &plan{
+		budget: b,
+		embed:  nn.Embedding{W: w.embed, Round: c.DType == BFloat16},
+		norm:   nn.NewNorm(w.norm, float32(c.NormEps), n, alloc),
+		head:   nn.NewHead(w.head, n, alloc),
+		x:      alloc(n * c.Hidden), y: alloc(n * c.Hidden), dy: alloc(n * c.Hidden),
+		stream: nn.Stream{Positions: make([]int32, n)},
+	}
+	for _, l := range w.layers {
+		p.blocks = append(p.blocks, nn.NewBlock(l, float32(c.NormEps), n, scratch, alloc))
+	}
+	return p
+}
+
+func (c Config) attention() attention.Shape {
+	return attention.Shape{Heads: c.Heads, KVHeads: c.KVHeads, HeadSize: c.HeadSize}
+}
+
+// Close releases the model's memory; the model and its slices must not be used again.
+func (m *Model) Close() error {
+	err := m.release()
+	if e := m.masters.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+func (m *Model) release() error {
+	if m.batch == nil {
+		return nil
+	}
+	b := m.batch
+	m.batch, m.plan = nil, nil
+	return b.Close()
+}

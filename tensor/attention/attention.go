@@ -1,0 +1,182 @@
+package attention
+
+import (
+	"math"
+
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+// queryRows is the height of a block of queries. A higher one packs keys and values less
+// often, a lower one computes fewer masked scores; 128 was best at T=512, D=64.
+const queryRows = 128
+
+// Shape is the layout of one row of queries, keys and values: first Heads queries, then
+// KVHeads keys, then KVHeads values, HeadSize channels each. Query head h reads key and
+// value head h / (Heads/KVHeads).
+type Shape struct{ Heads, KVHeads, HeadSize int }
+
+// Width returns the channels of such a row.
+func (s Shape) Width() int { return (s.Heads + 2*s.KVHeads) * s.HeadSize }
+
+// group returns how many query heads share one key head.
+func (s Shape) group() int { return s.Heads / s.KVHeads }
+
+func (s Shape) query(h int) int  { return h * s.HeadSize }
+func (s Shape) key(kv int) int   { return (s.Heads + kv) * s.HeadSize }
+func (s Shape) value(kv int) int { return (s.Heads + s.KVHeads + kv) * s.HeadSize }
+
+func (s Shape) scale() float32 { return float32(1 / math.Sqrt(float64(s.HeadSize))) }
+
+// Segment is one document in the stream: rows Start to Start+Len.
+type Segment struct{ Start, Len int }
+
+// Attention computes causal attention for one shape. It keeps scratch memory for each
+// worker of its pool, so one call runs at a time.
+type Attention struct {
+	Shape
+	pool    *tensor.Pool
+	kernel  *gemm.Kernel
+	workers []worker
+	tasks   []task
+	runs    []Cached // of each task, when cached
+}
+
+type worker struct {
+	s, dp []float32 // (queryRows,T) scores and their gradients
+}
+
+type task struct {
+	seg  Segment
+	head int // query head, or key head in the backward pass
+	row  int // first query row of the block, within the segment
+}
+
+// Floats returns how many float32 New takes from alloc.
+func Floats(pool *tensor.Pool, longest int) int { return 2 * pool.Threads() * queryRows * longest }
+
+// New returns an Attention for segments of up to longest tokens; alloc provides its scratch.
+func New(pool *tensor.Pool, kernel *gemm.Kernel, s Shape, longest int, alloc func(n int) []float32) *Attention {
+	if s.KVHeads <= 0 || s.Heads%s.KVHeads != 0 {
+		panic("attention: query heads must be a multiple of key heads")
+	}
+	a := &Attention{Shape: s, pool: pool, kernel: kernel, workers: make([]worker, pool.Threads())}
+	for i := range a.workers {
+		a.workers[i] = worker{alloc(queryRows * longest), alloc(queryRows * longest)}
+	}
+	return a
+}
+
+// Forward sets out[t,h] = Σ_{u≤t} softmax_u(q[t,h]·k[u]/√D)·v[u] over the u of t's segment,
+// and lse[t,h], the log-sum-exp of the scaled scores, for Backward.
+//
+// qkv (N,Width), out (N,H·D), lse (N,H), all row-major float32. A row's result depends on
+// the rows of its segment up to its own only, bit for bit (TestPackedEqualsAlone).
+// Cost 2·H·D·T² multiply-adds a segment, half of them skipped. Panics if slices are short.
+func (a *Attention) Forward(segs []Segment, out, lse, qkv []float32) {
+	a.plan(segs, a.Heads)
+	a.pool.For(len(a.tasks), func(i, w int) { a.forward(&a.workers[w], a.tasks[i], out, lse, qkv) })
+}
+
+// plan lists the blocks of every segment and head, longest first within a segment.
+func (a *Attention) plan(segs []Segment, heads int) {
+	a.tasks = a.tasks[:0]
+	for _, seg := range segs {
+		last := (seg.Len - 1) / queryRows * queryRows
+		for row := last; row >= 0; row -= queryRows {
+			for h := range heads {
+				a.tasks = append(a.tasks, task{seg, h, row})
+			}
+		}
+	}
+}
+
+func (a *Attention) forward(w *worker, t task, out, lse, qkv []float32) {
+	width, kv := a.Width(), t.head/a.group()
+	rows := min(queryRows, t.seg.Len-t.row)
+	n := t.row + rows // keys that the block may see
+	at := t.seg.Start + t.row
+	q := view(qkv, at, a.query(t.head), rows, a.HeadSize, width)
+	k := view(qkv, t.seg.Start, a.key(kv), n, a.HeadSize, width)
+	v := view(qkv, t.seg.Start, a.value(kv), n, a.HeadSize, width)
+
+	s := w.s[:rows*n]
+	gemm.Mul(nil, a.kernel, s, n, q, transposed(k), false)
+	for r := range rows {
+		lse[(at+r)*a.Heads+t.head] = SoftmaxRow(s[r*n:(r+1)*n], t.row+r+1, a.scale())
+	}
+	c := a.Heads * a.HeadSize
+	gemm.Mul(nil, a.kernel, out[at*c+a.query(t.head):], c, dense(s, rows, n), v, false)
+}
+
+// Backward sets dqkv, the gradient of Forward's qkv, from dout, that of out.
+//
+// It sets and does not add: qkv has this one consumer. Shapes as in Forward. One task
+// takes all queries of one key head in one segment, in a fixed order, so the result does
+// not depend on threads (TestThreads). Cost five products, of which half is skipped.
+func (a *Attention) Backward(segs []Segment, dqkv, dout, out, lse, qkv []float32) {
+	a.tasks = a.tasks[:0]
+	for _, seg := range segs {
+		for kv := range a.KVHeads {
+			if seg.Len > 0 {
+				a.tasks = append(a.tasks, task{seg: seg, head: kv})
+			}
+		}
+	}
+	a.pool.For(len(a.tasks), func(i, w int) {
+		t := a.tasks[i]
+		last := (t.seg.Len - 1) / queryRows * queryRows
+		for g := range a.group() {
+			for t.row = last; t.row >= 0; t.row -= queryRows {
+				b := block{task: t, h: t.head*a.group() + g, fresh: g == 0 && t.row == last}
+				a.backward(&a.workers[w], b, dqkv, dout, out, lse, qkv)
+			}
+		}
+	})
+}
+
+// block is one block of query rows of query head h. The last rows come first: they see
+// every key, and so the first block of a task may set dk and dv (fresh), the others add.
+type block struct {
+	task
+	h     int
+	fresh bool
+}
+
+func (a *Attention) backward(w *worker, b block, dqkv, dout, out, lse, qkv []float32) {
+	width, c, d := a.Width(), a.Heads*a.HeadSize, a.HeadSize
+	rows := min(queryRows, b.seg.Len-b.row)
+	n := b.row + rows
+	start, at := b.seg.Start, b.seg.Start+b.row
+	q := view(qkv, at, a.query(b.h), rows, d, width)
+	k := view(qkv, start, a.key(b.head), n, d, width)
+	v := view(qkv, start, a.value(b.head), n, d, width)
+	do := view(dout, at, a.query(b.h), rows, d, c)
+
+	s, dp := w.s[:rows*n], w.dp[:rows*n]
+	gemm.Mul(nil, a.kernel, s, n, q, transposed(k), false)   // s = q·kᵀ, as Forward did
+	gemm.Mul(nil, a.kernel, dp, n, do, transposed(v), false) // out = p·v
+	for r := range rows {
+		o := (at+r)*c + a.query(b.h)
+		delta := Dot(dout[o:o+d], out[o:o+d])
+		SoftmaxBackwardRow(s[r*n:(r+1)*n], dp[r*n:(r+1)*n], b.row+r+1, a.scale(), lse[(at+r)*a.Heads+b.h], delta)
+	}
+	p, ds := dense(s, rows, n), dense(dp, rows, n)
+	gemm.Mul(nil, a.kernel, dqkv[at*width+a.query(b.h):], width, ds, k, false)                      // s = q·kᵀ
+	gemm.Mul(nil, a.kernel, dqkv[start*width+a.key(b.head):], width, transposed(ds), q, !b.fresh)   // s = q·kᵀ
+	gemm.Mul(nil, a.kernel, dqkv[start*width+a.value(b.head):], width, transposed(p), do, !b.fresh) // out = p·v
+}
+
+// view returns rows×cols of x (row length stride) from row at, column col.
+func view(x []float32, at, col, rows, cols, stride int) gemm.Matrix {
+	return gemm.Matrix{Rows: rows, Cols: cols, Stride: stride, F32: x[at*stride+col:]}
+}
+
+func dense(x []float32, rows, cols int) gemm.Matrix {
+	return gemm.Matrix{Rows: rows, Cols: cols, Stride: cols, F32: x}
+}
+
+func transposed(m gemm.Matrix) gemm.Matrix {
+	m.Rows, m.Cols, m.Trans = m.Cols, m.Rows, !m.Trans
+	return m
+}

@@ -1,0 +1,29 @@
+// Package gemm multiplies matrices: C (M,N) (+)= A (M,K) · B (K,N), where A and B are
+// float32 or bfloat16, stored either way round, and C is float32.
+//
+// A Kernel is one way to do it. Those ending in -f32 multiply in float32; those ending in
+// -bf16 round A and B to bfloat16 while packing them and add the products in float32. The
+// ref kernels are plain Go and define what the others must compute.
+//
+//	k := gemm.Best()
+//	w := gemm.Pack(pool, k, gemm.Matrix{Rows: in, Cols: out, Stride: in, Trans: true, F32: weights})
+//	gemm.MulPacked(pool, k, y, out, gemm.Matrix{Rows: tokens, Cols: in, Stride: in, F32: x}, w, false)
+//
+// # How it works
+//
+// As GotoBLAS does (Goto and van de Geijn 2008): K is cut into blocks, A and B are copied
+// ("packed") into the order in which a micro-kernel reads them, and the micro-kernel adds a
+// block to one tile of C that it holds in registers.
+//
+//	packed B: for each K block, for each panel of NR columns, the NR words of k=0, of k=1, ...
+//	packed A: for each K block, the rows one after the other, aRow words apart
+//
+// A word is 32 bits: one float32, or two bfloat16 that are neighbours along K, the lower
+// half first. Edges are padded with zeros, and partial tiles go through a scratch tile.
+//
+// # What it promises
+//
+// Where K is cut depends on the kernel alone, so an element of C depends only on its row
+// of A, its column of B and K, bit for bit: not on M, on N, on the neighbours or on the
+// number of threads.
+package gemm

@@ -1,0 +1,204 @@
+package gemm
+
+import (
+	"fmt"
+
+	"outcrop.dev/outcrop/tensor"
+)
+
+// Mul sets C = A·B, or adds A·B to C when accumulate is set. c is row-major with row stride
+// ldc; A is (M,K), B is (K,N), C is (M,N), and any of them may be empty: with K = 0 the
+// product is zero. Elements of c between rows are not touched. c must not overlap a or b.
+// p may be nil: then the caller does all the work. Panics if shapes or lengths disagree.
+//
+// |d| <= γ·Σ|a||b| for every element, γ = (K+2)·2⁻²³ after rounding to bfloat16 where the
+// kernel does (TestKernels).
+func Mul(p *tensor.Pool, k *Kernel, c []float32, ldc int, a, b Matrix, accumulate bool) {
+	b.check("B")
+	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols}
+	checkMul(c, ldc, a, pb)
+	if a.Rows == 0 || b.Cols == 0 {
+		return
+	}
+	pb.words = borrow(pb.size())
+	pb.fill(p, b)
+	mul(p, c, ldc, a, pb, accumulate)
+	giveBack(pb.words)
+}
+
+// MulPacked is Mul with a B that was packed before, by the same kernel.
+func MulPacked(p *tensor.Pool, k *Kernel, c []float32, ldc int, a Matrix, b *Packed, accumulate bool) {
+	if b.kernel != k {
+		panic(fmt.Sprintf("gemm: B is packed for %s, not for %s", b.kernel.name, k.name))
+	}
+	checkMul(c, ldc, a, b)
+	if a.Rows == 0 || b.cols == 0 {
+		return
+	}
+	mul(p, c, ldc, a, b, accumulate)
+}
+
+func checkMul(c []float32, ldc int, a Matrix, b *Packed) {
+	a.check("A")
+	if a.Cols != b.rows {
+		panic(fmt.Sprintf("gemm: A is %dx%d and B is %dx%d", a.Rows, a.Cols, b.rows, b.cols))
+	}
+	if a.Rows == 0 || b.cols == 0 {
+		return
+	}
+	if ldc < b.cols && a.Rows > 1 || len(c) < (a.Rows-1)*ldc+b.cols {
+		panic(fmt.Sprintf("gemm: C of %dx%d with stride %d does not fit in %d elements", a.Rows, b.cols, ldc, len(c)))
+	}
+}
+
+// mul runs the blocks of C. Each block is one task: how C is cut depends on its shape only.
+func mul(p *tensor.Pool, c []float32, ldc int, a Matrix, b *Packed, accumulate bool) {
+	if a.Cols == 0 {
+		if !accumulate {
+			zero(c, ldc, a.Rows, b.cols)
+		}
+		return
+	}
+	g := newGrid(b.kernel, a.Rows, b.cols)
+	p.For(g.tasks(), func(task, _ int) {
+		t := block{k: b.kernel, c: c, ldc: ldc, a: a, b: b, accumulate: accumulate}
+		t.i0, t.i1, t.p0, t.p1 = g.at(task)
+		t.run()
+	})
+}
+
+func zero(c []float32, ldc, rows, cols int) {
+	for i := range rows {
+		clear(c[i*ldc:][:cols])
+	}
+}
+
+// grid cuts C into blocks of nearly equal size.
+type grid struct {
+	rows, panels       int // of C
+	rowStep, panelStep int // of a block
+	across             int // blocks side by side
+}
+
+const (
+	// gridTasks is the least number of blocks wanted: enough that threads which run at
+	// different speeds finish together.
+	gridTasks = 8
+	// gridCols is the least width of a block that is high: packing its rows of A again
+	// costs about 32/gridCols of the multiplication.
+	gridCols = 128
+	// gridColsLow is the width of a block that is one tile high: the case of decoding,
+	// where A is small and B streams from memory.
+	gridColsLow = 64
+)
+
+func newGrid(k *Kernel, rows, cols int) grid {
+	g := grid{rows: rows, panels: (cols + k.nr - 1) / k.nr}
+	tiles := (rows + k.mr - 1) / k.mr
+	down := (tiles*k.mr + k.mc - 1) / k.mc
+	g.rowStep = (tiles + down - 1) / down * k.mr
+	least := gridCols
+	if tiles == 1 {
+		least = gridColsLow
+	}
+	down = (rows + g.rowStep - 1) / g.rowStep
+	g.across = max(1, min((gridTasks+down-1)/down, g.panels*k.nr/least))
+	g.panelStep = (g.panels + g.across - 1) / g.across
+	g.across = (g.panels + g.panelStep - 1) / g.panelStep
+	return g
+}
+
+func (g grid) tasks() int { return (g.rows + g.rowStep - 1) / g.rowStep * g.across }
+
+// at returns the rows [i0, i1) and the panels [p0, p1) of a block.
+func (g grid) at(task int) (i0, i1, p0, p1 int) {
+	i0, p0 = task/g.across*g.rowStep, task%g.across*g.panelStep
+	return i0, min(i0+g.rowStep, g.rows), p0, min(p0+g.panelStep, g.panels)
+}
+
+// block is the part of C that one task computes.
+type block struct {
+	k              *Kernel
+	c              []float32
+	ldc            int
+	a              Matrix
+	b              *Packed
+	accumulate     bool
+	i0, i1, p0, p1 int
+	packedA        []uint32
+	scratch        []float32 // one tile
+}
+
+// run goes through K block by block: pack the rows of A, then every tile.
+func (t *block) run() {
+	k := t.k
+	aWords := roundUp(t.i1-t.i0, max(k.mr, packRowGroup)) * k.aRow()
+	buf := borrow(aWords + k.mr*k.nr)
+	t.packedA, t.scratch = buf[:aWords], floats(buf[aWords:])
+	for k0 := 0; k0 < t.a.Cols; k0 += k.kc {
+		kl := min(k.kc, t.a.Cols-k0)
+		k.packA(t.packedA, k.aRow(), k.words(kl), t.a.sub(t.i0, k0, t.i1-t.i0, kl))
+		t.tiles(k0, k.words(kl), k0 > 0 || t.accumulate)
+	}
+	giveBack(buf)
+}
+
+// packRowGroup is how many rows of A a packer may write at a time.
+const packRowGroup = 16
+
+// tiles computes all tiles of the block for one block of K. A panel of B stays in the first
+// level cache while the rows of A pass by.
+func (t *block) tiles(k0, words int, acc bool) {
+	for p := t.p0; p < t.p1; {
+		n := t.fullPanels(p)
+		for i := t.i0; i < t.i1; i += t.k.mr {
+			rows := min(t.k.mr, t.i1-i)
+			if n > 0 && t.k.tileRows[rows] == rows {
+				t.tile(i, rows, k0, p, n, words, acc)
+			} else {
+				t.edge(i, rows, k0, p, max(n, 1), words, acc)
+			}
+		}
+		p += max(n, 1)
+	}
+}
+
+// fullPanels returns how many panels from p on the micro-kernel may take at once; 0 when p
+// is the last one and not full.
+func (t *block) fullPanels(p int) int {
+	return min(t.k.panels, t.p1-p, t.b.cols/t.k.nr-p)
+}
+
+// tile lets the micro-kernel write n panels of C in place.
+func (t *block) tile(i, rows, k0, p, n, words int, acc bool) {
+	c := t.c[i*t.ldc+p*t.k.nr:]
+	_ = c[(rows-1)*t.ldc+n*t.k.nr-1]
+	t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, p)[0], words*t.k.nr, &c[0], t.ldc, words, n, b2i(acc))
+}
+
+// edge computes n panels of partial tiles, one by one by way of the scratch tile.
+func (t *block) edge(i, rows, k0, p, n, words int, acc bool) {
+	nr := t.k.nr
+	for j := p; j < p+n; j++ {
+		cols := min(nr, t.b.cols-j*nr)
+		c := t.c[i*t.ldc+j*nr:]
+		if acc {
+			copyTile(t.scratch, nr, c, t.ldc, rows, cols)
+		}
+		t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, j)[0], words*nr, &t.scratch[0], nr, words, 1, b2i(acc))
+		copyTile(c, t.ldc, t.scratch, nr, rows, cols)
+	}
+}
+
+func copyTile(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	for r := range rows {
+		copy(dst[r*ldd:][:cols], src[r*lds:][:cols])
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

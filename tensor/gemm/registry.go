@@ -1,0 +1,16 @@
+package gemm
+
+import "unsafe"
+
+// registry lists the kernels, the best first.
+var registry = append(assemblyKernels(), refF32, refBF16)
+
+var (
+	refF32  = refKernel("ref-f32", false, refTileF32(256+aRowPad))
+	refBF16 = refKernel("ref-bf16", true, refTileBF16(128+aRowPad))
+)
+
+// floats returns words as float32.
+func floats(w []uint32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(w))), len(w))
+}

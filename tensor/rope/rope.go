@@ -1,0 +1,68 @@
+// Package rope turns pairs of channels by an angle that grows with the position, as
+// Hugging Face's Llama does it: channel i is paired with channel i + D/2 of its head.
+//
+// It knows slices of float32 and nothing of layers or threads. ref.go is the definition;
+// a faster version may stand behind the same functions.
+package rope
+
+import "math"
+
+// The implementation in use. A file with a build constraint replaces it at start.
+var rotate = rotateRef
+
+// Table holds the cosines and sines of every position below a limit.
+type Table struct {
+	half     int
+	cos, sin []float32 // (T,D/2)
+}
+
+// NewTable returns the table for t positions and heads of d channels (d even):
+// angle[p,i] = p·theta^(−2i/d), computed in float64. Panics if d is odd or not positive.
+func NewTable(t, d int, theta float64) *Table {
+	if d <= 0 || d%2 != 0 {
+		panic("rope: the head size must be even and positive")
+	}
+	half := d / 2
+	tab := &Table{half: half, cos: make([]float32, t*half), sin: make([]float32, t*half)}
+	for i := range half {
+		freq := math.Pow(theta, -2*float64(i)/float64(d))
+		for p := range t {
+			sin, cos := math.Sincos(float64(p) * freq)
+			tab.cos[p*half+i], tab.sin[p*half+i] = float32(cos), float32(sin)
+		}
+	}
+	return tab
+}
+
+// Len returns how many positions the table covers.
+func (t *Table) Len() int { return len(t.cos) / t.half }
+
+// At returns the cosines and sines (D/2 each) of position pos. Panics if pos is not below Len.
+func (t *Table) At(pos int) (cos, sin []float32) {
+	a, b := pos*t.half, (pos+1)*t.half
+	return t.cos[a:b:b], t.sin[a:b:b]
+}
+
+// Rotate turns the heads in x, one after another, in place:
+//
+//	x[i], x[i+D/2] = x[i]·cos[i] − x[i+D/2]·sin[i], x[i+D/2]·cos[i] + x[i]·sin[i]
+//
+// x (H,D); cos, sin (D/2). Panics if len(x) is not a multiple of 2·len(cos).
+// Su et al. 2021, arXiv:2104.09864, eq. 34, in the rotate-half order.
+func Rotate(x, cos, sin []float32) {
+	check(x, cos, sin)
+	rotate(x, cos, sin, 1)
+}
+
+// RotateBackward turns a gradient back, in place: the transpose of Rotate is the rotation
+// by the opposite angle. Shapes as in Rotate.
+func RotateBackward(dx, cos, sin []float32) {
+	check(dx, cos, sin)
+	rotate(dx, cos, sin, -1)
+}
+
+func check(x, cos, sin []float32) {
+	if len(cos) != len(sin) || len(cos) == 0 || len(x)%(2*len(cos)) != 0 {
+		panic("rope: lengths of x, cos and sin disagree")
+	}
+}
