@@ -61,6 +61,13 @@ func (k *Kernel) words(n int) int {
 // aRow returns the row stride of packed A in words.
 func (k *Kernel) aRow() int { return k.words(k.kc) + aRowPad }
 
+// height returns the height of tiles with which to cover rows evenly: 16 rows are better
+// done as 8 and 8 than as 14 and 2.
+func (k *Kernel) height(rows int) int {
+	tiles := (rows + k.mr - 1) / k.mr
+	return k.tileRows[(rows+tiles-1)/tiles]
+}
+
 // Kernels returns the kernels that this CPU and build can run, the best first. The last two
 // are ref-f32 and ref-bf16.
 func Kernels() []*Kernel {

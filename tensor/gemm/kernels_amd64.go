@@ -2,4 +2,44 @@
 
 package gemm
 
-func assemblyKernels() []*Kernel { return nil }
+import "outcrop.dev/outcrop/tensor"
+
+// kcWords is the length of a K block in packed words, for all assembly kernels: a panel of
+// B is then 32 KiB and a row of A, with its padding, 1088 bytes. The offsets in the
+// micro-kernels depend on it (asmgen.aRowBytes).
+const kcWords = 256
+
+// assemblyKernels lists the kernels in assembly, the best first.
+func assemblyKernels() []*Kernel {
+	return []*Kernel{avx512BF16}
+}
+
+var avx512BF16 = withTiles(&Kernel{
+	name: "avx512-bf16", bf16: true, nr: 32, kc: 2 * kcWords, kUnit: 8, panels: 1,
+	packA: packABF16, packB: packBBF16,
+	usable: func(c tensor.CPU) bool { return c.AVX512BF16 },
+}, map[int]tileFunc{
+	1: tileBF16x1, 2: tileBF16x2, 4: tileBF16x4, 6: tileBF16x6,
+	8: tileBF16x8, 10: tileBF16x10, 12: tileBF16x12, 14: tileBF16x14,
+})
+
+// rowBlock is about how many rows of A are packed at a time: 240 KiB, which leaves most of
+// the second level cache to B and C.
+const rowBlock = 224
+
+// withTiles sets the micro-kernels of k, given by height; a height that is missing runs the
+// next larger one.
+func withTiles(k *Kernel, byRows map[int]tileFunc) *Kernel {
+	for r := range byRows {
+		k.mr = max(k.mr, r)
+	}
+	k.mc = roundUp(rowBlock, k.mr)
+	k.tiles, k.tileRows = make([]tileFunc, k.mr+1), make([]int, k.mr+1)
+	for r, height := k.mr, 0; r > 0; r-- {
+		if byRows[r] != nil {
+			height = r
+		}
+		k.tiles[r], k.tileRows[r] = byRows[height], height
+	}
+	return k
+}

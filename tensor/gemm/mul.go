@@ -149,10 +149,11 @@ const packRowGroup = 16
 // tiles computes all tiles of the block for one block of K. A panel of B stays in the first
 // level cache while the rows of A pass by.
 func (t *block) tiles(k0, words int, acc bool) {
+	step := t.k.height(t.i1 - t.i0)
 	for p := t.p0; p < t.p1; {
 		n := t.fullPanels(p)
-		for i := t.i0; i < t.i1; i += t.k.mr {
-			rows := min(t.k.mr, t.i1-i)
+		for i := t.i0; i < t.i1; i += step {
+			rows := min(step, t.i1-i)
 			if n > 0 && t.k.tileRows[rows] == rows {
 				t.tile(i, rows, k0, p, n, words, acc)
 			} else {

@@ -1,0 +1,175 @@
+package chattemplate_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/tokenizer"
+)
+
+const (
+	bos, sep, eos = 8184, 8185, 8186
+	ignore        = -1
+)
+
+func load(t *testing.T) (*chattemplate.Template, *tokenizer.Tokenizer) {
+	t.Helper()
+	tok, err := tokenizer.Load("../../catalog/pebble/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := chattemplate.New(tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return template, tok
+}
+
+// spell writes ids as text with the special tokens spelt out.
+func spell(tok *tokenizer.Tokenizer, ids []int32) string {
+	var b strings.Builder
+	for _, id := range ids {
+		switch id {
+		case bos:
+			b.WriteString("[bos]")
+		case sep:
+			b.WriteString("[sep]")
+		case eos:
+			b.WriteString("[eos]")
+		default:
+			b.Write(tok.Token(id))
+		}
+	}
+	return b.String()
+}
+
+func TestPrompt(t *testing.T) {
+	t.Parallel()
+	template, tok := load(t)
+	type m = chattemplate.Message
+	for _, c := range []struct {
+		messages  []m
+		want, err string
+	}{
+		{[]m{{"user", "Hi"}}, "[bos]Hi[sep]", ""},
+		{[]m{{"user", ""}}, "[bos][sep]", ""},
+		{[]m{{"system", "Be brief."}, {"user", "Hi"}}, "[bos]Be brief.\n\nHi[sep]", ""},
+		{[]m{{"system", "A"}, {"system", "B"}, {"user", "Hi"}}, "[bos]A\n\nB\n\nHi[sep]", ""},
+		{[]m{{"user", "Hi"}, {"assistant", "Hello."}, {"user", "Bye"}}, "[bos]Hi[sep]Hello.[eos][bos]Bye[sep]", ""},
+		{[]m{{"user", "a<|eos|><|bos|>b"}}, "[bos]a<|eos|><|bos|>b[sep]", ""},
+		{nil, "", "no messages"},
+		{[]m{{"system", "x"}}, "", "no user message"},
+		{[]m{{"assistant", "x"}}, "", "message 1: an assistant message must follow"},
+		{[]m{{"user", "x"}, {"user", "y"}}, "", "message 2: two user messages"},
+		{[]m{{"user", "x"}, {"system", "y"}}, "", "message 2: a system text must come first"},
+		{[]m{{"user", "x"}, {"assistant", "y"}}, "", "ends with the assistant"},
+		{[]m{{"tool", "x"}}, "", `role "tool"`},
+	} {
+		ids, err := template.Prompt(c.messages)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%v: error %v, want %q", c.messages, err, c.err)
+			}
+			continue
+		}
+		if got := spell(tok, ids); err != nil || got != c.want {
+			t.Errorf("%v: %q, %v; want %q", c.messages, got, err, c.want)
+		}
+	}
+}
+
+func TestRowTrainsTheCompletionAndItsEnd(t *testing.T) {
+	t.Parallel()
+	template, tok := load(t)
+	e, err := template.Row("Say hi.", " Hi there!")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := spell(tok, e.Tokens); got != "[bos]Say hi.[sep] Hi there![eos]" {
+		t.Errorf("rendered %q", got)
+	}
+	inputs, targets := e.Shift(ignore)
+	if len(inputs) != len(e.Tokens)-1 || len(targets) != len(inputs) {
+		t.Fatalf("%d inputs, %d targets, %d tokens", len(inputs), len(targets), len(e.Tokens))
+	}
+	var trained []int32
+	for i, target := range targets {
+		if target != ignore {
+			if target != e.Tokens[i+1] {
+				t.Errorf("target %d is %d, the next token is %d", i, target, e.Tokens[i+1])
+			}
+			trained = append(trained, target)
+		}
+	}
+	if got := spell(tok, trained); got != " Hi there![eos]" {
+		t.Errorf("trained %q", got)
+	}
+	if e.CompletionTokens() != len(trained) || e.PromptTokens()+len(trained) != len(e.Tokens) {
+		t.Errorf("%d + %d of %d", e.PromptTokens(), e.CompletionTokens(), len(e.Tokens))
+	}
+	if targets[len(targets)-1] != eos || template.EndOfText() != eos {
+		t.Error("the end of text is not trained")
+	}
+}
+
+// TestTrainingBeginsAsServing: what a model is taught to continue is what it will be asked.
+func TestTrainingBeginsAsServing(t *testing.T) {
+	t.Parallel()
+	template, _ := load(t)
+	for _, text := range []string{"Hi", " x ", "trailing\n", "é世"} {
+		prompt, err := template.Prompt([]chattemplate.Message{{Role: "user", Text: text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := template.Row(text, text)
+		if err != nil || !slices.Equal(e.Tokens[:e.PromptTokens()], prompt) {
+			t.Errorf("%q: training begins %v, serving %v, %v", text, e.Tokens, prompt, err)
+		}
+	}
+}
+
+func TestTruncate(t *testing.T) {
+	t.Parallel()
+	template, _ := load(t)
+	e, err := template.Row("a b c", "d e f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(e.Tokens)
+	if got := e.Truncate(n); len(got.Tokens) != n {
+		t.Errorf("at the limit: %d of %d left", len(got.Tokens), n)
+	}
+	got := e.Truncate(n - 1)
+	if len(got.Tokens) != n-1 || slices.Contains(got.Tokens, eos) {
+		t.Errorf("one past it: %v", got.Tokens)
+	}
+	if got := e.Truncate(e.PromptTokens()); got.CompletionTokens() != 0 {
+		t.Errorf("%d labels in the prompt", got.CompletionTokens())
+	}
+	if in, out := e.Truncate(1).Shift(ignore); in != nil || out != nil {
+		t.Errorf("one token gave %v, %v", in, out)
+	}
+}
+
+func TestExampleNeedsTheAssistantLast(t *testing.T) {
+	t.Parallel()
+	template, _ := load(t)
+	_, err := template.Example([]chattemplate.Message{{Role: "user", Text: "x"}})
+	if err == nil || !strings.Contains(err.Error(), "ends with the user") {
+		t.Errorf("error %v", err)
+	}
+}
+
+type bare struct{}
+
+func (bare) AppendEncode(ids []int32, _ string) ([]int32, error) { return ids, nil }
+func (bare) Special(s string) (int32, bool)                      { return 0, s == chattemplate.Begin }
+
+func TestNewNamesTheMissingToken(t *testing.T) {
+	t.Parallel()
+	if _, err := chattemplate.New(bare{}); err == nil || !strings.Contains(err.Error(), "<|sep|>") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,213 @@
+package model
+
+import (
+	"fmt"
+	"sync"
+
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/attention"
+	"outcrop.dev/outcrop/tensor/gemm"
+	"outcrop.dev/outcrop/tensor/rope"
+)
+
+// servingRows is the most new tokens that one pass through the layers takes: enough for
+// the products to be efficient, few enough for the activations to stay in cache.
+const servingRows = 256
+
+// Serving is a model in memory for generation: weights packed once for the kernel, no
+// masters, no gradients. Many sessions share it; its methods may be called from several
+// goroutines, and Forward runs one call at a time.
+type Serving struct {
+	Config
+	exec   nn.Exec
+	embed  []tensor.BF16 // (V,C) if DType is bfloat16
+	embedF []float32     // (V,C) otherwise
+	blocks []servingBlock
+	norm   []float32 // (C)
+	head   *gemm.Packed
+	rope   *rope.Table
+	shape  attention.Shape
+
+	mu  sync.Mutex // holds act
+	act servingActivations
+}
+
+// servingBlock is the weights of one layer.
+type servingBlock struct {
+	norm1, norm2         []float32
+	qkv, o, gateUp, down *gemm.Packed
+}
+
+// LoadServing reads the model in dir for generation. Errors as of Load.
+func LoadServing(dir string, exec nn.Exec) (*Serving, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	files, err := openWeights(dir, c)
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	return newServing(c, exec, func(p *nn.Param) ([]float32, error) {
+		w := make([]float32, p.Len())
+		return w, readParam(files, p, w)
+	})
+}
+
+// Serving returns the model as it would be loaded after Save.
+func (m *Model) Serving() *Serving {
+	byName := map[string]*nn.Param{}
+	for _, p := range m.params {
+		byName[p.Name] = p
+	}
+	s, _ := newServing(m.Config, m.exec, func(p *nn.Param) ([]float32, error) {
+		w := append([]float32(nil), byName[p.Name].W...)
+		if !p.Vector && m.DType == BFloat16 {
+			roundBF16(w)
+		}
+		return w, nil
+	})
+	return s
+}
+
+func roundBF16(w []float32) {
+	for i, x := range w {
+		w[i] = tensor.ToBF16(x).Float32()
+	}
+}
+
+// newServing builds a Serving from the weights that read returns, one at a time.
+func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error)) (*Serving, error) {
+	w := families[c.Family].weights(c)
+	s := &Serving{Config: c, exec: exec, shape: c.attention(), rope: rope.NewTable(c.Context, c.HeadSize, c.Theta)}
+	l := packer{read: read, exec: exec}
+	embed := l.vector(w.embed)
+	for _, lw := range w.layers {
+		s.blocks = append(s.blocks, servingBlock{
+			norm1: l.vector(lw.Norm1), norm2: l.vector(lw.Norm2), qkv: l.matrix(lw.QKV),
+			o: l.matrix(lw.O), gateUp: l.matrix(lw.GateUp), down: l.matrix(lw.Down),
+		})
+	}
+	s.norm = l.vector(w.norm)
+	if w.head == w.embed {
+		s.head = l.pack(w.embed, embed)
+	} else {
+		s.head = l.matrix(w.head)
+	}
+	if l.err != nil {
+		return nil, l.err
+	}
+	if s.embedF = embed; c.DType == BFloat16 {
+		s.embed, s.embedF = make([]tensor.BF16, len(embed)), nil
+		for i, x := range embed {
+			s.embed[i] = tensor.ToBF16(x)
+		}
+	}
+	s.act.init(s)
+	return s, nil
+}
+
+// packer reads and packs weights until the first error.
+type packer struct {
+	read func(*nn.Param) ([]float32, error)
+	exec nn.Exec
+	err  error
+}
+
+func (l *packer) vector(p *nn.Param) []float32 {
+	if l.err != nil {
+		return nil
+	}
+	w, err := l.read(p)
+	l.err = err
+	return w
+}
+
+func (l *packer) matrix(p *nn.Param) *gemm.Packed { return l.pack(p, l.vector(p)) }
+
+// pack packs w (out,in) as the right factor of x·Wᵀ.
+func (l *packer) pack(p *nn.Param, w []float32) *gemm.Packed {
+	if l.err != nil {
+		return nil
+	}
+	return gemm.Pack(l.exec.Pool, l.exec.Kernel, gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w})
+}
+
+// Bytes returns the memory that the weights take.
+func (s *Serving) Bytes() int {
+	n := s.head.Bytes() + 2*len(s.embed) + 4*len(s.embedF)
+	for _, b := range s.blocks {
+		n += b.qkv.Bytes() + b.o.Bytes() + b.gateUp.Bytes() + b.down.Bytes()
+	}
+	return n
+}
+
+// Session is one document on its way through a Serving: its keys and values so far. A
+// session belongs to the Serving that made it and takes part in one Forward at a time.
+type Session struct {
+	owner  *Serving
+	caches []*attention.Cache // of each layer
+	length int
+	max    int
+}
+
+// NewSession returns an empty session for up to tokens tokens. The error says that the
+// model has not so many positions.
+func (s *Serving) NewSession(tokens int) (*Session, error) {
+	if tokens < 1 || tokens > s.Context {
+		return nil, fmt.Errorf("a session of %d tokens: the model has %d positions", tokens, s.Context)
+	}
+	n := &Session{owner: s, max: tokens}
+	for range s.blocks {
+		n.caches = append(n.caches, attention.NewCache(s.shape, tokens, func(k int) []float32 { return make([]float32, k) }))
+	}
+	return n, nil
+}
+
+// SessionBytes returns the memory that a session of that many tokens takes.
+func (c Config) SessionBytes(tokens int) int { return 8 * c.Layers * c.KVHeads * c.HeadSize * tokens }
+
+// Len returns how many tokens the session holds.
+func (n *Session) Len() int { return n.length }
+
+// Truncate forgets all but the first tokens tokens, so that a prompt that begins alike can
+// go on from there. Panics if the session holds fewer.
+func (n *Session) Truncate(tokens int) {
+	if tokens < 0 || tokens > n.length {
+		panic("model: Truncate beyond the session")
+	}
+	n.length = tokens
+}
+
+// Step is new tokens of one session: a prompt, or the token that was sampled last.
+type Step struct {
+	Session *Session
+	Tokens  []int32
+}
+
+// check returns an error that names the first step which cannot be run.
+func (s *Serving) check(steps []Step) error {
+	seen := make(map[*Session]bool, len(steps))
+	for i, st := range steps {
+		n := st.Session
+		switch {
+		case n.owner != s:
+			return fmt.Errorf("step %d: the session belongs to another model", i)
+		case seen[n]:
+			return fmt.Errorf("step %d: the session takes part twice", i)
+		case len(st.Tokens) == 0:
+			return fmt.Errorf("step %d has no tokens", i)
+		case n.length+len(st.Tokens) > n.max:
+			return fmt.Errorf("step %d: %d tokens after %d are more than the session's %d", i, len(st.Tokens), n.length, n.max)
+		}
+		for _, t := range st.Tokens {
+			if t < 0 || int(t) >= s.Vocab {
+				return fmt.Errorf("step %d: token %d is not in a vocabulary of %d", i, t, s.Vocab)
+			}
+		}
+		seen[n] = true
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package model
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+// trainingLogits returns the logits of one document by the training forward pass.
+func trainingLogits(t *testing.T, m *Model, tokens []int32) []float32 {
+	t.Helper()
+	y := make([]float32, len(tokens)*m.Vocab)
+	b := &Batch{}
+	b.Add(tokens, make([]int32, len(tokens)))
+	if err := m.Logits(y, b); err != nil {
+		t.Fatal(err)
+	}
+	return y
+}
+
+func forward(t *testing.T, s *Serving, steps ...Step) []float32 {
+	t.Helper()
+	y, err := s.Forward(steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return y
+}
+
+func newSession(t *testing.T, s *Serving) *Session {
+	t.Helper()
+	n, err := s.NewSession(s.Context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func sameBits(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+}
+
+// TestServingEqualsTraining: the logits of every position are the same, bit for bit, from
+// the training forward pass, from a prompt in one piece, token by token, in two pieces, and
+// in a batch with others, with every kernel, one thread and two.
+func TestServingEqualsTraining(t *testing.T) {
+	t.Parallel()
+	for _, k := range gemm.Kernels() {
+		for _, tied := range []bool{true, false} {
+			t.Run(k.Name(), func(t *testing.T) {
+				t.Parallel()
+				c := tiny(tied)
+				c.Context, c.DType = 300, BFloat16
+				m := newModel(t, c, newExec(t, 2, k), Budget{Tokens: 300, Longest: 300})
+				if !k.BF16() {
+					for _, p := range m.Params() {
+						if !p.Vector {
+							roundBF16(p.W) // such a kernel sees weights that are rounded only in files
+						}
+					}
+				}
+				tokens, other := randomBatch(c, 1, 280).Tokens, randomBatch(c, 2, 270).Tokens
+				want := trainingLogits(t, m, tokens)
+				s := m.Serving()
+				row := func(i int) []float32 { return want[i*c.Vocab : (i+1)*c.Vocab] }
+
+				if got := forward(t, s, Step{newSession(t, s), tokens}); !sameBits(got, row(279)) {
+					t.Error("a whole prompt gives other logits")
+				}
+				one, two, three := newSession(t, s), newSession(t, s), newSession(t, s)
+				for i := range tokens {
+					if got := forward(t, s, Step{one, tokens[i : i+1]}); !sameBits(got, row(i)) {
+						t.Fatalf("token %d alone gives other logits", i)
+					}
+				}
+				got := forward(t, s, Step{three, other}, Step{two, tokens[:130]})
+				if !sameBits(got[c.Vocab:], row(129)) {
+					t.Error("a prompt in a batch gives other logits")
+				}
+				for i := 130; i < 140; i++ {
+					got := forward(t, s, Step{two, tokens[i : i+1]}, Step{three, other[i-130 : i-129]})
+					if !sameBits(got[:c.Vocab], row(i)) {
+						t.Fatalf("token %d in a batch gives other logits", i)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package gemm
+
+import (
+	"fmt"
+	"testing"
+
+	"outcrop.dev/outcrop/tensor"
+)
+
+// benchShape is a multiplication as training and serving do it.
+type benchShape struct {
+	name           string
+	m, n, k        int
+	transA, transB bool
+}
+
+// benchShapes are those of a model with d=256, an inner size of 704, 8,192 words and 64
+// values per head, and of decoding with it.
+var benchShapes = []benchShape{
+	{"forward", 8192, 256, 256, false, true},
+	{"forward", 2048, 704, 256, false, true},
+	{"forward", 2048, 256, 704, false, true},
+	{"forward", 512, 1536, 1536, false, true},
+	{"dX", 2048, 256, 704, false, false},
+	{"dW", 704, 256, 8192, true, false},
+	{"dW", 256, 256, 8192, true, false},
+	{"logits", 1024, 8192, 256, false, true},
+	{"dlogits", 1024, 256, 8192, false, false},
+	{"scores", 512, 512, 64, false, true},
+	{"values", 512, 64, 512, false, false},
+}
+
+func fill(rows, cols int, trans bool) Matrix {
+	m := Matrix{Rows: rows, Cols: cols, Stride: cols, Trans: trans, F32: make([]float32, rows*cols)}
+	if trans {
+		m.Stride = rows
+	}
+	for i := range m.F32 {
+		m.F32[i] = float32(i%13) - 6
+	}
+	return m
+}
+
+func BenchmarkMul(b *testing.B) {
+	for _, k := range Kernels() {
+		for _, threads := range []int{1, 2} {
+			for _, s := range benchShapes {
+				b.Run(fmt.Sprintf("%s/%d-threads/%s-%dx%dx%d", k.name, threads, s.name, s.m, s.n, s.k), func(b *testing.B) {
+					benchMul(b, k, threads, s)
+				})
+			}
+		}
+	}
+}
+
+func benchMul(b *testing.B, k *Kernel, threads int, s benchShape) {
+	p := tensor.NewPool(threads)
+	defer p.Close()
+	x, y, c := fill(s.m, s.k, s.transA), fill(s.k, s.n, s.transB), make([]float32, s.m*s.n)
+	for b.Loop() {
+		Mul(p, k, c, s.n, x, y, false)
+	}
+	reportFLOPS(b, s.m, s.n, s.k)
+}
+
+// BenchmarkDecode multiplies a few rows with packed weights of 26 MB, which no cache near a
+// core holds: GB/s of weights is what limits it.
+func BenchmarkDecode(b *testing.B) {
+	const n, kk = 8192, 1536
+	for _, k := range Kernels()[:1] {
+		for _, threads := range []int{1, 2} {
+			for _, m := range []int{1, 4, 16, 32} {
+				b.Run(fmt.Sprintf("%s/%d-threads/M=%d", k.name, threads, m), func(b *testing.B) {
+					p := tensor.NewPool(threads)
+					defer p.Close()
+					x, y, c := fill(m, kk, false), Pack(p, k, fill(kk, n, true)), make([]float32, m*n)
+					b.SetBytes(int64(y.Bytes()))
+					for b.Loop() {
+						MulPacked(p, k, c, n, x, y, false)
+					}
+					reportFLOPS(b, m, n, kk)
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkPack packs the four kinds of matrix; MB/s counts what is read.
+func BenchmarkPack(b *testing.B) {
+	const n = 512
+	for _, k := range Kernels()[:1] {
+		for _, trans := range []bool{false, true} {
+			src := fill(n, n, trans)
+			b.Run(fmt.Sprintf("%s/A/trans=%v", k.name, trans), func(b *testing.B) {
+				dst := aligned(n * k.aRow())
+				b.SetBytes(4 * n * n)
+				for b.Loop() {
+					k.packA(dst, k.aRow(), k.words(min(n, k.kc)), src.sub(0, 0, n, min(n, k.kc)))
+				}
+			})
+			b.Run(fmt.Sprintf("%s/B/trans=%v", k.name, trans), func(b *testing.B) {
+				dst := Pack(nil, k, src)
+				b.SetBytes(4 * n * n)
+				for b.Loop() {
+					dst.Repack(nil, src)
+				}
+			})
+		}
+	}
+}
+
+func reportFLOPS(b *testing.B, m, n, k int) {
+	b.ReportMetric(2*float64(m)*float64(n)*float64(k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}

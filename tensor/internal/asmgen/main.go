@@ -1,0 +1,36 @@
+// Command asmgen writes the assembly of the numeric kernels. Run it from any directory of
+// the module with
+//
+//	go generate ./tensor/internal/asmgen
+//
+// and commit what it writes; its test fails when a committed file is stale.
+//
+// The generator knows registers and loops; what a kernel computes is said by the Go
+// function that stands in the comment above each TEXT, and proved by the tests of the
+// package the file is written to.
+package main
+
+//go:generate go run .
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// outputs lists the files, by their path below tensor/, and what makes each.
+var outputs = map[string]func() string{
+	"gemm/tile_avx512bf16_amd64.s": tileAVX512BF16,
+	"gemm/pack_avx512_amd64.s":     packAVX512,
+	"gemm/stubs_amd64_gen.go":      gemmStubs,
+}
+
+func main() {
+	for path, generate := range outputs {
+		path = filepath.Join("..", "..", filepath.FromSlash(path))
+		if err := os.WriteFile(path, []byte(generate()), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, "asmgen:", err)
+			os.Exit(1)
+		}
+	}
+}

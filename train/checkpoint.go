@@ -1,0 +1,232 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"outcrop.dev/outcrop/format/durable"
+	"outcrop.dev/outcrop/format/safetensors"
+)
+
+// A checkpoint is a directory step-00000100 of three files; one without a manifest that
+// fits was cut off, and does not count:
+//
+//	state.safetensors  weights, and the two moments of each with the prefixes m. and v.
+//	state.json         step and history
+//	manifest.json      SHA-256 of the two, written last
+const (
+	stepPrefix   = "step-"
+	tensorsFile  = "state.safetensors"
+	stateFile    = "state.json"
+	manifestFile = "manifest.json"
+
+	// checkpointsKept is how many are kept: the newest, and one in case it is damaged.
+	checkpointsKept = 2
+	// stateBytesMax bounds state.json: 200 bytes a step for more steps than any run has.
+	stateBytesMax = 1 << 30
+)
+
+// state is what a checkpoint holds besides tensors. Batches and learning rates are pure
+// functions of the step, so it is the data cursor and the random generator in one.
+type state struct {
+	Step    int      `json:"step"`
+	Params  int      `json:"params"`
+	History []Result `json:"history"`
+}
+
+// Save writes a checkpoint into dir, which is made if need be, and removes all but the
+// newest two. When it returns nil the checkpoint is on disk.
+func (t *Trainer) Save(dir string) error {
+	if err := t.save(dir); err != nil {
+		return fmt.Errorf("save a checkpoint of step %d: %w", t.step, err)
+	}
+	return nil
+}
+
+func (t *Trainer) save(dir string) error {
+	step := filepath.Join(dir, fmt.Sprintf("%s%08d", stepPrefix, t.step))
+	if err := os.RemoveAll(step); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(step, 0o755); err != nil {
+		return err
+	}
+	if err := safetensors.WriteFile(filepath.Join(step, tensorsFile), t.tensors()); err != nil {
+		return err
+	}
+	b, err := json.Marshal(state{t.step, t.model.Config.Params(), t.history})
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteBytes(filepath.Join(step, stateFile), 0o644, b); err != nil {
+		return err
+	}
+	if err := writeManifest(step, tensorsFile, stateFile); err != nil {
+		return err
+	}
+	if err := durable.SyncDir(dir); err != nil {
+		return err
+	}
+	return removeOld(dir)
+}
+
+// tensors returns the weights and moments under the names of the parameters.
+func (t *Trainer) tensors() []safetensors.Tensor {
+	var out []safetensors.Tensor
+	for i, p := range t.opt.params {
+		shape := []int{p.Rows, p.Cols}
+		out = append(out,
+			safetensors.Tensor{Name: p.Name, DType: safetensors.F32, Shape: shape, Data: p.W},
+			safetensors.Tensor{Name: "m." + p.Name, DType: safetensors.F32, Shape: shape, Data: t.opt.m[i]},
+			safetensors.Tensor{Name: "v." + p.Name, DType: safetensors.F32, Shape: shape, Data: t.opt.v[i]})
+	}
+	return out
+}
+
+func writeManifest(dir string, files ...string) error {
+	sums := map[string]string{}
+	for _, f := range files {
+		sum, err := fileSHA256(filepath.Join(dir, f))
+		if err != nil {
+			return err
+		}
+		sums[f] = sum
+	}
+	b, err := json.Marshal(sums)
+	if err != nil {
+		return err
+	}
+	return durable.WriteBytes(filepath.Join(dir, manifestFile), 0o644, b)
+}
+
+func fileSHA256(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Restore puts the newest checkpoint of dir that is whole into the trainer. It returns
+// what is wrong with newer ones that were passed over; none at all is not an error, the
+// run then begins at step 0. Errors: a checkpoint of another model, a failing disk.
+func (t *Trainer) Restore(dir string) (passedOver []error, err error) {
+	steps, err := checkpoints(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Backward(steps) {
+		err := verify(filepath.Join(dir, name))
+		if err == nil {
+			if err := t.load(filepath.Join(dir, name)); err != nil {
+				return passedOver, fmt.Errorf("restore %s: %w", name, err)
+			}
+			return passedOver, nil
+		}
+		passedOver = append(passedOver, fmt.Errorf("checkpoint %s is damaged: %w", name, err))
+	}
+	return passedOver, nil
+}
+
+// checkpoints returns the names of the checkpoint directories, the oldest first.
+func checkpoints(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), stepPrefix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err // ReadDir sorts
+}
+
+// verify compares the files with the manifest.
+func verify(dir string) error {
+	b, err := readLimited(filepath.Join(dir, manifestFile))
+	if err != nil {
+		return err
+	}
+	var sums map[string]string
+	if err := json.Unmarshal(b, &sums); err != nil {
+		return fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	for _, f := range []string{tensorsFile, stateFile} {
+		sum, err := fileSHA256(filepath.Join(dir, f))
+		if err != nil {
+			return err
+		}
+		if sum != sums[f] {
+			return fmt.Errorf("%s has another SHA-256 than the manifest says", f)
+		}
+	}
+	return nil
+}
+
+func readLimited(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, stateBytesMax))
+}
+
+func (t *Trainer) load(dir string) error {
+	b, err := readLimited(filepath.Join(dir, stateFile))
+	if err != nil {
+		return err
+	}
+	var s state
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	if s.Params != t.model.Config.Params() || s.Step != len(s.History) {
+		return fmt.Errorf("it is of a model with %d weights after %d steps, not of this one with %d", s.Params, s.Step, t.model.Config.Params())
+	}
+	f, err := safetensors.Open(filepath.Join(dir, tensorsFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, x := range t.tensors() {
+		if info, ok := f.Info(x.Name); !ok || !slices.Equal(info.Shape, x.Shape) {
+			return fmt.Errorf("tensor %q is missing or of another shape", x.Name)
+		}
+		if err := f.ReadFloat32(x.Name, x.Data); err != nil {
+			return err
+		}
+	}
+	t.step, t.history = s.Step, s.History
+	return nil
+}
+
+// removeOld removes all but the newest checkpoints.
+func removeOld(dir string) error {
+	steps, err := checkpoints(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range steps[:max(0, len(steps)-checkpointsKept)] {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

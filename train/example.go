@@ -1,0 +1,57 @@
+package train
+
+import "outcrop.dev/outcrop/model"
+
+// Example is one document: the model reads Tokens, and at each the loss counts how well it
+// predicts the target, unless that is model.Ignore. The two are of one length.
+type Example struct{ Tokens, Targets []int32 }
+
+// NewExample returns the example of a document whose tokens from index from on are trained:
+// 0 or 1 trains everything that can be predicted, the length of a prompt its completion
+// only. The last token is a target, and not read. Panics if tokens has fewer than two.
+func NewExample(tokens []int32, from int) Example {
+	e := Example{Tokens: tokens[:len(tokens)-1], Targets: make([]int32, len(tokens)-1)}
+	for i := range e.Targets {
+		if e.Targets[i] = tokens[i+1]; i+1 < from {
+			e.Targets[i] = model.Ignore
+		}
+	}
+	return e
+}
+
+// Source provides the examples of each step, a pure function of step (from 0).
+type Source interface {
+	Examples(step int) []Example
+}
+
+// Rows goes through the examples Epochs times, BatchSize a step, in an order drawn from
+// the seed and the epoch. The last step of an epoch takes what is left.
+type Rows struct {
+	All       []Example
+	BatchSize int
+	Epochs    int
+	Seed      uint64
+
+	epoch int // of order, counted from 1; 0 before the first
+	order []int32
+	batch []Example
+}
+
+// StepsPerEpoch returns how many steps go once through the examples.
+func (r *Rows) StepsPerEpoch() int { return (len(r.All) + r.BatchSize - 1) / r.BatchSize }
+
+// Steps returns the number of steps of all epochs.
+func (r *Rows) Steps() int { return r.Epochs * r.StepsPerEpoch() }
+
+// Examples returns the examples of a step; they are valid until the next call.
+func (r *Rows) Examples(step int) []Example {
+	epoch, at := step/r.StepsPerEpoch(), step%r.StepsPerEpoch()*r.BatchSize
+	if r.epoch != epoch+1 {
+		r.order, r.epoch = Shuffle(r.order, len(r.All), r.Seed, uint64(epoch)), epoch+1
+	}
+	r.batch = r.batch[:0]
+	for _, i := range r.order[at:min(at+r.BatchSize, len(r.All))] {
+		r.batch = append(r.batch, r.All[i])
+	}
+	return r.batch
+}

@@ -1,0 +1,37 @@
+package train
+
+// Schedule returns the part of the peak learning rate that a step (from 0) takes.
+type Schedule func(step int) float64
+
+// Linear rises from 0 to 1 in warmup steps, then falls to 0 at step total: the last step's
+// rate is above 0.
+func Linear(warmup, total int) Schedule {
+	return func(step int) float64 {
+		if step < warmup {
+			return float64(step+1) / float64(warmup)
+		}
+		return fall(step, max(warmup, 0), total)
+	}
+}
+
+// WSD rises in warmup steps, stays at 1, and falls to 0 in the last decay steps of total
+// (warmup, stable, decay: Hu et al. 2024, arXiv:2404.06395, 4).
+func WSD(warmup, decay, total int) Schedule {
+	return func(step int) float64 {
+		switch {
+		case step < warmup:
+			return float64(step+1) / float64(warmup)
+		case step < total-decay:
+			return 1
+		}
+		return fall(step, total-decay, total)
+	}
+}
+
+// fall goes from 1 before step from to 0 at step to.
+func fall(step, from, to int) float64 {
+	if step >= to {
+		return 0
+	}
+	return float64(to-step) / float64(to-from)
+}
