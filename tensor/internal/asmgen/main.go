@@ -20,6 +20,7 @@ import (
 
 // outputs lists the files, by their path below tensor/, and what makes each.
 var outputs = map[string]func() string{
+	"gemm/tile_amx_amd64.s":        tileAMX,
 	"gemm/tile_avx512bf16_amd64.s": tileAVX512BF16,
 	"gemm/tile_avx512f32_amd64.s":  tileAVX512F32,
 	"gemm/tile_avx2f32_amd64.s":    tileAVX2F32,
