@@ -64,8 +64,8 @@ func bound(req *http.Request, query url.Values, f *field) (string, bool) {
 		return query.Get(f.name), query.Has(f.name)
 	case inHeader:
 		values := req.Header.Values(f.name)
-		if len(values) == 0 {
-			return "", false
+		if len(values) == 0 || values[0] == "" {
+			return "", false // an empty header says nothing
 		}
 		return values[0], true
 	}

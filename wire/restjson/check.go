@@ -2,7 +2,6 @@ package restjson
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,10 +117,4 @@ func (d *decoder) checkPresent(p *place, s *schema, present []bool) {
 	if s.union && n != 1 {
 		d.violated(p, "", fmt.Sprintf("have exactly one of its %d alternatives set, and has %d", len(s.fields), n))
 	}
-}
-
-// Match reports whether s satisfies one of the API's patterns whole. It panics if there is
-// no pattern of that name.
-func (api *API) Match(name, s string) bool {
-	return regexp.MustCompile(`^(?:` + api.Patterns[name] + `)\z`).MatchString(s)
 }

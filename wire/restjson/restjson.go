@@ -9,7 +9,8 @@
 //		ThingName string `uri:"thingName" check:"required,len:1..63,pattern:ThingName"`
 //		Verbose   *bool  `query:"verbose"`
 //	}
-//	restjson.Handle(router, api, restjson.Operation{Name: "GetThing", Method: "GET", Path: "/things/{thingName}", Status: 200}, s.GetThing)
+//	op := restjson.Operation{Name: "GetThing", Method: "GET", Path: "/things/{thingName}", Status: 200}
+//	restjson.Handle(router, api, op, s.GetThing)
 //
 // Tags: json, uri, query, header and payload say where a member travels, under which name.
 // check holds its constraints, item those of a list's members or a map's values, key those
@@ -39,6 +40,7 @@ const JSONBodyMax = 1 << 20
 // API is what the operations of one service share.
 type API struct {
 	Patterns map[string]string   // regular expressions, matched whole
+	Also     map[string]string   // what is accepted beyond a pattern, by its name; messages do not show it
 	Enums    map[string][]string // values, in the service model's order
 	BodyMax  int64               // bytes of a request body; 0 means JSONBodyMax
 }

@@ -259,10 +259,23 @@ func (c *compiler) pattern(where, name string) *pattern {
 	if !ok {
 		panic("restjson: " + where + " names an unknown pattern " + name)
 	}
-	p := &pattern{source: source, re: regexp.MustCompile(`^(?:` + source + `)\z`)}
+	p := &pattern{source: source, re: anchored(source)}
+	if also := c.api.Also[name]; also != "" {
+		p.re = anchored(source + "|" + also)
+	}
 	c.patterns[name] = p
 	return p
 }
+
+// anchored compiles an expression that must match the whole of a text, as AWS's do; some of
+// them carry anchors of their own as well.
+func anchored(source string) *regexp.Regexp {
+	return regexp.MustCompile(`^(?:` + longRepeat.ReplaceAllString(source, "{$1,}") + `)\z`)
+}
+
+// longRepeat finds {m,n} with n of four digits: Go's regexp takes no n above 1000. The
+// members with such a pattern are bounded by their length as well.
+var longRepeat = regexp.MustCompile(`\{(\d+),\d{4,}\}`)
 
 // bounds reads "lo..hi", where either may be missing.
 func bounds(where, s string) (lo, hi *float64) {
