@@ -258,7 +258,7 @@ type ContentBlockDelta struct {
 
 // ContentBlockDeltaEvent is a structure of the service model.
 type ContentBlockDeltaEvent struct {
-	ContentBlockIndex int                `json:"contentBlockIndex" check:"required"`
+	ContentBlockIndex int                `json:"contentBlockIndex" check:"required,range:0.."`
 	Delta             *ContentBlockDelta `json:"delta" check:"required"`
 }
 
@@ -272,13 +272,13 @@ type ContentBlockStart struct {
 
 // ContentBlockStartEvent is a structure of the service model.
 type ContentBlockStartEvent struct {
-	ContentBlockIndex int                `json:"contentBlockIndex" check:"required"`
+	ContentBlockIndex int                `json:"contentBlockIndex" check:"required,range:0.."`
 	Start             *ContentBlockStart `json:"start" check:"required"`
 }
 
 // ContentBlockStopEvent is a structure of the service model.
 type ContentBlockStopEvent struct {
-	ContentBlockIndex int `json:"contentBlockIndex" check:"required"`
+	ContentBlockIndex int `json:"contentBlockIndex" check:"required,range:0.."`
 }
 
 // ConverseInput is what Converse is asked.
@@ -816,7 +816,7 @@ type InvokeModelOutput struct {
 
 // InvokeModelTokensRequest is a structure of the service model.
 type InvokeModelTokensRequest struct {
-	Body []byte `json:"body" check:"required"`
+	Body []byte `json:"body" check:"required,len:0..25000000"`
 }
 
 // InvokeModelWithResponseStreamInput is what InvokeModelWithResponseStream is asked.
@@ -1081,7 +1081,7 @@ type ToolResultBlockDelta struct {
 
 // ToolResultBlockStart is a structure of the service model.
 type ToolResultBlockStart struct {
-	ToolUseId string `json:"toolUseId" check:"required"`
+	ToolUseId string `json:"toolUseId" check:"required,len:1..64,pattern:ToolUseId"`
 	Status    string `json:"status" check:"enum:ToolResultStatus"`
 	Type      string `json:"type"`
 }
@@ -1120,8 +1120,8 @@ type ToolUseBlockDelta struct {
 
 // ToolUseBlockStart is a structure of the service model.
 type ToolUseBlockStart struct {
-	Name      string `json:"name" check:"required"`
-	ToolUseId string `json:"toolUseId" check:"required"`
+	Name      string `json:"name" check:"required,len:1..64,pattern:ToolName"`
+	ToolUseId string `json:"toolUseId" check:"required,len:1..64,pattern:ToolUseId"`
 	Type      string `json:"type" check:"enum:ToolUseType"`
 }
 
