@@ -27,7 +27,7 @@ func (e *Engine) Generate(ctx context.Context, req outcrop.GenerateRequest, emit
 	room := r.serving.Context - len(prompt)
 	if room <= 0 {
 		return outcrop.GenerateResult{}, outcrop.Errorf(outcrop.CodeValidation,
-			"Too many input tokens. Max input tokens: %d, request input token count: %d. Shorten the prompt: the model's context of %d tokens holds prompt and answer.",
+			"Too many input tokens. Max input tokens: %d, request input token count: %d. Shorten the prompt: prompt and answer share a context of %d tokens.",
 			r.serving.Context-1, len(prompt), r.serving.Context)
 	}
 	res := outcrop.GenerateResult{StopReason: outcrop.StopLength, InputTokens: len(prompt)}
@@ -124,4 +124,3 @@ func follow(q *sequence, res *outcrop.GenerateResult, emit func(string) error, c
 		return ended.err
 	}
 }
-

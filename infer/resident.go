@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/model"
 )
@@ -20,7 +21,9 @@ type resident struct {
 
 	serving   *model.Serving
 	tokenizer *tokenizer.Tokenizer
+	template  *chattemplate.Template
 	scheduler *scheduler
+	longest   int                 // bytes of the longest token
 	places    *semaphore.Weighted // Options.Sequences
 	waiting   chan struct{}       // a slot for each request that has or awaits a place
 
@@ -146,9 +149,39 @@ func (r *resident) read(opt Options) error {
 	if have, want := serving.Vocab, r.tokenizer.VocabSize(); have < want {
 		return fmt.Errorf("%s: the tokenizer has %d ids, the model %d", r.dir, want, have)
 	}
+	if r.template, err = chattemplate.New(r.tokenizer); err != nil {
+		return fmt.Errorf("%s: %w", r.dir, err)
+	}
+	for id := range r.tokenizer.VocabSize() {
+		r.longest = max(r.longest, len(r.tokenizer.Token(int32(id))))
+	}
 	r.serving = serving
 	r.places = semaphore.NewWeighted(int64(opt.Sequences))
 	r.waiting = make(chan struct{}, opt.Sequences+opt.Waiting)
 	r.scheduler = newScheduler(serving.Vocab, serving.Forward)
 	return nil
+}
+
+// render returns the prompt as the model reads it. CodeValidation for messages in an order
+// that the template does not know, or a text that certainly is too long.
+func (r *resident) render(messages []outcrop.Message) ([]int32, error) {
+	ms, bytes := make([]chattemplate.Message, len(messages)), 0
+	for i, m := range messages {
+		ms[i] = chattemplate.Message(m)
+		bytes += len(m.Text)
+	}
+	if least := bytes / r.longest; least > r.serving.Context { // do not encode megabytes to refuse them
+		return nil, outcrop.Errorf(outcrop.CodeValidation,
+			"Too many input tokens. Max input tokens: %d, request input token count: more than %d. Shorten the prompt.", r.serving.Context-1, least)
+	}
+	ids, err := r.template.Prompt(ms)
+	if err != nil {
+		return nil, &outcrop.Error{Code: outcrop.CodeValidation, Msg: "The prompt cannot be rendered: " + err.Error() + ".", Err: err}
+	}
+	return ids, nil
+}
+
+// ends reports whether a token ends the text.
+func (r *resident) ends(id int32) bool {
+	return id == r.template.EndOfText() || r.serving.EOS != nil && int(id) == *r.serving.EOS
 }
