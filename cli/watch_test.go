@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/server"
 )
 
 // answer is one response of a scripted server.
@@ -41,7 +42,7 @@ func scriptedServer(t *testing.T, answers ...answer) *client {
 		fmt.Fprint(w, a.body)
 	}))
 	t.Cleanup(s.Close)
-	return newClient(target{url: s.URL, region: defaultRegion, key: iam.Key{AccessKeyID: "A", SecretAccessKey: "secret"}})
+	return newClient(target{url: s.URL, region: server.DefaultRegion, key: iam.Key{AccessKeyID: "A", SecretAccessKey: "secret"}})
 }
 
 func jobBody(status, extra string) string {
