@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"outcrop.dev/outcrop/format/durable"
 	"outcrop.dev/outcrop/format/safetensors"
+	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/nn"
 )
 

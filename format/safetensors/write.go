@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"outcrop.dev/outcrop/format/durable"
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // Tensor is a tensor to write: float32 values, stored as DType says.

@@ -7,6 +7,9 @@ package gemm
 import "unsafe"
 
 //go:noescape
+func tileAMX(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
 func tileBF16x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"outcrop.dev/outcrop/format/durable"
+	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/train"

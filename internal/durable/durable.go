@@ -2,12 +2,14 @@
 // target, fsync, rename, fsync of the directory. A reader sees the old file or the new one,
 // whole; when a call returns nil the new one is on disk.
 //
-// It knows no format.
+// A failed fsync is returned and must not be retried: the kernel may have dropped the pages
+// (https://wiki.postgresql.org/wiki/Fsync_Errors). It knows no format.
 package durable
 
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -42,10 +44,7 @@ func WriteFile(path string, perm os.FileMode, write func(io.Writer) error) (err 
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return SyncDir(filepath.Dir(path))
+	return Rename(f.Name(), path)
 }
 
 // WriteBytes is WriteFile for content that is in memory.
@@ -54,6 +53,21 @@ func WriteBytes(path string, perm os.FileMode, content []byte) error {
 		_, err := w.Write(content)
 		return err
 	})
+}
+
+// Rename moves old to new, both on one file system, and makes the move durable. The content
+// of old must have been synced before.
+func Rename(old, new string) error {
+	if err := os.Rename(old, new); err != nil {
+		return err
+	}
+	if err := SyncDir(filepath.Dir(new)); err != nil {
+		return err
+	}
+	if filepath.Dir(old) != filepath.Dir(new) {
+		return SyncDir(filepath.Dir(old))
+	}
+	return nil
 }
 
 // SyncDir makes the names in dir durable: what was created, renamed or removed in it.
@@ -67,4 +81,14 @@ func SyncDir(dir string) error {
 		return fmt.Errorf("fsync %s: %w", dir, err)
 	}
 	return nil
+}
+
+// SyncTree makes a directory's files and names durable, all the way down.
+func SyncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return SyncDir(path) // Sync works the same on a file opened for reading
+	})
 }

@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/bedrock"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) throughputGetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "get THROUGHPUT",
+		Short: "Show provisioned throughput, by name or ARN",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.withClient(func(c *cobra.Command, api *client, args []string) error {
+			t, err := api.getThroughput(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.printThroughput(t)
+		}),
+	}
+}
+
+func (a *app) printThroughput(t *bedrock.GetProvisionedModelThroughputOutput) error {
+	if a.output == outputJSON {
+		return a.printJSON(t)
+	}
+	a.printFields(
+		field{"Name", aws.ToString(t.ProvisionedModelName)},
+		field{"ARN", aws.ToString(t.ProvisionedModelArn)},
+		field{"Status", string(t.Status)},
+		field{"Failure", aws.ToString(t.FailureMessage)},
+		field{"Model units", strconv.Itoa(int(aws.ToInt32(t.ModelUnits)))},
+		field{"Model", aws.ToString(t.ModelArn)},
+		field{"Base model", aws.ToString(t.FoundationModelArn)},
+		field{"Commitment", string(t.CommitmentDuration)},
+		field{"Committed until", when(t.CommitmentExpirationTime)},
+		field{"Created", when(t.CreationTime)},
+	)
+	return nil
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Runs real clients against a real server: the guide's Python blocks verbatim with boto3, the
+# AWS SDK for JavaScript, and the AWS CLI. Installs them, pinned, into out/e2e on the first
+# run. Everything talks to 127.0.0.1 only, with keys that are good for nothing else.
+#
+#	e2e/run.sh [GUIDE.md]      needs go, python3, node and npm
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+guide=${1:-$root/../shared/guide.md}
+tools=$root/out/e2e
+mkdir -p "$tools"
+work=$(mktemp -d)
+server=
+finish() {
+	status=$?
+	if [ -n "$server" ]; then kill "$server" && wait "$server" || true; fi
+	if [ $status -ne 0 ]; then tail -n 50 "$work/serve.log" >&2 || true; fi
+	rm -rf "$work"
+	exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+say() { printf '\n=== %s\n' "$*"; }
+
+say "clients"
+[ -x "$tools/venv/bin/python" ] || python3 -m venv "$tools/venv"
+"$tools/venv/bin/pip" install -q --disable-pip-version-check -r e2e/requirements.txt
+mkdir -p "$tools/js"
+cp e2e/js/package.json e2e/js/package-lock.json e2e/js/sdk.mjs "$tools/js/"
+(cd "$tools/js" && npm ci --no-audit --no-fund --loglevel=error)
+PATH=$tools/venv/bin:$PATH
+
+say "server"
+CGO_ENABLED=0 go build -o bin/outcrop ./cmd/outcrop
+unset AWS_PROFILE AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CA_BUNDLE
+export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+bin/outcrop serve --data "$work/data" --listen 127.0.0.1:0 >"$work/serve.log" 2>&1 &
+server=$!
+tries=0
+until bin/outcrop models list --data "$work/data" 2>"$work/models.err"; do
+	tries=$((tries + 1))
+	[ $tries -lt 120 ] || { cat "$work/models.err" >&2; exit 1; }
+	sleep 0.5
+done
+eval "$(bin/outcrop env --data "$work/data")"
+bin/outcrop demo --extract "$work/notes"
+
+if [ -f "$guide" ]; then
+	say "the guide's Python blocks, with boto3"
+	python e2e/guide.py "$guide" --train "$work/notes/train.jsonl" --rows "${E2E_ROWS:-1000}" \
+		--validation "$work/notes/validation.jsonl" --validation-rows 100
+	model=medical-summarization-prod
+else
+	say "SKIPPED: the guide's Python blocks: there is no $guide"
+	model=outcrop.pebble-v1
+fi
+
+say "AWS SDK for JavaScript"
+node "$tools/js/sdk.mjs" "$model"
+
+say "AWS CLI"
+sh e2e/aws_cli.sh "$model"

@@ -1,0 +1,224 @@
+// Package dataset reads fine-tuning data: JSON lines of prompt and completion. It is
+// strict, because what a lenient reader repairs or skips is found only when a model has
+// been trained on it. It knows no tokens and no model.
+//
+//	{"prompt": "Summarize: …", "completion": "…"}⏎
+//	{"prompt": "…", "completion": "…"}⏎
+//
+// Each line is one object with exactly these two keys, in any order, whose values are
+// strings with something in them. The file is UTF-8 without byte order mark; \n or \r\n ends
+// a line; there are no blank lines. A file is read as a stream, a line at a time.
+//
+//	result, err := dataset.Read(file, dataset.Limits{CharactersMax: 6 * 4096}, func(r dataset.Row) error { … })
+//	for _, p := range result.Problems { fmt.Println(p) } // line 17: "completion" is empty: …
+package dataset
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+const (
+	// LineBytesMax is the longest line that is looked at; a longer one is skipped unread. It
+	// leaves room for the longest sample of a 16,000-token model (96,000 characters) with
+	// ten bytes for each character.
+	LineBytesMax = 1 << 20
+
+	// ProblemsMax is how many problems a Result lists; it counts them all. A person mends the
+	// cause after the first few.
+	ProblemsMax = 100
+
+	// RowsMax is the default of Limits.RowsMax: ten times the largest data set that the
+	// product is meant for.
+	RowsMax = 1_000_000
+
+	// CharactersPerToken times a model's token limit is the longest sample (AWS, "Prepare
+	// your training datasets": characters per sample = token quota x 6).
+	CharactersPerToken = 6
+)
+
+// Row is one line's content.
+type Row struct {
+	Line       int // from 1
+	Prompt     string
+	Completion string
+}
+
+// Limits bound what is accepted. A zero field means the package's constant, or no limit
+// where there is none.
+type Limits struct {
+	CharactersMax int // of prompt and completion of one row together; 0: no limit
+	LineBytesMax  int
+	RowsMax       int
+}
+
+// Kind says what sort of mistake a Problem is.
+type Kind string
+
+// The kinds of problems.
+const (
+	NotJSONL Kind = "not_jsonl" // not one JSON object in UTF-8
+	Content  Kind = "content"   // keys, types, empty text
+	TooLong  Kind = "too_long"  // line or sample over its limit
+	TooMany  Kind = "too_many"  // rows over their limit
+	NoRows   Kind = "no_rows"   // an empty file
+)
+
+// Problem is what is wrong with one line, and what to do.
+type Problem struct {
+	Line   int    `json:"line"` // from 1; 0 for the file as a whole
+	Kind   Kind   `json:"kind"`
+	Reason string `json:"reason"`
+	Start  string `json:"start,omitempty"` // of the prompt, where a sample is TooLong
+}
+
+// String returns "line N: reason".
+func (p Problem) String() string {
+	if p.Line == 0 {
+		return p.Reason
+	}
+	return fmt.Sprintf("line %d: %s", p.Line, p.Reason)
+}
+
+// Result is what was found.
+type Result struct {
+	Lines        int // read
+	Rows         int // that are right
+	Bytes        int64
+	Problems     []Problem // the first ProblemsMax
+	ProblemCount int       // all of them
+}
+
+func (r *Result) add(p Problem) {
+	r.ProblemCount++
+	if len(r.Problems) < ProblemsMax {
+		r.Problems = append(r.Problems, p)
+	}
+}
+
+// Read reads all lines of src and calls use for each that is right, in order. It returns an
+// error only if src or use fails; mistakes in the data are in the Result. Its memory does not
+// grow with the file.
+func Read(src io.Reader, limits Limits, use func(Row) error) (Result, error) {
+	if limits.LineBytesMax == 0 {
+		limits.LineBytesMax = LineBytesMax
+	}
+	if limits.RowsMax == 0 {
+		limits.RowsMax = RowsMax
+	}
+	r := reader{lines: lineReader{r: bufio.NewReaderSize(src, 64<<10), max: limits.LineBytesMax}, limits: limits}
+	err := r.all(use)
+	r.result.Lines, r.result.Bytes = r.lines.number, r.lines.bytes
+	return r.result, err
+}
+
+type reader struct {
+	lines  lineReader
+	limits Limits
+	parser parser
+	result Result
+}
+
+func (r *reader) all(use func(Row) error) error {
+	for {
+		line, tooLong, err := r.lines.next()
+		if err == io.EOF {
+			if r.lines.number == 0 {
+				r.result.add(Problem{Kind: NoRows, Reason: "the file is empty: it needs one " + shape + " a line"})
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		row, problem := r.row(line, tooLong)
+		if problem != nil {
+			r.result.add(*problem)
+			continue
+		}
+		if r.result.Rows == r.limits.RowsMax {
+			r.result.add(Problem{Line: r.lines.number, Kind: TooMany, Reason: fmt.Sprintf(
+				"there are more than %d rows: split the data or take a sample; nothing after this line was checked", r.limits.RowsMax)})
+			return nil
+		}
+		r.result.Rows++
+		if err := use(row); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *reader) row(line []byte, tooLong bool) (Row, *Problem) {
+	n := r.lines.number
+	if tooLong {
+		return Row{}, &Problem{Line: n, Kind: TooLong, Reason: fmt.Sprintf(
+			"is longer than %d bytes: shorten it, and end each object with a line break", r.limits.LineBytesMax)}
+	}
+	row, bad := r.parser.parse(line, n == 1)
+	if bad != nil {
+		bad.Line = n
+		return Row{}, bad
+	}
+	row.Line = n
+	if most := r.limits.CharactersMax; most > 0 {
+		if c := utf8.RuneCountInString(row.Prompt) + utf8.RuneCountInString(row.Completion); c > most {
+			return Row{}, &Problem{Line: n, Kind: TooLong, Start: start(row.Prompt), Reason: fmt.Sprintf(
+				"prompt and completion have %d characters, the limit of this model is %d: shorten or split the row", c, most)}
+		}
+	}
+	return row, nil
+}
+
+// start returns the beginning of a text, enough to find it by.
+func start(text string) string {
+	const most = 40
+	n := 0
+	for i := range text {
+		if n++; n > most {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// lineReader cuts a stream into lines without ever holding more than max bytes of one.
+type lineReader struct {
+	r      *bufio.Reader
+	max    int
+	buf    []byte
+	number int // of the line last returned
+	bytes  int64
+}
+
+// next returns the next line without its end, valid until the following call; io.EOF after
+// the last. A line longer than max comes back empty, with tooLong.
+func (l *lineReader) next() (line []byte, tooLong bool, err error) {
+	l.buf = l.buf[:0]
+	for started := false; ; started = true {
+		part, err := l.r.ReadSlice('\n')
+		l.bytes += int64(len(part))
+		if err == io.EOF && len(part) == 0 && !started {
+			return nil, false, io.EOF
+		}
+		if err != nil && err != io.EOF && !errors.Is(err, bufio.ErrBufferFull) {
+			return nil, false, err
+		}
+		if tooLong = tooLong || len(l.buf)+len(part) > l.max+len("\r\n"); !tooLong {
+			l.buf = append(l.buf, part...)
+		}
+		if err == nil || err == io.EOF {
+			break
+		}
+	}
+	l.number++
+	line = bytes.TrimSuffix(l.buf, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if tooLong || len(line) > l.max {
+		return nil, true, nil
+	}
+	return line, false, nil
+}

@@ -1,0 +1,140 @@
+// Package infer runs models: it loads them, decodes the requests of one model together over
+// key-value caches, samples, and finds stop sequences. It implements outcrop.Engine and knows
+// no API.
+//
+// A text depends on the model, the prompt, the sampling parameters and the seed, and on
+// nothing else: not on other requests, on streaming, or on the number of threads. That holds
+// bit for bit, because the model's logits do (model.Serving.Forward) and random numbers are a
+// function of seed and position.
+//
+//	e := infer.New(infer.Options{Exec: exec, …})
+//	res, err := e.Generate(ctx, outcrop.GenerateRequest{ModelDir: dir, …}, emit)
+//
+//	request ─→ resident (model, tokenizer, template)      one for each model directory
+//	        ─→ admit (places, cache memory)               waits, in order of arrival
+//	        ─→ scheduler: step, step, … ─→ outbox ─→ emit one goroutine for each model
+package infer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/nn"
+)
+
+// Options is what an Engine runs on. Exec, Seed and AfterFunc are required.
+type Options struct {
+	Exec nn.Exec
+
+	// Sequences is how many requests of one model are decoded together, Waiting how many
+	// more may wait for a place; any more are CodeThrottling.
+	Sequences int
+	Waiting   int
+	// CacheBytes bounds the key-value caches of all requests under way.
+	CacheBytes int64
+
+	// Keep is how long a model that nobody asked to Load stays in memory after its last
+	// request.
+	Keep time.Duration
+	// AfterFunc calls f after d, unless stop is called first: time.AfterFunc.
+	AfterFunc func(d time.Duration, f func()) (stop func() bool)
+	// Seed draws the seed of a request that names none. It is called from several goroutines.
+	Seed func() uint64
+}
+
+// The defaults of Options.
+const (
+	// Sixteen rows are where a product on a CPU stops to be bound by reading the weights.
+	DefaultSequences = 16
+	// A client of AWS gives up after a minute; of short answers about this many pass
+	// through sixteen places in that time.
+	DefaultWaiting    = 64
+	DefaultCacheBytes = 1 << 30
+	DefaultKeep       = 5 * time.Minute
+)
+
+// Engine runs models; it is an outcrop.Engine. Its methods may be called from several
+// goroutines.
+type Engine struct {
+	opt   Options
+	cache *semaphore.Weighted // bytes
+
+	mu     sync.Mutex
+	models map[string]*resident // by directory
+	closed bool
+	gone   sync.WaitGroup // residents that are not closed yet
+}
+
+var _ outcrop.Engine = (*Engine)(nil)
+
+// New returns an engine without models. Zero fields of opt take their defaults.
+func New(opt Options) *Engine {
+	if opt.Sequences == 0 {
+		opt.Sequences = DefaultSequences
+	}
+	if opt.Waiting == 0 {
+		opt.Waiting = DefaultWaiting
+	}
+	if opt.CacheBytes == 0 {
+		opt.CacheBytes = DefaultCacheBytes
+	}
+	if opt.Keep == 0 {
+		opt.Keep = DefaultKeep
+	}
+	return &Engine{opt: opt, cache: semaphore.NewWeighted(opt.CacheBytes), models: map[string]*resident{}}
+}
+
+// Load makes the model in dir resident until an Unload for every Load. CodeModelError if it
+// cannot be loaded; then no Unload is due.
+func (e *Engine) Load(ctx context.Context, dir string) error {
+	r, err := e.acquire(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer e.release(r)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r.pins++
+	return nil
+}
+
+// Unload takes back one Load. After the last one the model's memory goes as soon as its
+// requests have ended. Without a Load it does nothing.
+func (e *Engine) Unload(dir string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := e.models[dir]
+	if r == nil || r.pins == 0 {
+		return
+	}
+	if r.pins--; r.pins == 0 {
+		r.unload = true
+		e.settle(r)
+	}
+}
+
+// Close unloads every model after its requests; new ones are refused.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	e.closed = true
+	for _, r := range e.models {
+		r.pins, r.unload = 0, true
+		e.settle(r)
+	}
+	e.mu.Unlock()
+	e.gone.Wait()
+}
+
+// CountTokens returns the length of the rendered prompt. Errors as of Generate.
+func (e *Engine) CountTokens(ctx context.Context, dir string, messages []outcrop.Message) (int, error) {
+	r, err := e.acquire(ctx, dir)
+	if err != nil {
+		return 0, err
+	}
+	defer e.release(r)
+	prompt, err := r.render(messages)
+	return len(prompt), err
+}

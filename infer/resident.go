@@ -1,0 +1,187 @@
+package infer
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sync/semaphore"
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/tokenizer"
+	"outcrop.dev/outcrop/model"
+)
+
+// resident is a model in memory, or on its way there. The counts belong to Engine.mu; what
+// load sets does not change after ready.
+type resident struct {
+	dir   string
+	ready chan struct{} // closed when load has ended
+	err   error         // why it could not be loaded
+
+	serving   *model.Serving
+	tokenizer *tokenizer.Tokenizer
+	template  *chattemplate.Template
+	scheduler *scheduler
+	longest   int                 // bytes of the longest token
+	places    *semaphore.Weighted // Options.Sequences
+	waiting   chan struct{}       // a slot for each request that has or awaits a place
+
+	users  int         // requests under way
+	uses   int         // requests ever
+	pins   int         // Loads that no Unload took back
+	unload bool        // leave without delay when the last user and pin have gone
+	idle   func() bool // stops the timer that would unload the model; nil if there is none
+}
+
+// acquire returns the model in dir, loaded, for use until release. Requests that arrive
+// while it is being loaded wait for the one load. CodeModelError if it cannot be loaded, and
+// the next request tries again.
+func (e *Engine) acquire(ctx context.Context, dir string) (*resident, error) {
+	r, err := e.enter(dir)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-r.ready:
+	case <-ctx.Done():
+		e.release(r)
+		return nil, ctx.Err()
+	}
+	if r.err != nil {
+		e.release(r)
+		return nil, r.err
+	}
+	return r, nil
+}
+
+// enter counts a user of the model in dir, and begins to load it if it is not there.
+func (e *Engine) enter(dir string) (*resident, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, outcrop.Errorf(outcrop.CodeServiceUnavailable, "The server is shutting down. Try again.")
+	}
+	r := e.models[dir]
+	if r == nil {
+		r = &resident{dir: dir, ready: make(chan struct{})}
+		e.models[dir] = r
+		e.gone.Add(1)
+		go e.load(r)
+	}
+	r.users++
+	r.uses++
+	if r.idle != nil {
+		r.idle()
+		r.idle = nil
+	}
+	return r, nil
+}
+
+// release ends a use.
+func (e *Engine) release(r *resident) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r.users--
+	e.settle(r)
+}
+
+// settle lets a model go that nobody uses: at once if it was unloaded or is broken, else
+// after Options.Keep. e.mu is held.
+func (e *Engine) settle(r *resident) {
+	switch {
+	case r.users > 0 || r.pins > 0 || e.models[r.dir] != r:
+	case r.unload || r.err != nil:
+		e.evict(r)
+	case r.idle == nil:
+		uses := r.uses
+		r.idle = e.opt.AfterFunc(e.opt.Keep, func() { e.expire(r, uses) })
+	}
+}
+
+// expire is called when a model has been idle for Options.Keep since so many uses.
+func (e *Engine) expire(r *resident, uses int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.uses == uses && r.pins == 0 && e.models[r.dir] == r {
+		e.evict(r)
+	}
+}
+
+// evict forgets a model and frees it. e.mu is held.
+func (e *Engine) evict(r *resident) {
+	if r.idle != nil {
+		r.idle()
+	}
+	delete(e.models, r.dir)
+	go func() {
+		defer e.gone.Done()
+		if <-r.ready; r.scheduler != nil {
+			r.scheduler.close()
+		}
+	}()
+}
+
+// load reads the model and its tokenizer, and says so.
+func (e *Engine) load(r *resident) {
+	err := r.read(e.opt)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil {
+		r.err = &outcrop.Error{
+			Code: outcrop.CodeModelError, Err: err,
+			Msg: fmt.Sprintf("The model cannot be loaded: %v. Restore its directory, or delete the model and train it again.", err),
+		}
+	}
+	close(r.ready)
+	e.settle(r)
+}
+
+func (r *resident) read(opt Options) error {
+	serving, err := model.LoadServing(r.dir, opt.Exec)
+	if err != nil {
+		return err
+	}
+	r.tokenizer, err = tokenizer.Load(filepath.Join(r.dir, "tokenizer.json"))
+	if err != nil {
+		return err
+	}
+	if have, want := serving.Vocab, r.tokenizer.VocabSize(); have < want {
+		return fmt.Errorf("%s: the tokenizer has %d ids, the model %d", r.dir, want, have)
+	}
+	if r.template, err = chattemplate.New(r.tokenizer); err != nil {
+		return fmt.Errorf("%s: %w", r.dir, err)
+	}
+	for id := range r.tokenizer.VocabSize() {
+		r.longest = max(r.longest, len(r.tokenizer.Token(int32(id))))
+	}
+	r.serving = serving
+	r.places = semaphore.NewWeighted(int64(opt.Sequences))
+	r.waiting = make(chan struct{}, opt.Sequences+opt.Waiting)
+	r.scheduler = newScheduler(serving.Vocab, serving.Forward)
+	return nil
+}
+
+// render returns the prompt as the model reads it. CodeValidation for messages in an order
+// that the template does not know, or a text that certainly is too long.
+func (r *resident) render(messages []outcrop.Message) ([]int32, error) {
+	ms, bytes := make([]chattemplate.Message, len(messages)), 0
+	for i, m := range messages {
+		ms[i] = chattemplate.Message(m)
+		bytes += len(m.Text)
+	}
+	if least := bytes / r.longest; least > r.serving.Context { // do not encode megabytes to refuse them
+		return nil, outcrop.Errorf(outcrop.CodeValidation,
+			"Too many input tokens. Max input tokens: %d, request input token count: more than %d. Shorten the prompt.", r.serving.Context-1, least)
+	}
+	ids, err := r.template.Prompt(ms)
+	if err != nil {
+		return nil, &outcrop.Error{Code: outcrop.CodeValidation, Msg: "The prompt cannot be rendered: " + err.Error() + ".", Err: err}
+	}
+	return ids, nil
+}
+
+// ends reports whether a token ends the text.
+func (r *resident) ends(id int32) bool {
+	return id == r.template.EndOfText() || r.serving.EOS != nil && int(id) == *r.serving.EOS
+}

@@ -1,0 +1,212 @@
+package infer
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/model"
+)
+
+// inMemory returns the model in dir, nil if it is not in memory.
+func inMemory(t testing.TB, e *Engine, dir string) *resident {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.models[dir]
+}
+
+func TestOneLoadForAll(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, nil)
+	e := newEngine(t, Options{})
+	var mu sync.Mutex
+	seen := map[*resident]bool{}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			r, err := e.acquire(context.Background(), dir)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer e.release(r)
+			mu.Lock()
+			defer mu.Unlock()
+			seen[r] = true
+		})
+	}
+	wg.Wait()
+	if len(seen) != 1 {
+		t.Errorf("the model was loaded %d times", len(seen))
+	}
+}
+
+func TestLoadFails(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, nil)
+	e := newEngine(t, Options{})
+	weights := filepath.Join(dir, model.WeightsFile)
+	if err := os.Rename(weights, weights+".away"); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, e.Load(context.Background(), dir), outcrop.CodeModelError, "cannot be loaded")
+	_, err := e.Generate(context.Background(), ask(dir, "x", 5), nil)
+	wantCode(t, err, outcrop.CodeModelError)
+	if err := os.Rename(weights+".away", weights); err != nil {
+		t.Fatal(err)
+	}
+	generate(t, e, ask(dir, "x", 5)) // the next request tries again
+
+	for _, file := range []string{"tokenizer.json", "config.json"} {
+		bad := tinyModel(t, tinyContext, nil)
+		if err := os.WriteFile(filepath.Join(bad, file), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, e.Load(context.Background(), bad), outcrop.CodeModelError)
+	}
+}
+
+func TestLoadGivenUp(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dir := tinyModel(t, tinyContext, nil)
+	if err := e.Load(ctx, dir); err != context.Canceled && err != nil {
+		t.Errorf("got %v", err)
+	}
+	generate(t, e, ask(dir, "x", 5))
+}
+
+func TestUnload(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, nil)
+	e := newEngine(t, Options{})
+	for range 2 {
+		if err := e.Load(context.Background(), dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Unload(dir)
+	r := inMemory(t, e, dir)
+	if r == nil {
+		t.Fatal("one Unload undid two Loads")
+	}
+	e.Unload(dir)
+	if inMemory(t, e, dir) != nil {
+		t.Error("the model is still there")
+	}
+	<-r.scheduler.ended
+	e.Unload(dir) // does nothing
+	e.Unload("/nowhere")
+	if generate(t, e, ask(dir, "x", 3)); inMemory(t, e, dir) == r {
+		t.Error("an unloaded model came back")
+	}
+}
+
+func TestUnloadWhileRunning(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, letters)
+	e := newEngine(t, Options{})
+	want := generate(t, newEngine(t, Options{}), ask(dir, "x", 20))
+	steps := 0
+	watch(t, e, dir, func([]model.Step) {
+		if steps++; steps == 3 {
+			e.Unload(dir)
+		}
+	})
+	r := inMemory(t, e, dir)
+	if got := generate(t, e, ask(dir, "x", 20)); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if inMemory(t, e, dir) != nil {
+		t.Error("the model is still there after its last request")
+	}
+	<-r.scheduler.ended
+}
+
+// timers is an AfterFunc whose time the test decides.
+type timers struct {
+	mu  sync.Mutex
+	set []*timer
+}
+
+type timer struct {
+	d       time.Duration
+	f       func()
+	stopped bool
+}
+
+func (ts *timers) after(d time.Duration, f func()) func() bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	tm := &timer{d: d, f: f}
+	ts.set = append(ts.set, tm)
+	return func() bool {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		tm.stopped = true
+		return true
+	}
+}
+
+// last returns the timer that was set last, and how many are not stopped.
+func (ts *timers) last() (last *timer, running int) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, tm := range ts.set {
+		if last = tm; !tm.stopped {
+			running++
+		}
+	}
+	return last, running
+}
+
+func TestIdleModelsLeave(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, nil)
+	ts := &timers{}
+	e := newEngine(t, Options{AfterFunc: ts.after, Keep: time.Hour})
+	generate(t, e, ask(dir, "x", 3))
+	early, _ := ts.last()
+	generate(t, e, ask(dir, "x", 3))
+	early.f() // fires although it was stopped: the model has been used since
+	if inMemory(t, e, dir) == nil {
+		t.Fatal("a stale timer unloaded the model")
+	}
+	tm, running := ts.last()
+	if running != 1 || tm.d != time.Hour {
+		t.Fatalf("%d timers run, the last for %v", running, tm.d)
+	}
+	if err := e.Load(context.Background(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if tm.f(); inMemory(t, e, dir) == nil {
+		t.Fatal("a model that was loaded on purpose left")
+	}
+	e.Unload(dir)
+	generate(t, e, ask(dir, "x", 3))
+	r := inMemory(t, e, dir)
+	tm, _ = ts.last()
+	if tm.f(); inMemory(t, e, dir) != nil {
+		t.Error("an idle model stays")
+	}
+	<-r.scheduler.ended
+}
+
+func TestClose(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, nil)
+	e := newEngine(t, Options{})
+	if err := e.Load(context.Background(), dir); err != nil {
+		t.Fatal(err)
+	}
+	e.Close()
+	_, err := e.Generate(context.Background(), ask(dir, "x", 3), nil)
+	wantCode(t, err, outcrop.CodeServiceUnavailable)
+}

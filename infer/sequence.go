@@ -1,0 +1,127 @@
+package infer
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/format/tokenizer"
+	"outcrop.dev/outcrop/model"
+)
+
+// sequence is one generation under way. The scheduler owns all of it but out.
+type sequence struct {
+	ctx   context.Context     // when it ends, so does the sequence, before its next token
+	ends  func(id int32) bool // of text
+	limit int                 // tokens that it may generate
+
+	session *model.Session
+	next    []int32  // tokens that the model has not seen yet: the prompt, later one token
+	taken   int      // of them in the current step
+	last    [1]int32 // what next is after the prompt
+
+	sampler sampler
+	decode  *tokenizer.Decoder
+	text    *text
+	tokens  int // generated, without the end of text
+
+	out outbox
+}
+
+// accept takes the logits after what the model has seen, and draws the next token. It
+// reports whether the sequence has ended.
+func (s *sequence) accept(logits []float32) (ended bool) {
+	id, err := s.sampler.next(logits, s.tokens)
+	if err != nil {
+		s.out.finish(outcome{err: &outcrop.Error{
+			Code: outcrop.CodeModelError, Err: err,
+			Msg: "The model produced numbers that are not finite: its weights are damaged. Train it again, or restore its directory.",
+		}})
+		return true
+	}
+	if s.ends(int32(id)) {
+		s.finish(outcrop.StopEndOfText)
+		return true
+	}
+	s.tokens++
+	piece, stopped := s.text.add(s.decode.Push(int32(id)))
+	s.out.add(piece)
+	switch {
+	case stopped:
+		s.out.finish(outcome{reason: outcrop.StopSequence, tokens: s.tokens})
+	case s.tokens == s.limit:
+		s.finish(outcrop.StopLength)
+	default:
+		s.last[0] = int32(id)
+		s.next = s.last[:]
+		return false
+	}
+	return true
+}
+
+// finish ends the sequence, letting go of the text that was held back. A character that
+// breaks off becomes U+FFFD, which may yet complete a stop sequence.
+func (s *sequence) finish(reason string) {
+	piece, stopped := s.text.add(s.decode.Flush())
+	s.out.add(piece)
+	if stopped {
+		reason = outcrop.StopSequence
+	} else {
+		s.out.add(s.text.end())
+	}
+	s.out.finish(outcome{reason: reason, tokens: s.tokens})
+}
+
+// fail ends the sequence with an error.
+func (s *sequence) fail(err error) { s.out.finish(outcome{err: err, tokens: s.tokens}) }
+
+// outcome is how a sequence ended.
+type outcome struct {
+	reason string
+	tokens int
+	err    error
+}
+
+// outbox carries text from the scheduler to the goroutine of the request, which may be
+// slow: the scheduler never waits for it. What it holds is bounded by the context length.
+type outbox struct {
+	mu    sync.Mutex
+	text  strings.Builder
+	ended *outcome
+	wake  chan struct{} // capacity 1: there is something new
+}
+
+func (o *outbox) add(piece string) {
+	if piece == "" {
+		return
+	}
+	o.mu.Lock()
+	o.text.WriteString(piece)
+	o.mu.Unlock()
+	o.signal()
+}
+
+func (o *outbox) finish(e outcome) {
+	o.mu.Lock()
+	o.ended = &e
+	o.mu.Unlock()
+	o.signal()
+}
+
+func (o *outbox) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take waits for something new and returns it: text, or how the sequence ended, or both.
+func (o *outbox) take() (piece string, ended *outcome) {
+	<-o.wake
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	piece = o.text.String()
+	o.text.Reset()
+	return piece, o.ended
+}

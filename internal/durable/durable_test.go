@@ -1,0 +1,55 @@
+package durable_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"outcrop.dev/outcrop/internal/durable"
+)
+
+func TestWriteBytesReplacesAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	for _, text := range []string{"one", "two"} {
+		if err := durable.WriteBytes(path, 0o600, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != text {
+			t.Fatalf("read %q, %v, want %q", b, err, text)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.WriteBytes(filepath.Join(dir, "d"), 0o600, []byte("x")); err == nil {
+		t.Error("replaced a directory by a file")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("directory holds %v, %v, want f and d: a temporary file was left", entries, err)
+	}
+}
+
+func TestRenameAcrossDirectoriesAndSyncTree(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, d := range []string{"a", "b"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := durable.WriteBytes(filepath.Join(dir, "a", "f"), 0o600, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.SyncTree(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.Rename(filepath.Join(dir, "a", "f"), filepath.Join(dir, "b", "g")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "b", "g")); err != nil {
+		t.Error(err)
+	}
+}

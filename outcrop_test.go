@@ -1,0 +1,150 @@
+package outcrop_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"outcrop.dev/outcrop"
+)
+
+func TestParseARN(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		in         string
+		ok         bool
+		kind       outcrop.Kind
+		last, acct string
+	}{
+		{"arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.titan-text-express-v1:0:8k/abcdefghijkl", true, "custom-model", "abcdefghijkl", "123456789012"},
+		{"arn:aws:bedrock:us-east-1:123456789012:custom-model/medical-summarization-model", true, "custom-model", "medical-summarization-model", "123456789012"},
+		{"arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-text-express-v1", true, "foundation-model", "amazon.titan-text-express-v1", ""},
+		{"arn:aws:bedrock:us-east-1:123456789012:custom-model/", false, "", "", ""},
+		{"arn:aws:bedrock:us-east-1:123456789012", false, "", "", ""},
+		{"my-model", false, "", "", ""},
+	} {
+		p, ok := outcrop.ParseARN(c.in)
+		if ok != c.ok {
+			t.Errorf("ParseARN(%q) ok = %v, want %v", c.in, ok, c.ok)
+		}
+		if ok && (p.Kind != c.kind || p.Last() != c.last || p.Account != c.acct) {
+			t.Errorf("ParseARN(%q) = %+v, want %s %s %s", c.in, p, c.kind, c.last, c.acct)
+		}
+	}
+}
+
+func TestScopeARN(t *testing.T) {
+	t.Parallel()
+	s := outcrop.Scope{Account: "123456789012", Region: "us-east-1"}
+	if got, want := s.ARN(outcrop.KindThroughput, "abcdefghijkl"), outcrop.ARN("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := s.ARN(outcrop.KindFoundationModel, "a.b"), outcrop.ARN("arn:aws:bedrock:us-east-1::foundation-model/a.b"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestKeyForTakesNameIDAndARN(t *testing.T) {
+	t.Parallel()
+	here := outcrop.Scope{Account: "123456789012", Region: "us-east-1"}
+	for _, id := range []string{"m", "arn:aws:bedrock:us-east-1:123456789012:custom-model/m", "arn:aws:bedrock:us-east-1:123456789012:custom-model/a.b:0:8k/m"} {
+		if got, want := outcrop.KeyFor(outcrop.KindCustomModel, here, id), (outcrop.Key{Kind: outcrop.KindCustomModel, Scope: here, Ref: "m"}); got != want {
+			t.Errorf("KeyFor(%q) = %+v, want %+v", id, got, want)
+		}
+	}
+}
+
+func TestS3URI(t *testing.T) {
+	t.Parallel()
+	if b, k, err := outcrop.ParseS3URI("s3://bkt/a/b.jsonl"); b != "bkt" || k != "a/b.jsonl" || err != nil {
+		t.Errorf("got %q %q %v", b, k, err)
+	}
+	for _, bad := range []string{"", "s3://", "s3:///k", "http://bkt/k", "bkt/k"} {
+		if _, _, err := outcrop.ParseS3URI(bad); outcrop.CodeOf(err) != outcrop.CodeValidation {
+			t.Errorf("ParseS3URI(%q): %v, want a ValidationException", bad, err)
+		}
+	}
+	for _, prefix := range []string{"s3://b/out", "s3://b/out/", "s3://b/out//"} {
+		if got := outcrop.JoinS3URI(prefix, "/x"); got != "s3://b/out/x" {
+			t.Errorf("JoinS3URI(%q) = %q", prefix, got)
+		}
+	}
+}
+
+var titan = outcrop.FoundationModel{LearningRateScale: 50, Defaults: outcrop.TrainSpec{Epochs: 5, BatchSize: 1, LearningRate: 5e-4, WarmupSteps: 5}}
+
+func TestParseHyperParameters(t *testing.T) {
+	t.Parallel()
+	got, err := outcrop.ParseHyperParameters(titan, map[string]string{"epochCount": "3", "batchSize": "8", "learningRate": "0.00001", "learningRateWarmupSteps": "10", "seed": "7"})
+	want := outcrop.TrainSpec{Epochs: 3, BatchSize: 8, LearningRate: 0.00001 * 50, WarmupSteps: 10, Seed: 7}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if got, err := outcrop.ParseHyperParameters(titan, nil); err != nil || got != titan.Defaults {
+		t.Errorf("no parameters: got %+v, %v, want the defaults", got, err)
+	}
+}
+
+// Every limit is accepted and one past it refused.
+func TestHyperParameterRanges(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]struct{ good, bad []string }{
+		"epochCount":              {[]string{"1", "10"}, []string{"0", "11", "", "1.5", "x"}},
+		"batchSize":               {[]string{"1", "64"}, []string{"0", "65", "-1"}},
+		"learningRate":            {[]string{"0", "1", "1e-5"}, []string{"-0.1", "1.0001", "NaN", "Inf", ""}},
+		"learningRateWarmupSteps": {[]string{"0", "250"}, []string{"-1", "251"}},
+		"seed":                    {[]string{"0", "18446744073709551615"}, []string{"-1", "x"}},
+	} {
+		for _, v := range r.good {
+			if _, err := outcrop.ParseHyperParameters(titan, map[string]string{name: v}); err != nil {
+				t.Errorf("%s=%q: %v", name, v, err)
+			}
+		}
+		for _, v := range r.bad {
+			_, err := outcrop.ParseHyperParameters(titan, map[string]string{name: v})
+			if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s=%q: %v, want a ValidationException that names it", name, v, err)
+			}
+		}
+	}
+}
+
+func TestHyperParametersReportsEverythingAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := outcrop.ParseHyperParameters(titan, map[string]string{"epochCount": "0", "batchSize": "0", "zeta": "1", "alpha": "1"})
+	for _, want := range []string{"epochCount", "batchSize", `"alpha" is not known`, `"zeta" is not known`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not mention %s", err, want)
+		}
+	}
+}
+
+func TestRecordRoundTrip(t *testing.T) {
+	t.Parallel()
+	loss := 1.5
+	j := &outcrop.Job{Meta: outcrop.Meta{Kind: outcrop.KindJob, ID: "abcdefghijkl", Name: "n"}, OutputURI: "s3://b/o/", Progress: outcrop.Progress{TrainingLoss: &loss}}
+	back, err := outcrop.JobOf(j.Record())
+	if err != nil || back.Name != "n" || *back.Progress.TrainingLoss != loss {
+		t.Errorf("got %+v, %v", back, err)
+	}
+	if got, want := back.OutputPrefix(), "s3://b/o/model-customization-job-abcdefghijkl"; got != want {
+		t.Errorf("output prefix %q, want %q", got, want)
+	}
+	if _, err := outcrop.ThroughputOf(j.Record()); err == nil {
+		t.Error("a job was read as throughput")
+	}
+}
+
+func TestCodeOf(t *testing.T) {
+	t.Parallel()
+	e := outcrop.Errorf(outcrop.CodeNotFound, "no %s", "x")
+	if got := outcrop.CodeOf(errors.Join(errors.New("a"), e)); got != outcrop.CodeNotFound {
+		t.Errorf("got %q", got)
+	}
+	if got := outcrop.CodeOf(errors.New("a")); got != outcrop.CodeInternal {
+		t.Errorf("got %q", got)
+	}
+	if got := outcrop.CodeOf(nil); got != "" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"outcrop.dev/outcrop/iam"
+)
+
+// What a server is when nothing else is said. The account is the one that AWS's own
+// documents use, so that the ARNs in people's scripts are right.
+const (
+	DefaultListen  = "127.0.0.1:4510"
+	DefaultAccount = "123456789012"
+	DefaultRegion  = "us-east-1"
+)
+
+// Config says what a server is made of. The zero value of every field but DataDir has a
+// sensible meaning.
+type Config struct {
+	DataDir string  // everything durable lives here; made if missing
+	Listen  string  // host:port; port 0 takes a free one
+	Account string  // 12 digits
+	RootKey iam.Key // from the environment; zero: stored in DataDir, made on the first start
+
+	Kernel  string   // name of the matrix kernel; "" is the fastest that this CPU has
+	Threads int      // for serving; 0 is one for each core
+	Worker  []string // command of a training worker; nil: this program with the argument "worker"
+
+	Log   *slog.Logger     // nil discards
+	Clock func() time.Time // nil is time.Now
+}
+
+var accountForm = regexp.MustCompile(`^[0-9]{12}$`)
+
+// withDefaults fills what is not set and refuses what cannot be.
+func (c Config) withDefaults() (Config, error) {
+	if c.DataDir == "" {
+		return c, fmt.Errorf("no data directory: name one with --data")
+	}
+	dir, err := filepath.Abs(c.DataDir) // workers have their own working directory
+	if err != nil {
+		return c, err
+	}
+	c.DataDir = dir
+	c.Listen = cmp.Or(c.Listen, DefaultListen)
+	c.Account = cmp.Or(c.Account, DefaultAccount)
+	if !accountForm.MatchString(c.Account) {
+		return c, fmt.Errorf("the account %q is not 12 digits", c.Account)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return c, nil
+}

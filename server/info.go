@@ -1,0 +1,38 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"outcrop.dev/outcrop/internal/durable"
+)
+
+// InfoFile is the name of the file, inside the data directory, by which commands and
+// workers find the server that runs there.
+const InfoFile = "server.json"
+
+// Info is what InfoFile says.
+type Info struct {
+	PID int    `json:"pid"`
+	URL string `json:"url"`
+}
+
+// writeInfo tells the address. The file of a server that was killed is replaced.
+func writeInfo(dir string, info Info) error {
+	b, err := json.Marshal(info)
+	if err != nil {
+		return err
+	}
+	return durable.WriteBytes(filepath.Join(dir, InfoFile), 0o600, append(b, '\n'))
+}
+
+func removeInfo(dir string) error {
+	err := os.Remove(filepath.Join(dir, InfoFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,260 @@
+package bedrockruntime
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"outcrop.dev/outcrop"
+)
+
+// body reads a native body strictly and collects what is wrong with it, in the words of the
+// JSON schema validator whose findings AWS quotes: callers have code that matches them.
+// Its methods take the place of a value, such as #/textGenerationConfig/topP, and leave the
+// destination as it is, the default, where the value is absent or wrong.
+type body struct {
+	violations []string
+}
+
+// violationsMax bounds how many findings a message spells out.
+const violationsMax = 10
+
+// quoteMax bounds the bytes of the caller's text that a finding quotes.
+const quoteMax = 100
+
+// violate adds a finding.
+func (b *body) violate(at, format string, args ...any) {
+	b.violations = append(b.violations, at+": "+fmt.Sprintf(format, args...))
+}
+
+// err returns all that is wrong as one CodeValidation error, nil if nothing is.
+func (b *body) err() error {
+	switch n := len(b.violations); {
+	case n == 0:
+		return nil
+	case n == 1:
+		return malformed(b.violations[0])
+	case n > violationsMax:
+		return malformed(fmt.Sprintf("#: %d schema violations found, the first %d: %s", n, violationsMax,
+			strings.Join(b.violations[:violationsMax], "; ")))
+	default:
+		return malformed(fmt.Sprintf("#: %d schema violations found: %s", n, strings.Join(b.violations, "; ")))
+	}
+}
+
+// malformed returns AWS's error for a body that the model does not understand.
+func malformed(detail string) error {
+	return outcrop.Errorf(outcrop.CodeValidation, "Malformed input request: %s, please reformat your input and try again.", detail)
+}
+
+// members returns the members of the object in raw, of which only those named in known may
+// be present. It returns nil, and notes why, if raw is not an object.
+func (b *body) members(at string, raw []byte, known ...string) map[string]json.RawMessage {
+	if !utf8.Valid(raw) {
+		b.violate(at, "the text is not UTF-8")
+		return nil
+	}
+	all, err := object(raw)
+	if err != nil {
+		b.violate(at, "%v", err)
+		return nil
+	}
+	m := make(map[string]json.RawMessage, len(all))
+	for _, f := range all {
+		if _, twice := m[f.name]; twice {
+			b.violate(at, "duplicate key [%s]", shorten(f.name))
+		}
+		if !slices.Contains(known, f.name) {
+			b.violate(at, "extraneous key [%s] is not permitted", shorten(f.name))
+		}
+		m[f.name] = f.value
+	}
+	return m
+}
+
+// member is one member of a JSON object.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// object splits a JSON object into its members, in their order. encoding/json alone would
+// accept names in the wrong case and keep the last of duplicates.
+func object(raw []byte) ([]member, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	t, err := d.Token()
+	if err != nil {
+		return nil, notJSON(err)
+	}
+	if t != json.Delim('{') {
+		return nil, fmt.Errorf("expected type: JSONObject, found: %s", typeName(raw))
+	}
+	var all []member
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		m := member{name: name.(string)}
+		if err := d.Decode(&m.value); err != nil {
+			return nil, notJSON(err)
+		}
+		all = append(all, m)
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, notJSON(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("there is text after the end of the JSON object")
+	}
+	return all, nil
+}
+
+func notJSON(err error) error {
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the body ends before its JSON does")
+	}
+	return fmt.Errorf("the body is not JSON: %w", err)
+}
+
+// str reads a string of at least lenMin characters.
+func (b *body) str(at string, raw json.RawMessage, lenMin int, dst *string) {
+	var s string
+	if !b.decode(at, raw, "String", &s) {
+		return
+	}
+	if n := utf8.RuneCountInString(s); n < lenMin {
+		b.violate(at, "expected minLength: %d, actual: %d", lenMin, n)
+		return
+	}
+	*dst = s
+}
+
+// strs reads an array of at most countMax strings of 1 to bytesMax bytes each.
+func (b *body) strs(at string, raw json.RawMessage, countMax, bytesMax int, dst *[]string) {
+	var items []json.RawMessage
+	if !b.decode(at, raw, "JSONArray", &items) {
+		return
+	}
+	if len(items) > countMax {
+		b.violate(at, "expected maximum item count: %d, found: %d", countMax, len(items))
+		return
+	}
+	out := make([]string, len(items))
+	for i, item := range items {
+		at := at + "/" + strconv.Itoa(i)
+		b.str(at, item, 1, &out[i])
+		if len(out[i]) > bytesMax {
+			b.violate(at, "expected maxLength: %d, actual: %d", bytesMax, len(out[i]))
+		}
+	}
+	*dst = out
+}
+
+// interval is where a number must lie. Both ends belong to it unless loOpen is set.
+type interval struct {
+	lo, hi float64
+	loOpen bool
+}
+
+// number reads a number.
+func (b *body) number(at string, raw json.RawMessage, in interval, dst *float64) {
+	if raw == nil {
+		return
+	}
+	x, err := strconv.ParseFloat(string(raw), 64)
+	if typeName(raw) != "Number" || err != nil && !math.IsInf(x, 0) {
+		b.violate(at, "expected type: Number, found: %s", typeName(raw))
+		return
+	}
+	if b.within(at, shorten(string(raw)), x, in) {
+		*dst = x
+	}
+}
+
+// integer reads a whole number, written without fraction or exponent.
+func (b *body) integer(at string, raw json.RawMessage, lo, hi int64, dst *int64) {
+	if raw == nil {
+		return
+	}
+	text := string(raw)
+	if typeName(raw) != "Number" || strings.ContainsAny(text, ".eE") {
+		b.violate(at, "expected type: Integer, found: %s", typeName(raw))
+		return
+	}
+	x, _ := strconv.ParseFloat(text, 64) // decides where the integer overflows
+	if !b.within(at, shorten(text), x, interval{lo: float64(lo), hi: float64(hi)}) {
+		return
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		*dst = n
+		return
+	}
+	b.violate(at, "%s is not less or equal to %d", shorten(text), hi)
+}
+
+func (b *body) within(at, text string, x float64, in interval) bool {
+	switch {
+	case x > in.hi:
+		b.violate(at, "%s is not less or equal to %v", text, in.hi)
+	case x < in.lo:
+		b.violate(at, "%s is not greater or equal to %v", text, in.lo)
+	case in.loOpen && x == in.lo:
+		b.violate(at, "%s is not greater than %v", text, in.lo)
+	default:
+		return true
+	}
+	return false
+}
+
+// decode reads raw into v if it is present and of the named type.
+func (b *body) decode(at string, raw json.RawMessage, want string, v any) bool {
+	if raw == nil {
+		return false
+	}
+	if got := typeName(raw); got != want {
+		b.violate(at, "expected type: %s, found: %s", want, got)
+		return false
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		b.violate(at, "%v", notJSON(err))
+		return false
+	}
+	return true
+}
+
+// typeName names the type of a JSON value as the validator does.
+func typeName(raw []byte) string {
+	raw = bytes.TrimLeft(raw, " \t\r\n")
+	if len(raw) == 0 {
+		return "nothing"
+	}
+	switch raw[0] {
+	case '{':
+		return "JSONObject"
+	case '[':
+		return "JSONArray"
+	case '"':
+		return "String"
+	case 't', 'f':
+		return "Boolean"
+	case 'n':
+		return "Null"
+	}
+	return "Number"
+}
+
+// shorten cuts s to what a message may quote, at the end of a character.
+func shorten(s string) string {
+	if len(s) <= quoteMax {
+		return s
+	}
+	return strings.ToValidUTF8(s[:quoteMax], "") + "…"
+}

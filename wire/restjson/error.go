@@ -1,0 +1,86 @@
+package restjson
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"outcrop.dev/outcrop"
+)
+
+// CodeSerialization reports a body that is not JSON or has a member of the wrong type. No
+// service model lists it; every AWS service answers it.
+const CodeSerialization outcrop.Code = "SerializationException"
+
+// statuses holds the HTTP status of each exception (service models of bedrock 2023-04-20
+// and bedrock-runtime 2023-09-30; the last four are AWS's common errors).
+var statuses = map[outcrop.Code]int{
+	outcrop.CodeValidation:         http.StatusBadRequest,
+	outcrop.CodeNotFound:           http.StatusNotFound,
+	outcrop.CodeConflict:           http.StatusBadRequest, // 400, not 409
+	outcrop.CodeAccessDenied:       http.StatusForbidden,
+	outcrop.CodeThrottling:         http.StatusTooManyRequests,
+	outcrop.CodeQuotaExceeded:      http.StatusBadRequest,
+	outcrop.CodeTooManyTags:        http.StatusBadRequest,
+	outcrop.CodeInternal:           http.StatusInternalServerError,
+	outcrop.CodeServiceUnavailable: http.StatusServiceUnavailable,
+	outcrop.CodeModelNotReady:      http.StatusTooManyRequests,
+	outcrop.CodeModelTimeout:       http.StatusRequestTimeout,
+	outcrop.CodeModelError:         http.StatusFailedDependency,
+	"ModelStreamErrorException":    http.StatusFailedDependency,
+	"ResourceInUseException":       http.StatusBadRequest,
+	outcrop.CodeUnknownOperation:   http.StatusNotFound,
+	CodeSerialization:              http.StatusBadRequest,
+
+	"IncompleteSignatureException":        http.StatusBadRequest,
+	"RequestEntityTooLargeException":      http.StatusRequestEntityTooLarge,
+	"InvalidSignatureException":           http.StatusForbidden,
+	"UnrecognizedClientException":         http.StatusForbidden,
+	"MissingAuthenticationToken":          http.StatusForbidden,
+	"MissingAuthenticationTokenException": http.StatusForbidden,
+	"ExpiredTokenException":               http.StatusForbidden,
+}
+
+// Status returns the HTTP status of an exception; 400 for one that it does not know.
+func Status(code outcrop.Code) int {
+	if s, ok := statuses[code]; ok {
+		return s
+	}
+	return http.StatusBadRequest
+}
+
+// WriteError answers a request with err as the AWS SDKs expect it: the code in the header
+// x-amzn-ErrorType, the message in the body. An error that is not an *outcrop.Error, or is
+// CodeInternal, is our own fault: its text stays in the log, and the caller gets the request
+// id to ask with.
+func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
+	code, msg := outcrop.CodeOf(err), ""
+	var e *outcrop.Error
+	switch {
+	case code == outcrop.CodeInternal:
+		id := w.Header().Get(headerRequestID)
+		msg = fmt.Sprintf("An internal error occurred; the server's log tells more under request id %s.", id)
+		logInternal(ctx, log, id, err)
+	case errors.As(err, &e):
+		msg = e.Msg
+	}
+	body, _ := json.Marshal(map[string]string{"message": msg}) // strings always marshal
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Amzn-ErrorType", string(code))
+	h.Set("Content-Length", fmt.Sprint(len(body)))
+	w.WriteHeader(Status(code))
+	_, _ = w.Write(body) // the caller has gone; there is nobody to tell
+}
+
+// logInternal logs our own fault, unless it is only that the caller has gone.
+func logInternal(ctx context.Context, log *slog.Logger, id string, err error) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		log.DebugContext(ctx, "the caller has gone", "requestID", id, "err", err)
+		return
+	}
+	log.ErrorContext(ctx, "internal error", "requestID", id, "err", err)
+}

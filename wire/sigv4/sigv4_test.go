@@ -1,0 +1,397 @@
+package sigv4
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+const (
+	testKey    = "AKIAIOSFODNN7EXAMPLE"
+	testSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+)
+
+var testNow = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+func testVerifier() *Verifier {
+	return &Verifier{
+		Secrets: func(id string) (string, bool) { return testSecret, id == testKey },
+		Bucket: func(host string) string {
+			b, _ := strings.CutSuffix(host, ".s3.test")
+			if b == host {
+				return ""
+			}
+			return b
+		},
+	}
+}
+
+// sdkSigned signs with the SDK and returns the request as a server reads it off the wire.
+type sdkSigned struct {
+	method, url, service, hash string
+	body                       string
+	headers                    map[string]string
+	presign                    bool
+}
+
+func (s sdkSigned) wire(t testing.TB) []byte {
+	t.Helper()
+	req, err := http.NewRequest(s.method, s.url, strings.NewReader(s.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range s.headers {
+		req.Header.Set(k, v)
+	}
+	hash := s.hash
+	switch hash {
+	case "":
+		sum := sha256.Sum256([]byte(s.body))
+		hash = hex.EncodeToString(sum[:])
+		if s.service == "s3" {
+			req.Header.Set("X-Amz-Content-Sha256", hash)
+		}
+	case "unsent":
+		sum := sha256.Sum256([]byte(s.body))
+		hash = hex.EncodeToString(sum[:])
+	default:
+		if !s.presign {
+			req.Header.Set("X-Amz-Content-Sha256", hash)
+		}
+	}
+	creds := aws.Credentials{AccessKeyID: testKey, SecretAccessKey: testSecret}
+	opt := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = s.service == "s3" }
+	if s.presign {
+		q := req.URL.Query()
+		q.Set("X-Amz-Expires", "600")
+		req.URL.RawQuery = q.Encode()
+		u, h, err := v4.NewSigner().PresignHTTP(context.Background(), creds, req, hash, s.service, "us-east-1", testNow, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if req.URL, err = url.Parse(u); err != nil {
+			t.Fatal(err)
+		}
+		for k := range req.Header {
+			if h.Get(k) == "" {
+				req.Header.Del(k)
+			}
+		}
+	} else if err := v4.NewSigner().SignHTTP(context.Background(), creds, req, hash, s.service, "us-east-1", testNow, opt); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := req.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func parse(wire []byte) (*http.Request, error) {
+	return http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+}
+
+// accept verifies a request and reads its body to the end.
+func accept(v *Verifier, r *http.Request, now time.Time) (Identity, string, error) {
+	id, err := v.Verify(r, now)
+	if err != nil {
+		return id, "", err
+	}
+	var b []byte
+	if r.Body != nil {
+		b, err = io.ReadAll(r.Body)
+	}
+	return id, string(b), err
+}
+
+func reason(err error) Reason {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Reason
+	}
+	return 0
+}
+
+var sdkCases = map[string]sdkSigned{
+	"s3 put": {method: "PUT", url: "http://127.0.0.1:4510/bucket/a//b/%C3%BC%20(1)%2B..?x-id=PutObject&b=2&a&a=1", service: "s3",
+		body: "hello, body", headers: map[string]string{"Content-Type": "text/plain", "X-Amz-Meta-Name": "two  spaces"}},
+	"s3 empty":         {method: "GET", url: "http://127.0.0.1/", service: "s3"},
+	"s3 unsigned body": {method: "PUT", url: "http://127.0.0.1/b/k?uploads", service: "s3", hash: unsignedPayload, body: "x"},
+	"bedrock arn": {method: "POST", url: "http://127.0.0.1/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Acustom-model%2Fx/invoke", service: "bedrock",
+		hash: "unsent", body: `{"inputText":"hi"}`},
+	"bedrock hash sent": {method: "POST", url: "http://127.0.0.1/model/m/invoke", service: "bedrock", body: `{}`,
+		headers: map[string]string{"X-Amz-Content-Sha256": "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}},
+	"bedrock get": {method: "GET", url: "http://127.0.0.1/custom-models?creationTimeAfter=2025-01-01T00%3A00%3A00Z&maxResults=1", service: "bedrock", hash: "unsent"},
+	"s3 presigned": {method: "GET", url: "http://127.0.0.1/bucket/k%20k?versionId=1&response-content-type=a%2Fb", service: "s3",
+		hash: unsignedPayload, presign: true},
+	"bedrock presigned": {method: "GET", url: "http://127.0.0.1/custom-models", service: "bedrock", hash: "unsent", presign: true},
+}
+
+func TestVerifySDK(t *testing.T) {
+	t.Parallel()
+	for name, c := range sdkCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := parse(c.wire(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, body, err := accept(testVerifier(), r, testNow)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := Identity{AccessKeyID: testKey, Region: "us-east-1", Service: c.service, Presigned: c.presign}
+			if id != want || body != c.body {
+				t.Errorf("identity %+v, body %q", id, body)
+			}
+		})
+	}
+}
+
+// Every byte of the request matters: a change is refused, or it does not parse, or it lies
+// in something that is not signed and changes nothing that is.
+func TestVerifyMutations(t *testing.T) {
+	t.Parallel()
+	for name, c := range sdkCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wire := c.wire(t)
+			original, _ := parse(wire)
+			refused := 0
+			for i := range wire {
+				for _, flip := range []byte{0x01, 0x20, 0x80} {
+					mutant := bytes.Clone(wire)
+					mutant[i] ^= flip
+					r, err := parse(mutant)
+					if err != nil {
+						continue
+					}
+					_, body, err := accept(testVerifier(), r, testNow)
+					if err != nil {
+						refused++
+						continue
+					}
+					if c.hash == unsignedPayload {
+						body = c.body
+					}
+					if diff := meaning(r, body, c.presign) != meaning(original, c.body, c.presign); diff {
+						t.Errorf("byte %d %q -> %q was accepted:\n%s", i, wire[i], mutant[i], mutant)
+					}
+				}
+			}
+			if refused < 300 {
+				t.Errorf("only %d mutants reached the verifier and were refused", refused)
+			}
+		})
+	}
+}
+
+// meaning is everything that a handler may act on.
+func meaning(r *http.Request, body string, presigned bool) string {
+	q, _ := url.ParseQuery(r.URL.RawQuery)
+	var h []string
+	for _, name := range []string{"Content-Type", "X-Amz-Meta-Name", "X-Amz-Content-Sha256", "X-Amz-Date"} {
+		for _, v := range r.Header.Values(name) {
+			h = append(h, name+":"+strings.Join(strings.Fields(v), " "))
+		}
+	}
+	if presigned {
+		h = nil // only the host is signed
+	}
+	return strings.Join([]string{r.Method, r.Host, r.URL.Path, q.Encode(), strings.Join(h, "\n"), body}, "\n")
+}
+
+func TestVerifyTime(t *testing.T) {
+	t.Parallel()
+	header, presigned := sdkCases["s3 empty"], sdkCases["s3 presigned"]
+	for _, c := range []struct {
+		name   string
+		signed sdkSigned
+		at     time.Duration
+		want   Reason
+	}{
+		{"at the limit", header, SkewMax, 0},
+		{"past the limit", header, SkewMax + time.Second, Skewed},
+		{"at the limit, ahead", header, -SkewMax, 0},
+		{"past the limit, ahead", header, -SkewMax - time.Second, Skewed},
+		{"presigned, at the end", presigned, 600 * time.Second, 0},
+		{"presigned, past the end", presigned, 601 * time.Second, Expired},
+		{"presigned, from the future", presigned, -SkewMax - time.Second, NotYetValid},
+	} {
+		r, err := parse(c.signed.wire(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := accept(testVerifier(), r, testNow.Add(c.at)); reason(err) != c.want {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		edit func(r *http.Request)
+		want Reason
+		s3   string
+		json string
+	}{
+		{"anonymous", func(r *http.Request) { r.Header.Del("Authorization") }, NoCredentials, "AccessDenied", "MissingAuthenticationTokenException"},
+		{"no space", func(r *http.Request) { r.Header.Set("Authorization", "x") }, BadArgument, "InvalidArgument", "IncompleteSignatureException"},
+		{"Version 2", func(r *http.Request) { r.Header.Set("Authorization", "AWS a:b") }, UnsupportedMechanism, "InvalidRequest", "IncompleteSignatureException"},
+		{"two", func(r *http.Request) { r.Header.Add("Authorization", "x") }, BadArgument, "InvalidArgument", "IncompleteSignatureException"},
+		{"header and query", func(r *http.Request) { r.URL.RawQuery = "X-Amz-Signature=1" }, BadArgument, "InvalidArgument", "IncompleteSignatureException"},
+		{"unknown key", replaceAuth(testKey, "AKIANOBODY"), UnknownKey, "InvalidAccessKeyId", "UnrecognizedClientException"},
+		{"region", replaceAuth("us-east-1", "us_east_1"), MalformedHeader, "AuthorizationHeaderMalformed", "IncompleteSignatureException"},
+		{"another region", replaceAuth("us-east-1", "us-east-2"), Mismatch, "SignatureDoesNotMatch", "InvalidSignatureException"},
+		{"date of the scope", replaceAuth("20260304", "20260305"), MalformedHeader, "AuthorizationHeaderMalformed", "IncompleteSignatureException"},
+		{"terminal", replaceAuth("aws4_request", "aws5_request"), MalformedHeader, "AuthorizationHeaderMalformed", "IncompleteSignatureException"},
+		{"slash in the key", replaceAuth(testKey, "A/B"), MalformedHeader, "AuthorizationHeaderMalformed", "IncompleteSignatureException"},
+		{"no date", func(r *http.Request) { r.Header.Del("X-Amz-Date") }, NoDate, "AccessDenied", "IncompleteSignatureException"},
+		{"upper-case signature", func(r *http.Request) {
+			a, sig, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+			r.Header.Set("Authorization", a+"Signature="+strings.ToUpper(sig))
+		}, Mismatch, "SignatureDoesNotMatch", "InvalidSignatureException"},
+		{"host not signed", replaceAuth("host;", ""), NotSigned, "AccessDenied", "InvalidSignatureException"},
+		{"header not signed", func(r *http.Request) { r.Header.Set("X-Amz-Tagging", "a=b") }, NotSigned, "AccessDenied", "InvalidSignatureException"},
+		{"no payload hash", func(r *http.Request) { r.Header.Del("X-Amz-Content-Sha256") }, NoPayloadHash, "InvalidRequest", "InvalidSignatureException"},
+		{"nonsense payload hash", func(r *http.Request) { r.Header.Set("X-Amz-Content-Sha256", "abc") }, BadArgument, "InvalidArgument", "IncompleteSignatureException"},
+	} {
+		r, err := parse(sdkCases["s3 put"].wire(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.edit(r)
+		_, _, err = accept(testVerifier(), r, testNow)
+		var e *Error
+		if !errors.As(err, &e) || e.Reason != c.want {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if name, status := e.S3(); name != c.s3 || status < 400 || status > 499 {
+			t.Errorf("%s: S3 says %s %d", c.name, name, status)
+		}
+		if name, status := e.JSON(); name != c.json || status < 400 || status > 499 {
+			t.Errorf("%s: JSON says %s %d", c.name, name, status)
+		}
+	}
+}
+
+func replaceAuth(from, to string) func(*http.Request) {
+	return func(r *http.Request) {
+		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), from, to, 1))
+	}
+}
+
+func TestVerifyServices(t *testing.T) {
+	t.Parallel()
+	v := testVerifier()
+	v.Services = []string{"bedrock"}
+	r, _ := parse(sdkCases["s3 empty"].wire(t))
+	if _, err := v.Verify(r, testNow); reason(err) != MalformedHeader {
+		t.Error(err)
+	}
+	if _, err := new(Verifier).Verify(r, testNow); reason(err) != UnknownKey {
+		t.Error("the zero verifier:", err)
+	}
+}
+
+func TestVerifyExpires(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]Reason{"604800": Mismatch, "604801": MalformedQuery, "-1": MalformedQuery, "x": MalformedQuery, "": MalformedQuery} {
+		r, _ := parse(sdkCases["s3 presigned"].wire(t))
+		q := r.URL.Query()
+		q.Set("X-Amz-Expires", value)
+		r.URL.RawQuery = q.Encode()
+		if _, err := testVerifier().Verify(r, testNow); reason(err) != want {
+			t.Errorf("X-Amz-Expires=%q: %v", value, err)
+		}
+	}
+}
+
+// JavaScript's HTTP/2 handler signs :authority in the place of host.
+func TestVerifyAuthority(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest("POST", "/model/m/converse", strings.NewReader("{}"))
+	r.Host = "127.0.0.1:18081"
+	r.Header.Set("X-Amz-Date", testNow.Format(timeFormat))
+	s := signed{accessKeyID: testKey, scope: scope{"20260304", "us-west-2", "bedrock", terminal}, time: testNow,
+		headers: []string{":authority", "x-amz-date"}}
+	canonical := "POST\n/model/m/converse\n\n:authority:127.0.0.1:18081\nx-amz-date:20260304T050607Z\n\n:authority;x-amz-date\n" +
+		"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+	sig := hex.EncodeToString(sign(signingKey(testSecret, s.scope), stringToSign(s, canonical)))
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+testKey+"/"+s.scope.String()+", SignedHeaders=:authority;x-amz-date, Signature="+sig)
+	id, body, err := accept(testVerifier(), r, testNow)
+	if err != nil || id.Region != "us-west-2" || body != "{}" {
+		t.Errorf("%+v %q %v", id, body, err)
+	}
+}
+
+func TestVerifyBufferedLimit(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]Reason{BufferedMax: Mismatch, BufferedMax + 1: BodyTooLarge} {
+		r, _ := parse(sdkCases["bedrock arn"].wire(t))
+		r.Body = io.NopCloser(io.LimitReader(zeros{}, int64(n)))
+		if _, err := testVerifier().Verify(r, testNow); reason(err) != want {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// The example of the S3 user guide, "Signing and authenticating REST requests".
+func TestVerifyV2(t *testing.T) {
+	t.Parallel()
+	const target = "/photos/puppy.jpg?AWSAccessKeyId=" + testKey + "&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1175139620"
+	now := time.Unix(1175139620, 0)
+	request := func() *http.Request {
+		r := httptest.NewRequest("GET", target, nil)
+		r.Host = "johnsmith.s3.test"
+		return r
+	}
+	id, _, err := accept(testVerifier(), request(), now)
+	if err != nil || id != (Identity{AccessKeyID: testKey, Service: "s3", Presigned: true}) {
+		t.Errorf("%+v %v", id, err)
+	}
+	for name, c := range map[string]struct {
+		edit func(*http.Request)
+		at   time.Time
+		want Reason
+	}{
+		"late":           {func(*http.Request) {}, now.Add(time.Second), Expired},
+		"other bucket":   {func(r *http.Request) { r.Host = "paul.s3.test" }, now, Mismatch},
+		"other method":   {func(r *http.Request) { r.Method = "PUT" }, now, Mismatch},
+		"other path":     {func(r *http.Request) { r.RequestURI = strings.Replace(target, "puppy", "guppy", 1) }, now, Mismatch},
+		"amz header":     {func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") }, now, Mismatch},
+		"sub-resource":   {func(r *http.Request) { r.URL.RawQuery += "&acl" }, now, Mismatch},
+		"content type":   {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, now, Mismatch},
+		"later expiry":   {func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "1175139620", "1175139621", 1) }, now, Mismatch},
+		"no expiry":      {func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "Expires=1175139620", "", 1) }, now, NoCredentials},
+		"nonsense":       {func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "1175139620", "soon", 1) }, now, NoCredentials},
+		"unknown key":    {func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, testKey, "AKIA", 1) }, now, UnknownKey},
+		"two signatures": {func(r *http.Request) { r.URL.RawQuery += "&Signature=x" }, now, NoCredentials},
+	} {
+		r := request()
+		c.edit(r)
+		if _, _, err := accept(testVerifier(), r, c.at); reason(err) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
