@@ -30,6 +30,10 @@ package attempt
 // Root is the path under which a server mounts Handler.
 const Root = "/_outcrop/attempt/v1/"
 
+// TokenEnv is the environment variable in which a launcher gives a worker its token: other
+// users of the machine can read arguments, but not that.
+const TokenEnv = "OUTCROP_ATTEMPT_TOKEN"
+
 // Names in a job's scratch directory.
 const (
 	InputsDir      = "inputs"

@@ -149,7 +149,7 @@ func examineMemory() finding {
 	total := info.Totalram * uint64(info.Unit)
 	f.OK = total >= memoryMin
 	f.Detail = humanize.IBytes(total) + " in all"
-	if available, ok := availableMemory(); ok {
+	if available := availableMemory(); available > 0 {
 		f.OK = f.OK && available >= memoryMin
 		f.Detail += ", " + humanize.IBytes(available) + " available"
 	}
@@ -157,21 +157,6 @@ func examineMemory() finding {
 		f.Detail += "; at least " + humanize.IBytes(memoryMin) + " are needed"
 	}
 	return f
-}
-
-// availableMemory is Linux's estimate of what a new process may take without swapping.
-func availableMemory() (uint64, bool) {
-	b, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, false
-	}
-	for line := range strings.Lines(string(b)) {
-		var kib uint64
-		if n, err := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); n == 1 && err == nil {
-			return kib << 10, true
-		}
-	}
-	return 0, false
 }
 
 // diskMin is room for some jobs: data, checkpoints and models of the embedded size.
