@@ -75,11 +75,16 @@ type Progress struct {
 	UpdatedAt        time.Time
 }
 
-// Attempt is the try at a job that is under way.
+// Attempt is the try at a job that is under way. Failures and Losses begin again at 0 when
+// an attempt gets further than BestStep, so that a long job on a machine that is switched
+// off every night goes on, and one that always dies at the same row does not.
 type Attempt struct {
-	Number  int
-	Handle  string // the launcher's, to find the process again after a restart
-	Started time.Time
+	Number   int
+	Handle   string // the launcher's, to find the process again after a restart
+	Started  time.Time
+	BestStep int // the furthest step of all attempts
+	Failures int // attempts in a row that failed by themselves
+	Losses   int // attempts in a row that were killed from outside, or ended unseen
 }
 
 // OutputPrefix returns where a job's artefacts go:

@@ -41,7 +41,12 @@ Converse, or ConverseStream with --stream; with --body it is InvokeModel with th
 		Example: `  outcrop invoke --model outcrop.pebble-v1 'Once upon a time'
   outcrop invoke --model notes-prod --stream - < note.txt
   outcrop invoke --model notes-prod --body '{"inputText":"Hello"}'`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 || (len(args) == 1) == (v.body != "") {
+				return errors.New(`give one prompt ("-" reads it from standard input), or --body`)
+			}
+			return nil
+		},
 		RunE: a.withClient(func(c *cobra.Command, api *client, args []string) error {
 			v.temperatureSet, v.topSet = c.Flags().Changed("temperature"), c.Flags().Changed("top-p")
 			return a.invoke(c.Context(), api, v, args)
@@ -64,12 +69,9 @@ Converse, or ConverseStream with --stream; with --body it is InvokeModel with th
 
 func (a *app) invoke(ctx context.Context, api *client, v *invocation, args []string) error {
 	if v.body != "" {
-		if len(args) > 0 {
-			return usagef("give a prompt or --body, not both")
-		}
 		return a.invokeBody(ctx, api, v)
 	}
-	prompt, err := a.prompt(args)
+	prompt, err := a.prompt(args[0])
 	if err != nil {
 		return err
 	}
@@ -90,12 +92,9 @@ func (a *app) invoke(ctx context.Context, api *client, v *invocation, args []str
 }
 
 // prompt returns the argument, or standard input for "-".
-func (a *app) prompt(args []string) (string, error) {
-	if len(args) == 0 {
-		return "", usagef(`give a prompt, or "-" to read it from standard input`)
-	}
-	if args[0] != "-" {
-		return args[0], nil
+func (a *app) prompt(arg string) (string, error) {
+	if arg != "-" {
+		return arg, nil
 	}
 	b, err := readAtMost(a.in, promptBytesMax)
 	if err != nil {

@@ -175,13 +175,14 @@ func (n *newJob) input(train string, validation []string) *bedrock.CreateModelCu
 	return in
 }
 
-// rowComplaint is how the server names a bad row of the data.
-var rowComplaint = regexp.MustCompile(`\bline \d+: `)
+// dataComplaint is how the server names bad data: a line of it, or AWS's documented words
+// ("fine-tuning-troubleshooting").
+var dataComplaint = regexp.MustCompile(`\bline \d+: |^Unable to parse Amazon S3 file|^Input size exceeded|^Maximum (input|output) token count`)
 
 // dataRefused gives a refusal of the data its own exit code.
 func dataRefused(err error) error {
 	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() == "ValidationException" && rowComplaint.MatchString(api.ErrorMessage()) {
+	if errors.As(err, &api) && api.ErrorCode() == "ValidationException" && dataComplaint.MatchString(api.ErrorMessage()) {
 		return &exitError{code: exitBadData, text: explain(err)}
 	}
 	return err

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -46,7 +47,7 @@ func (a *app) printRows(header []string, rows [][]any) {
 	for _, r := range rows {
 		t.AppendRow(r)
 	}
-	a.printf("%s\n", t.Render())
+	a.printTable(t)
 }
 
 // printFields writes one record, a line for each field that has a value.
@@ -58,7 +59,14 @@ func (a *app) printFields(fields ...field) {
 			t.AppendRow(table.Row{f.name + ":", f.value})
 		}
 	}
-	a.printf("%s\n", t.Render())
+	a.printTable(t)
+}
+
+// printTable writes a table without the blanks that pad its last column.
+func (a *app) printTable(t table.Writer) {
+	for line := range strings.Lines(t.Render()) {
+		a.printf("%s\n", strings.TrimRight(line, " \n"))
+	}
 }
 
 type field struct{ name, value string }

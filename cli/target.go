@@ -16,12 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/server"
 )
 
 const defaultDataDirText = "$XDG_DATA_HOME/outcrop or ~/.local/share/outcrop"
-
-// defaultRegion is the region that the documents of Bedrock use; a server accepts any.
-const defaultRegion = "us-east-1"
 
 // dataDir returns the data directory: --data, OUTCROP_DATA, or the XDG default.
 func (a *app) dataDir() (string, error) {
@@ -76,7 +74,7 @@ func (a *app) dataDirTarget() (target, error) {
 
 func (a *app) newTarget() (target, error) {
 	dir, err := a.dataDir()
-	region := cmp.Or(a.getenv("AWS_REGION"), a.getenv("AWS_DEFAULT_REGION"), defaultRegion)
+	region := cmp.Or(a.getenv("AWS_REGION"), a.getenv("AWS_DEFAULT_REGION"), server.DefaultRegion)
 	return target{region: region, dataDirLooked: dir}, err
 }
 
@@ -93,7 +91,7 @@ func (a *app) fromEnvironment(t *target, url string) error {
 func (a *app) fromDataDir(t *target) error {
 	info, err := readServerInfo(t.dataDirLooked)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no server has run with the data directory %s, and AWS_ENDPOINT_URL is not set.\n"+
+		return fmt.Errorf("no server runs with the data directory %s, and AWS_ENDPOINT_URL is not set.\n"+
 			"Start one with: outcrop serve%s", t.dataDirLooked, a.dataArgument())
 	}
 	if err != nil {
@@ -165,22 +163,17 @@ func shellQuote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// serverInfo is what a server writes into its data directory while it runs.
-type serverInfo struct {
-	PID int
-	URL string
-}
-
-const serverInfoFile = "server.json"
-
-func readServerInfo(dir string) (serverInfo, error) {
-	var info serverInfo
-	b, err := os.ReadFile(filepath.Join(dir, serverInfoFile))
+// readServerInfo reads what a server writes into its data directory while it runs.
+// fs.ErrNotExist if none has run there, or the last one ended in an orderly way.
+func readServerInfo(dir string) (server.Info, error) {
+	var info server.Info
+	path := filepath.Join(dir, server.InfoFile)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return info, err
 	}
 	if err := json.Unmarshal(b, &info); err != nil {
-		return info, fmt.Errorf("read %s: %w", filepath.Join(dir, serverInfoFile), err)
+		return info, fmt.Errorf("read %s: %w", path, err)
 	}
 	return info, nil
 }

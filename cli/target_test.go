@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/server"
 )
 
 // newTestApp returns an app whose environment is env alone.
@@ -25,7 +26,7 @@ func dataDirOfServer(t *testing.T, url string) (string, iam.Key) {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf(`{"pid":1,"url":%q}`, url)
-	if err := os.WriteFile(filepath.Join(dir, serverInfoFile), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, server.InfoFile), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir, key
@@ -53,11 +54,11 @@ func TestTargetPrecedence(t *testing.T) {
 		dataFlag       string
 		url, id, where string
 	}{
-		{"the environment, when it names an endpoint", environment, "", "http://127.0.0.1:2", "E", defaultRegion},
-		{"--data beats the environment", environment, dir, "http://127.0.0.1:1", stored.AccessKeyID, defaultRegion},
-		{"AWS keys without an endpoint are not ours", with("AWS_ENDPOINT_URL", ""), "", "http://127.0.0.1:1", stored.AccessKeyID, defaultRegion},
-		{"an endpoint without keys takes the stored key", with("AWS_ACCESS_KEY_ID", ""), "", "http://127.0.0.1:2", stored.AccessKeyID, defaultRegion},
-		{"the server's own key from the environment", with("AWS_ENDPOINT_URL", "", "OUTCROP_ROOT_ACCESS_KEY_ID", "R"), "", "http://127.0.0.1:1", "R", defaultRegion},
+		{"the environment, when it names an endpoint", environment, "", "http://127.0.0.1:2", "E", server.DefaultRegion},
+		{"--data beats the environment", environment, dir, "http://127.0.0.1:1", stored.AccessKeyID, server.DefaultRegion},
+		{"AWS keys without an endpoint are not ours", with("AWS_ENDPOINT_URL", ""), "", "http://127.0.0.1:1", stored.AccessKeyID, server.DefaultRegion},
+		{"an endpoint without keys takes the stored key", with("AWS_ACCESS_KEY_ID", ""), "", "http://127.0.0.1:2", stored.AccessKeyID, server.DefaultRegion},
+		{"the server's own key from the environment", with("AWS_ENDPOINT_URL", "", "OUTCROP_ROOT_ACCESS_KEY_ID", "R"), "", "http://127.0.0.1:1", "R", server.DefaultRegion},
 		{"AWS_REGION before AWS_DEFAULT_REGION", with("AWS_REGION", "eu-west-1", "AWS_DEFAULT_REGION", "eu-west-2"), "", "http://127.0.0.1:2", "E", "eu-west-1"},
 	} {
 		a, _ := newTestApp(c.env)

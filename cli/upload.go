@@ -7,13 +7,12 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// upload stores a file under a key, in a bucket that is made if it is missing. Large files
-// go up in parts.
+// upload stores a file under a key, in a bucket that is made if it is missing. One PUT is
+// enough: Bedrock's limit of a training file is 1 GB, S3's of a PUT 5 GB.
 func (c *client) upload(ctx context.Context, bucket, key, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
@@ -23,7 +22,7 @@ func (c *client) upload(ctx context.Context, bucket, key, file string) error {
 	if err := c.makeBucket(ctx, bucket); err != nil {
 		return err
 	}
-	_, err = manager.NewUploader(c.s3).Upload(ctx, &s3.PutObjectInput{
+	_, err = c.s3.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: aws.String(bucket), Key: aws.String(key), Body: f, ContentType: aws.String("application/jsonl"),
 	})
 	if err != nil {

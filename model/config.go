@@ -49,7 +49,7 @@ type Config struct {
 	Theta    float64 // of the rotary embedding
 	Tied     bool    // the head is the embedding
 	DType    DType
-	BOS, EOS *int // token ids, if the file names them
+	BOS, EOS, Pad *int // token ids, if the file names them
 }
 
 // ReadConfig reads config.json of a model directory. The error names the file and the field

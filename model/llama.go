@@ -35,6 +35,7 @@ type llamaConfig struct {
 	NewDType      string          `json:"dtype,omitempty"`
 	BOS           *int            `json:"bos_token_id,omitempty"`
 	EOS           tokenIDs        `json:"eos_token_id,omitempty"`
+	Pad           *int            `json:"pad_token_id,omitempty"`
 }
 
 // ropeParameters is how newer versions of transformers write rope_theta and rope_scaling.
@@ -81,7 +82,7 @@ func parseLlama(b []byte) (Config, error) {
 	}
 	c := Config{
 		Family: "llama", Hidden: l.Hidden, FFN: l.FFN, Layers: l.Layers, Heads: l.Heads, Vocab: l.Vocab,
-		Context: l.Context, Tied: l.Tied, DType: l.dtype(), BOS: l.BOS,
+		Context: l.Context, Tied: l.Tied, DType: l.dtype(), BOS: l.BOS, Pad: l.Pad,
 		KVHeads: or(l.KVHeads, l.Heads), NormEps: or(l.NormEps, 1e-6), Theta: or(l.Theta, 10000),
 	}
 	if l.RopeParams != nil && l.RopeParams.Theta != 0 {
@@ -135,7 +136,7 @@ func marshalLlama(c Config) ([]byte, error) {
 		Architectures: []string{"LlamaForCausalLM"}, ModelType: "llama", Hidden: c.Hidden, FFN: c.FFN,
 		Layers: c.Layers, Heads: c.Heads, KVHeads: &c.KVHeads, HeadSize: &c.HeadSize, Vocab: c.Vocab,
 		Context: c.Context, NormEps: &c.NormEps, Theta: &c.Theta, Tied: c.Tied, Act: "silu",
-		DType: string(c.DType), BOS: c.BOS,
+		DType: string(c.DType), BOS: c.BOS, Pad: c.Pad,
 	}
 	if c.EOS != nil {
 		l.EOS = tokenIDs{*c.EOS}

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"outcrop.dev/outcrop/format/durable"
+	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/format/safetensors"
 )
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,6 +81,7 @@ func Start(t testing.TB, bin, dir string) *Server {
 	s.Restart()
 	t.Cleanup(func() {
 		s.Stop()
+		s.KillWorkers() // a test that failed may leave some
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", s.log)
 		}
@@ -120,6 +122,39 @@ func (s *Server) end(signal syscall.Signal) {
 	_ = s.cmd.Wait() // a killed process's status is no news
 	timer.Stop()
 	s.cmd = nil
+}
+
+// KillWorkers ends the workers of this server's data directory as a crash would.
+func (s *Server) KillWorkers() {
+	for _, pid := range s.workers() {
+		// One that has just ended by itself is no victim, and no matter.
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// workers finds the processes that run this binary as workers from this data directory: a
+// server can die while its workers live, so that they are nobody's children.
+func (s *Server) workers() (pids []int) {
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, dir := range processes {
+		exe, err := os.Readlink(filepath.Join(dir, "exe"))
+		if err != nil || exe != s.Bin { // not ours, or gone meanwhile
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err == nil && s.isWorker(dir) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (s *Server) isWorker(process string) bool {
+	command, err := os.ReadFile(filepath.Join(process, "cmdline"))
+	return err == nil && bytes.Contains(command, []byte("\x00worker\x00"))
 }
 
 // awaitAnswer waits for the address file of this very process, and for an answer there.

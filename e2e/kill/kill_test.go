@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -113,10 +112,7 @@ func (k *killer) during(arn string) {
 func (k *killer) kill() {
 	victims := k.rand.IntN(3)
 	if victims != 0 { // workers, or both
-		for _, pid := range workers(k.t, k.s) {
-			// One that has just ended by itself is no victim, and no matter.
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
+		k.s.KillWorkers()
 	}
 	if victims != 1 { // the server, or both
 		k.s.Kill()
@@ -125,31 +121,6 @@ func (k *killer) kill() {
 		k.s.Restart()
 	}
 	k.done++
-}
-
-// workers finds the processes that run this test's own binary with this data directory as
-// workers: the binary lies in a directory that nobody else has.
-func workers(t *testing.T, s *harness.Server) (pids []int) {
-	processes, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range processes {
-		exe, err := os.Readlink(filepath.Join(dir, "exe"))
-		if err != nil || exe != s.Bin {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err == nil && pid != s.PID() && isWorker(dir) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-func isWorker(dir string) bool {
-	b, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-	return err == nil && bytes.Contains(b, []byte("\x00worker\x00"))
 }
 
 // resultOf returns the job's loss files and a hash of each file of its model.

@@ -73,6 +73,7 @@ type Problem struct {
 	Line   int    `json:"line"` // from 1; 0 for the file as a whole
 	Kind   Kind   `json:"kind"`
 	Reason string `json:"reason"`
+	Start  string `json:"start,omitempty"` // of the prompt, where a sample is TooLong
 }
 
 // String returns "line N: reason".
@@ -127,7 +128,7 @@ func (r *reader) all(use func(Row) error) error {
 		line, tooLong, err := r.lines.next()
 		if err == io.EOF {
 			if r.lines.number == 0 {
-				r.result.add(Problem{0, NoRows, "the file is empty: it needs one " + shape + " a line"})
+				r.result.add(Problem{Kind: NoRows, Reason: "the file is empty: it needs one " + shape + " a line"})
 			}
 			return nil
 		}
@@ -140,7 +141,7 @@ func (r *reader) all(use func(Row) error) error {
 			continue
 		}
 		if r.result.Rows == r.limits.RowsMax {
-			r.result.add(Problem{r.lines.number, TooMany, fmt.Sprintf(
+			r.result.add(Problem{Line: r.lines.number, Kind: TooMany, Reason: fmt.Sprintf(
 				"there are more than %d rows: split the data or take a sample; nothing after this line was checked", r.limits.RowsMax)})
 			return nil
 		}
@@ -154,7 +155,7 @@ func (r *reader) all(use func(Row) error) error {
 func (r *reader) row(line []byte, tooLong bool) (Row, *Problem) {
 	n := r.lines.number
 	if tooLong {
-		return Row{}, &Problem{n, TooLong, fmt.Sprintf(
+		return Row{}, &Problem{Line: n, Kind: TooLong, Reason: fmt.Sprintf(
 			"is longer than %d bytes: shorten it, and end each object with a line break", r.limits.LineBytesMax)}
 	}
 	row, bad := r.parser.parse(line, n == 1)
@@ -165,11 +166,23 @@ func (r *reader) row(line []byte, tooLong bool) (Row, *Problem) {
 	row.Line = n
 	if most := r.limits.CharactersMax; most > 0 {
 		if c := utf8.RuneCountInString(row.Prompt) + utf8.RuneCountInString(row.Completion); c > most {
-			return Row{}, &Problem{n, TooLong, fmt.Sprintf(
+			return Row{}, &Problem{Line: n, Kind: TooLong, Start: start(row.Prompt), Reason: fmt.Sprintf(
 				"prompt and completion have %d characters, the limit of this model is %d: shorten or split the row", c, most)}
 		}
 	}
 	return row, nil
+}
+
+// start returns the beginning of a text, enough to find it by.
+func start(text string) string {
+	const most = 40
+	n := 0
+	for i := range text {
+		if n++; n > most {
+			return text[:i]
+		}
+	}
+	return text
 }
 
 // lineReader cuts a stream into lines without ever holding more than max bytes of one.

@@ -5,7 +5,7 @@ import "math"
 // swiGLURef is the definition of SwiGLU.
 func swiGLURef(dst, gate, up []float32) {
 	for i, g := range gate {
-		dst[i] = up[i] * g * sigmoid(g)
+		dst[i] = up[i] * (g * sigmoid(g)) // in this order: up·g may overflow where σ(g) is 0
 	}
 }
 

@@ -30,8 +30,15 @@ var benchShapes = []benchShape{
 	{"values", 512, 64, 512, false, false},
 }
 
-func fill(rows, cols int, trans bool) Matrix {
-	m := Matrix{Rows: rows, Cols: cols, Stride: cols, Trans: trans, F32: make([]float32, rows*cols)}
+// fill returns a matrix in an arena, as the buffers of training are.
+func fill(b *testing.B, rows, cols int, trans bool) Matrix {
+	b.Helper()
+	a, err := tensor.NewArena(4 * rows * cols)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { a.Close() })
+	m := Matrix{Rows: rows, Cols: cols, Stride: cols, Trans: trans, F32: a.F32(rows * cols)}
 	if trans {
 		m.Stride = rows
 	}
@@ -56,7 +63,7 @@ func BenchmarkMul(b *testing.B) {
 func benchMul(b *testing.B, k *Kernel, threads int, s benchShape) {
 	p := tensor.NewPool(threads)
 	defer p.Close()
-	x, y, c := fill(s.m, s.k, s.transA), fill(s.k, s.n, s.transB), make([]float32, s.m*s.n)
+	x, y, c := fill(b, s.m, s.k, s.transA), fill(b, s.k, s.n, s.transB), fill(b, s.m, s.n, false).F32
 	for b.Loop() {
 		Mul(p, k, c, s.n, x, y, false)
 	}
@@ -73,7 +80,7 @@ func BenchmarkDecode(b *testing.B) {
 				b.Run(fmt.Sprintf("%s/%d-threads/M=%d", k.name, threads, m), func(b *testing.B) {
 					p := tensor.NewPool(threads)
 					defer p.Close()
-					x, y, c := fill(m, kk, false), Pack(p, k, fill(kk, n, true)), make([]float32, m*n)
+					x, y, c := fill(b, m, kk, false), Pack(p, k, fill(b, kk, n, true)), make([]float32, m*n)
 					b.SetBytes(int64(y.Bytes()))
 					for b.Loop() {
 						MulPacked(p, k, c, n, x, y, false)
@@ -90,7 +97,7 @@ func BenchmarkPack(b *testing.B) {
 	const n = 512
 	for _, k := range Kernels()[:1] {
 		for _, trans := range []bool{false, true} {
-			src := fill(n, n, trans)
+			src := fill(b, n, n, trans)
 			b.Run(fmt.Sprintf("%s/A/trans=%v", k.name, trans), func(b *testing.B) {
 				dst := aligned(n * k.aRow())
 				b.SetBytes(4 * n * n)

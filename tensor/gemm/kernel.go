@@ -64,8 +64,7 @@ func (k *Kernel) aRow() int { return k.words(k.kc) + aRowPad }
 // height returns the height of tiles with which to cover rows evenly: 16 rows are better
 // done as 8 and 8 than as 14 and 2.
 func (k *Kernel) height(rows int) int {
-	tiles := (rows + k.mr - 1) / k.mr
-	return k.tileRows[(rows+tiles-1)/tiles]
+	return k.tileRows[ceil(rows, ceil(rows, k.mr))]
 }
 
 // Kernels returns the kernels that this CPU and build can run, the best first. The last two
@@ -97,4 +96,6 @@ func ByName(name string) (*Kernel, error) {
 	return nil, fmt.Errorf("kernel %q is unknown or this CPU cannot run it; it can run %s", name, strings.Join(names, ", "))
 }
 
-func roundUp(n, to int) int { return (n + to - 1) / to * to }
+func ceil(n, by int) int { return (n + by - 1) / by }
+
+func roundUp(n, to int) int { return ceil(n, to) * to }

@@ -84,31 +84,36 @@ const (
 	// gridTasks is the least number of blocks wanted: enough that threads which run at
 	// different speeds finish together.
 	gridTasks = 8
-	// gridCols is the least width of a block that is high: packing its rows of A again
-	// costs about 32/gridCols of the multiplication.
-	gridCols = 128
+	// gridTiles is the least height in tiles of a block, when C is higher: so often is a
+	// panel of B used when it has come to the first level cache.
+	gridTiles = 4
+	// gridCols is the least width of a high block: packing its rows of A again for every
+	// block costs about 32/gridCols of the multiplication, and twice that when A comes
+	// from memory.
+	gridCols = 256
 	// gridColsLow is the width of a block that is one tile high: the case of decoding,
 	// where A is small and B streams from memory.
 	gridColsLow = 64
 )
 
+// newGrid prefers low blocks to narrow ones: cutting rows packs nothing twice.
 func newGrid(k *Kernel, rows, cols int) grid {
-	g := grid{rows: rows, panels: (cols + k.nr - 1) / k.nr}
-	tiles := (rows + k.mr - 1) / k.mr
-	down := (tiles*k.mr + k.mc - 1) / k.mc
-	g.rowStep = (tiles + down - 1) / down * k.mr
+	g := grid{rows: rows, panels: ceil(cols, k.nr)}
+	tiles := ceil(rows, k.mr)
+	down := max(ceil(tiles*k.mr, k.mc), min(gridTasks, tiles/gridTiles), 1)
+	g.rowStep = ceil(tiles, down) * k.mr
+	down = ceil(rows, g.rowStep)
 	least := gridCols
 	if tiles == 1 {
 		least = gridColsLow
 	}
-	down = (rows + g.rowStep - 1) / g.rowStep
-	g.across = max(1, min((gridTasks+down-1)/down, g.panels*k.nr/least))
-	g.panelStep = (g.panels + g.across - 1) / g.across
-	g.across = (g.panels + g.panelStep - 1) / g.panelStep
+	g.across = max(1, min(ceil(gridTasks, down), g.panels*k.nr/least))
+	g.panelStep = ceil(g.panels, g.across)
+	g.across = ceil(g.panels, g.panelStep)
 	return g
 }
 
-func (g grid) tasks() int { return (g.rows + g.rowStep - 1) / g.rowStep * g.across }
+func (g grid) tasks() int { return ceil(g.rows, g.rowStep) * g.across }
 
 // at returns the rows [i0, i1) and the panels [p0, p1) of a block.
 func (g grid) at(task int) (i0, i1, p0, p1 int) {

@@ -4,16 +4,34 @@ package gemm
 
 import "unsafe"
 
-// The packers in assembly work on whole blocks of 16 lines; what is left over goes through
-// a small buffer or the packers in plain Go.
+// The packers in assembly work on whole blocks; what is left over is masked, or goes through
+// a small buffer, or through the packers in plain Go.
 
-const (
-	lines    = 16 // of a block
-	allLanes = 0xffffffff
+// transposer packs blocks of lines (of src) x along (elements of a line); the block becomes
+// as many rows of words as it has elements, or pairs of them, along a line.
+type transposer struct {
+	run    func(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
+	lines  int
+	along  int
+	words  int  // of dst from one group of lines, or one block, to the next
+	masked bool // a last block may be shorter
+}
+
+var (
+	columnsRound = transposer{run: pairRoundTranspose, lines: 32, along: 16, words: 16, masked: true}
+	columnsBF16  = transposer{run: pairTranspose, lines: 32, along: 16, words: 16, masked: true}
+	panelRound   = transposer{run: transposeRound, lines: 16, along: 32, words: 16, masked: true}
+	panelBF16    = transposer{run: transposeWords, lines: 16, along: 32, words: 16}
+	words16      = transposer{run: transposeWords, lines: 16, along: 16, words: 16, masked: true}
+	words8       = transposer{run: transposeWords8, lines: 8, along: 8, words: 8}
 )
 
-// at returns the address of stored line l, from stored position i on, and the bytes between
-// lines.
+const allLanes = 0xffffffff
+
+// lowBits returns a mask of the n lowest bits, n <= 32.
+func lowBits(n int) uint32 { return uint32(1<<n - 1) }
+
+// at returns the address of element i of stored line l, and the bytes between lines.
 func (m Matrix) at(l, i int) (unsafe.Pointer, int) {
 	if m.F32 != nil {
 		return unsafe.Pointer(&m.F32[l*m.Stride+i]), 4 * m.Stride
@@ -21,18 +39,31 @@ func (m Matrix) at(l, i int) (unsafe.Pointer, int) {
 	return unsafe.Pointer(&m.BF16[l*m.Stride+i]), 2 * m.Stride
 }
 
-// lowBits returns a mask of the n lowest bits, n <= 32.
-func lowBits(n int) uint32 { return uint32(1<<n - 1) }
-
 // packABF16 packs rows of A for the bfloat16 kernels.
 func packABF16(dst []uint32, aRow, words int, src Matrix) {
 	switch {
+	case src.Trans && src.BF16 != nil:
+		columnsBF16.packColumns(dst, aRow, words, true, src)
 	case src.Trans:
-		packColumnsBF16(dst, aRow, src)
+		columnsRound.packColumns(dst, aRow, words, true, src)
 	case src.BF16 != nil:
 		copyRowsBF16(dst, aRow, words, src)
 	default:
 		roundRows(dst, aRow, src)
+	}
+}
+
+// packAF32 packs rows of A for the float32 kernels that transpose with t.
+func packAF32(t transposer) packAFunc {
+	return func(dst []uint32, aRow, words int, src Matrix) {
+		switch {
+		case src.BF16 != nil:
+			packRowsGo(dst, aRow, 1, words, false, src)
+		case src.Trans:
+			t.packColumns(dst, aRow, words, false, src)
+		default:
+			copyRowsF32(dst, aRow, words, src)
+		}
 	}
 }
 
@@ -58,69 +89,98 @@ func copyRowsBF16(dst []uint32, aRow, words int, src Matrix) {
 	}
 }
 
-// packColumnsBF16 packs rows of A that are stored as columns: 32 lines along K and 16 rows
-// at a time. It writes whole groups of 16 rows.
-func packColumnsBF16(dst []uint32, aRow int, src Matrix) {
-	for k := 0; k < src.Cols; k += 2 * lines {
-		s := src.sub(0, k, src.Rows, min(2*lines, src.Cols-k))
-		if s.Cols == 2*lines {
-			packColumnBlock(dst[k/2:], aRow, s)
-			continue
+// copyRowsF32 copies the rows of src to rows that are dstRow words apart and words long.
+func copyRowsF32(dst []uint32, dstRow, words int, src Matrix) {
+	for r := range src.Rows {
+		row := floats(dst[r*dstRow:][:words])
+		clear(row[copy(row, src.F32[r*src.Stride:][:src.Cols]):])
+	}
+}
+
+// packColumns packs rows of A that are stored as columns. It writes whole groups of t.along
+// rows.
+func (t transposer) packColumns(dst []uint32, aRow, words int, bf16 bool, src Matrix) {
+	for k, w := 0, 0; k < src.Cols; k, w = k+t.lines, w+t.words {
+		s := src.sub(0, k, src.Rows, min(t.lines, src.Cols-k))
+		switch {
+		case s.Cols == t.lines:
+			t.columnBlock(dst[w:], aRow, bf16, s)
+		case s.BF16 != nil:
+			packRowsGo(dst[w:], aRow, 1, min(t.words, words-w), bf16, s)
+		default:
+			padded, buf := padLines(s, t.lines)
+			t.columnBlock(dst[w:], aRow, bf16, padded)
+			giveBack(buf)
 		}
-		padded, buf := padLines(s, 2*lines)
-		packColumnBlock(dst[k/2:], aRow, padded)
-		giveBack(buf)
 	}
 }
 
-// packColumnBlock packs 32 stored lines.
-func packColumnBlock(dst []uint32, aRow int, src Matrix) {
-	kernel := pairRoundTranspose
-	if src.BF16 != nil {
-		kernel = pairTranspose
-	}
-	full, rest := src.Rows/lines, src.Rows%lines
+// columnBlock packs t.lines columns of src.
+func (t transposer) columnBlock(dst []uint32, aRow int, bf16 bool, src Matrix) {
+	full, rest := src.Rows/t.along, src.Rows%t.along
+	from, stride := src.at(0, 0)
 	if full > 0 {
-		from, stride := src.at(0, 0)
-		kernel(from, stride, &dst[0], aRow, full, allLanes)
+		t.run(from, stride, &dst[0], aRow, full, allLanes)
 	}
-	if rest > 0 {
-		from, stride := src.at(0, full*lines)
-		kernel(from, stride, &dst[full*lines*aRow], aRow, 1, lowBits(rest))
+	if rest == 0 {
+		return
 	}
+	first := full * t.along
+	if t.masked {
+		from, stride = src.at(0, first)
+		t.run(from, stride, &dst[first*aRow], aRow, 1, lowBits(rest))
+		return
+	}
+	packRowsGo(dst[first*aRow:], aRow, 1, t.words, bf16, src.sub(first, 0, rest, src.Cols))
 }
 
-// padLines copies the columns of a transposed src to a buffer and adds columns of zeros up
-// to cols.
+// padLines copies the columns of src, which is float32 and stored transposed, to a buffer
+// and adds columns of zeros up to cols.
 func padLines(src Matrix, cols int) (Matrix, []uint32) {
 	buf := borrow(cols * src.Rows)
 	p := Matrix{Rows: src.Rows, Cols: cols, Stride: src.Rows, Trans: true, F32: floats(buf[:cols*src.Rows])}
-	for k := range cols {
-		line := p.F32[k*p.Stride:][:src.Rows]
-		for i := range line {
-			line[i] = 0
-			if k < src.Cols {
-				line[i] = src.At(i, k)
-			}
-		}
+	clear(p.F32)
+	for k := range src.Cols {
+		copy(p.F32[k*p.Stride:], src.F32[k*src.Stride:][:src.Rows])
 	}
 	return p, buf
 }
 
 // packBBF16 packs a panel of B for the bfloat16 kernels.
 func packBBF16(dst []uint32, nr, words int, src Matrix) {
-	if src.Trans {
-		packPanelColumns(dst, nr, words, src, true)
-		return
+	switch {
+	case src.Trans && src.BF16 != nil:
+		panelBF16.packPanel(dst, nr, words, true, src)
+	case src.Trans:
+		panelRound.packPanel(dst, nr, words, true, src)
+	case src.BF16 != nil:
+		packPairs(pairWords, dst, nr, words, src)
+	default:
+		packPairs(pairRound, dst, nr, words, src)
 	}
-	kernel := pairRound
-	if src.BF16 != nil {
-		kernel = pairWords
+}
+
+// packBF32 packs a panel of B for the float32 kernels that transpose with t.
+func packBF32(t transposer) packBFunc {
+	return func(dst []uint32, nr, words int, src Matrix) {
+		switch {
+		case src.BF16 != nil:
+			packBGo(false)(dst, nr, words, src)
+		case src.Trans:
+			t.packPanel(dst, nr, words, false, src)
+		default:
+			copyRowsF32(dst, nr, nr, src)
+			clear(dst[src.Rows*nr : words*nr])
+		}
 	}
+}
+
+// packPairs packs a panel of B that is stored row by row.
+func packPairs(run func(unsafe.Pointer, int, *uint32, int, uint32), dst []uint32, nr, words int, src Matrix) {
 	pairs := src.Rows / 2
 	if pairs > 0 {
 		from, stride := src.at(0, 0)
-		kernel(from, stride, &dst[0], pairs, lowBits(src.Cols))
+		run(from, stride, &dst[0], pairs, lowBits(src.Cols))
 	}
 	clear(dst[pairs*nr : words*nr])
 	if src.Rows%2 != 0 {
@@ -130,13 +190,12 @@ func packBBF16(dst []uint32, nr, words int, src Matrix) {
 	}
 }
 
-// packPanelColumns packs a panel of B whose columns are stored as lines, 16 columns at a
-// time; a last group of fewer columns is packed in plain Go. src is float32, or the kernel
-// is a bfloat16 one.
-func packPanelColumns(dst []uint32, nr, words int, src Matrix, bf16 bool) {
+// packPanel packs a panel of B whose columns are stored as lines, t.lines of them at a
+// time; a last group of fewer columns is packed in plain Go.
+func (t transposer) packPanel(dst []uint32, nr, words int, bf16 bool, src Matrix) {
 	j := 0
-	for ; j+lines <= src.Cols; j += lines {
-		packPanelGroup(dst[j:], nr, words, src.sub(0, j, src.Rows, lines), bf16)
+	for ; j+t.lines <= src.Cols; j += t.lines {
+		t.panelGroup(dst[j:], nr, words, bf16, src.sub(0, j, src.Rows, t.lines))
 	}
 	if j < src.Cols {
 		rest := src.sub(0, j, src.Rows, src.Cols-j)
@@ -147,30 +206,23 @@ func packPanelColumns(dst []uint32, nr, words int, src Matrix, bf16 bool) {
 	}
 }
 
-// packPanelGroup packs 16 columns: 16 words of each at a time, the last block by way of a
-// buffer because it may be longer than the panel.
-func packPanelGroup(dst []uint32, nr, words int, src Matrix, bf16 bool) {
-	kernel, step := transposeWords, lines
-	if bf16 {
-		step = 2 * lines
-		if src.F32 != nil {
-			kernel = transposeRound
-		}
-	}
-	full, rest := src.Rows/step, src.Rows%step
+// panelGroup packs t.lines columns, the last block by way of a buffer because it may be
+// longer than the panel.
+func (t transposer) panelGroup(dst []uint32, nr, words int, bf16 bool, src Matrix) {
+	full, rest := src.Rows/t.along, src.Rows%t.along
 	if full > 0 {
 		from, stride := src.at(0, 0)
-		kernel(from, stride, &dst[0], nr, full, allLanes)
+		t.run(from, stride, &dst[0], nr, full, allLanes)
 	}
-	var block [lines * lines]uint32
+	var block [16 * 16]uint32
 	switch {
-	case rest > 0 && src.F32 != nil:
-		from, stride := src.at(0, full*step)
-		kernel(from, stride, &block[0], lines, 1, lowBits(rest))
+	case rest > 0 && t.masked:
+		from, stride := src.at(0, full*t.along)
+		t.run(from, stride, &block[0], t.lines, 1, lowBits(rest))
 	case rest > 0:
-		packRowsGo(block[:], 1, lines, lines, bf16, src.sub(full*step, 0, rest, lines).transposed())
+		packRowsGo(block[:], 1, t.lines, t.words, bf16, src.sub(full*t.along, 0, rest, t.lines).transposed())
 	}
-	for i, w := 0, full*lines; w < words; i, w = i+1, w+1 {
-		copy(dst[w*nr:][:lines], block[i*lines:][:lines])
+	for i, w := 0, full*t.words; w < words; i, w = i+1, w+1 {
+		copy(dst[w*nr:][:t.lines], block[i*t.lines:][:t.lines])
 	}
 }

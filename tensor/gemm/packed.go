@@ -44,7 +44,7 @@ func (pb *Packed) Cols() int { return pb.cols }
 func (pb *Packed) Bytes() int { return 4 * len(pb.words) }
 
 // panelCount returns the number of panels side by side.
-func (pb *Packed) panelCount() int { return (pb.cols + pb.kernel.nr - 1) / pb.kernel.nr }
+func (pb *Packed) panelCount() int { return ceil(pb.cols, pb.kernel.nr) }
 
 func (pb *Packed) size() int {
 	full, rest := pb.rows/pb.kernel.kc, pb.rows%pb.kernel.kc
@@ -65,8 +65,7 @@ const panelsPerPack = 4
 
 func (pb *Packed) fill(p *tensor.Pool, b Matrix) {
 	k, panels := pb.kernel, pb.panelCount()
-	groups := (panels + panelsPerPack - 1) / panelsPerPack
-	blocks := (pb.rows + k.kc - 1) / k.kc
+	groups, blocks := ceil(panels, panelsPerPack), ceil(pb.rows, k.kc)
 	p.For(blocks*groups, func(task, _ int) {
 		k0, first := task/groups*k.kc, task%groups*panelsPerPack
 		kl := min(k.kc, pb.rows-k0)

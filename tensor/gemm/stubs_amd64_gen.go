@@ -7,6 +7,9 @@ package gemm
 import "unsafe"
 
 //go:noescape
+func tileAMX(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
 func tileBF16x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
@@ -31,6 +34,42 @@ func tileBF16x12(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc 
 func tileBF16x14(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
+func tileF32x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileF32x2(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileF32x4(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileF32x6(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileF32x8(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileF32x10(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileF32x12(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileF32x14(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileAVX2x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileAVX2x2(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileAVX2x4(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileAVX2x6(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
 func transposeWords(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
 
 //go:noescape
@@ -41,6 +80,9 @@ func pairRoundTranspose(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords,
 
 //go:noescape
 func pairTranspose(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
+
+//go:noescape
+func transposeWords8(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
 
 //go:noescape
 func roundRow(src *float32, dst *uint32, blocks int, mask uint32)

@@ -208,3 +208,45 @@ func packAVX512() string {
 		VMOVDQU64 Z2, 64(DI)`)
 	return f.String()
 }
+
+func packAVX2() string {
+	f := newFile("Packers for AVX2.")
+	f.text(`transposeWords8 sets, for 8 lines of 8*blocks words: dst[w*dstWords+line] = src[line][w].
+		mask is ignored.`, "transposeWords8", transposeArgs, 44)
+	f.ins(`MOVQ src+0(FP), SI
+		MOVQ srcBytes+8(FP), R8
+		MOVQ dst+16(FP), DI
+		MOVQ dstWords+24(FP), R9
+		MOVQ blocks+32(FP), CX
+		SHLQ $2, R9`)
+	f.label("block")
+	f.ins("MOVQ SI, AX")
+	for r := range 8 {
+		f.ins("VMOVUPS (AX), Y%d\nADDQ R8, AX", r)
+	}
+	transpose8(f)
+	for r := range 8 {
+		f.ins("VMOVUPS Y%d, (DI)\nADDQ R9, DI", r)
+	}
+	f.ins("ADDQ $32, SI\nDECQ CX\nJNZ  block")
+	f.ret()
+	return f.String()
+}
+
+// transpose8 transposes the 8x8 words in Y0..Y7, by way of Y8..Y15, as transpose16 does.
+func transpose8(f *file) {
+	for i := range 4 {
+		f.ins("VUNPCKLPS Y%[2]d, Y%[1]d, Y%[3]d\nVUNPCKHPS Y%[2]d, Y%[1]d, Y%[4]d", 2*i, 2*i+1, 8+2*i, 9+2*i)
+	}
+	for i := range 2 {
+		t, o := 8+4*i, 4*i
+		f.ins("VUNPCKLPD Y%[2]d, Y%[1]d, Y%[3]d\nVUNPCKHPD Y%[2]d, Y%[1]d, Y%[4]d", t, t+2, o, o+1)
+		f.ins("VUNPCKLPD Y%[2]d, Y%[1]d, Y%[3]d\nVUNPCKHPD Y%[2]d, Y%[1]d, Y%[4]d", t+1, t+3, o+2, o+3)
+	}
+	for i := range 4 {
+		f.ins("VPERM2F128 $0x20, Y%[2]d, Y%[1]d, Y%[3]d\nVPERM2F128 $0x31, Y%[2]d, Y%[1]d, Y%[4]d", i, i+4, 8+i, 12+i)
+	}
+	for i := range 8 {
+		f.ins("VMOVAPS Y%d, Y%d", 8+i, i)
+	}
+}

@@ -2,10 +2,11 @@ package main
 
 import "fmt"
 
-// tile describes a micro-kernel family: for every height in tileRows one function that
+// tile describes a micro-kernel family: for every height one function that
 // adds a K block to a tile of rows x vectors*lanes floats of C, all of it in registers.
 type tile struct {
 	prefix    string // of the function names
+	heights   []int  // of the tiles, in rows
 	vectors   int    // vectors across the tile
 	reg       string // Z or Y
 	bytes     int    // of a vector
@@ -19,6 +20,9 @@ type tile struct {
 
 // aRowBytes is the row stride of packed A: 256 words of a K block and 16 of padding (gemm.Kernel.aRow).
 const aRowBytes = (256 + 16) * 4
+
+// move loads and stores vectors.
+const move = "VMOVUPS"
 
 const tileArgs = "a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int"
 
@@ -38,7 +42,7 @@ func (t tile) emit(f *file, rows int) {
 		MOVQ DX, R9
 		TESTQ AX, AX
 		JZ   zero`)
-	t.each(rows, func(acc, off int) { f.ins("%s %d(R9), %s%d", t.load, off, t.reg, acc) }, func() { f.ins("ADDQ R8, R9") })
+	t.each(rows, func(acc, off int) { f.ins("%s %d(R9), %s%d", move, off, t.reg, acc) }, func() { f.ins("ADDQ R8, R9") })
 	f.ins("JMP  loop")
 	f.label("zero")
 	t.each(rows, func(acc, _ int) { f.ins("VXORPS %[1]s%[2]d, %[1]s%[2]d, %[1]s%[2]d", t.reg, acc) }, func() {})
@@ -47,7 +51,7 @@ func (t tile) emit(f *file, rows int) {
 		t.step(f, rows, u)
 	}
 	f.ins("ADDQ $%d, SI\nADDQ $%d, DI\nSUBQ $%d, CX\nJNZ  loop", 4*t.unroll, t.unroll*t.vectors*t.bytes, t.unroll)
-	t.each(rows, func(acc, off int) { f.ins("%s %s%d, %d(DX)", t.load, t.reg, acc, off) }, func() { f.ins("ADDQ R8, DX") })
+	t.each(rows, func(acc, off int) { f.ins("%s %s%d, %d(DX)", move, t.reg, acc, off) }, func() { f.ins("ADDQ R8, DX") })
 	f.ret()
 }
 
@@ -67,7 +71,7 @@ func (t tile) each(rows int, do func(acc, off int), next func()) {
 // step is one word of K: the vectors of B, and for every row a word of A in all lanes.
 func (t tile) step(f *file, rows, u int) {
 	for v := range t.vectors {
-		f.ins("%s %d(DI), %s%d", t.load, (u*t.vectors+v)*t.bytes, t.reg, t.scratch+v)
+		f.ins("%s %d(DI), %s%d", move, (u*t.vectors+v)*t.bytes, t.reg, t.scratch+v)
 	}
 	free := t.scratch + t.vectors
 	for r := range rows {
@@ -79,33 +83,56 @@ func (t tile) step(f *file, rows, u int) {
 	}
 }
 
-// tileRows are the heights for which there is a function. A tile of another height runs the
-// next larger function into scratch memory.
-var tileRows = []int{1, 2, 4, 6, 8, 10, 12, 14}
+// The heights for which there is a function. A tile of another height runs the next larger
+// function into scratch memory.
+var (
+	rows512 = []int{1, 2, 4, 6, 8, 10, 12, 14} // 28 accumulators, 2 registers for B, 2 for A
+	rows256 = []int{1, 2, 4, 6}                // 12 accumulators, 2 registers for B, 2 for A
+)
 
-var tilesBF16 = tile{
-	prefix: "tileBF16x", vectors: 2, reg: "Z", bytes: 64, scratch: 28, last: 31,
-	broadcast: "VPBROADCASTD", load: "VMOVUPS", unroll: 4,
-	mulAdd: func(f *file, b, a, acc int) { f.ins("VDPBF16PS(%d, %d, %d)", b, a, acc) },
-}
+var (
+	tilesBF16 = tile{
+		prefix: "tileBF16x", heights: rows512, vectors: 2, reg: "Z", bytes: 64, scratch: 28, last: 31,
+		broadcast: "VPBROADCASTD", unroll: 4,
+		mulAdd: func(f *file, b, a, acc int) { f.ins("VDPBF16PS(%d, %d, %d)", b, a, acc) },
+	}
+	tilesF32 = tile{
+		prefix: "tileF32x", heights: rows512, vectors: 2, reg: "Z", bytes: 64, scratch: 28, last: 31,
+		broadcast: "VBROADCASTSS", unroll: 4,
+		mulAdd: func(f *file, b, a, acc int) { f.ins("VFMADD231PS Z%d, Z%d, Z%d", b, a, acc) },
+	}
+	tilesAVX2 = tile{
+		prefix: "tileAVX2x", heights: rows256, vectors: 2, reg: "Y", bytes: 32, scratch: 12, last: 15,
+		broadcast: "VBROADCASTSS", unroll: 4,
+		mulAdd: func(f *file, b, a, acc int) { f.ins("VFMADD231PS Y%d, Y%d, Y%d", b, a, acc) },
+	}
+)
 
-func tileAVX512BF16() string {
-	f := newFile("Micro-kernels for VDPBF16PS.", "encode_amd64.h")
-	for _, r := range tileRows {
-		tilesBF16.emit(f, r)
+func tileAVX512BF16() string { return tilesBF16.file("Micro-kernels for VDPBF16PS.", "encode_amd64.h") }
+func tileAVX512F32() string  { return tilesF32.file("Micro-kernels for AVX-512, float32.") }
+func tileAVX2F32() string    { return tilesAVX2.file("Micro-kernels for AVX2 and FMA3, float32.") }
+
+func (t tile) file(comment string, includes ...string) string {
+	f := newFile(comment, includes...)
+	for _, r := range t.heights {
+		t.emit(f, r)
 	}
 	return f.String()
 }
 
-// gemmStubs declares the micro-kernels and lists them by height.
+// gemmStubs declares the micro-kernels and the packers.
 func gemmStubs() string {
 	s := newStubs("gemm")
-	for _, r := range tileRows {
-		s.declare(fmt.Sprintf("tileBF16x%d", r), tileArgs)
+	s.declare("tileAMX", tileArgs)
+	for _, t := range []tile{tilesBF16, tilesF32, tilesAVX2} {
+		for _, r := range t.heights {
+			s.declare(fmt.Sprintf("%s%d", t.prefix, r), tileArgs)
+		}
 	}
 	for _, p := range transposers {
 		s.declare(p.name, transposeArgs)
 	}
+	s.declare("transposeWords8", transposeArgs)
 	s.declare("roundRow", roundRowArgs)
 	s.declare("pairRound", pairArgs)
 	s.declare("pairWords", pairArgs)

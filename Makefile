@@ -1,0 +1,44 @@
+# Everything a newcomer needs: make demo, make test. Only Go is required, except for race
+# (part of long: a C compiler, as Go's race detector wants) and e2e (python3, node, npm).
+
+GO ?= go
+export CGO_ENABLED = 0
+BIN = bin/outcrop
+# The kernels are left out of the race detector's run: they are assembly, and its overhead
+# on their reference loops is hours.
+RACE = $(shell $(GO) list ./... | grep -v -e /tensor -e /e2e)
+
+.PHONY: build test lint long gen bench e2e demo clean
+
+build: ## the program, as bin/outcrop
+	$(GO) build -trimpath -o $(BIN) ./cmd/outcrop
+
+demo: build ## a real fine-tune from end to end, in under 3 minutes
+	$(BIN) demo
+
+test: lint ## all that must pass; under 5 minutes
+	$(GO) test ./...
+
+lint: ## formatting, vet, staticcheck; the import table is checked by test (internal/arch)
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt these files:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags long ./e2e/...
+	$(GO) tool staticcheck ./...
+
+long: ## slow tests: the race detector, the portable build, twenty kills
+	CGO_ENABLED=1 $(GO) test -race $(RACE)
+	$(GO) test -tags purego ./...
+	$(GO) test -tags long -timeout 60m -v ./e2e/kill
+
+gen: ## everything generated, again
+	$(GO) generate ./...
+
+bench: build ## tokens a second, FLOP/s and share of the measured peak
+	$(BIN) bench train
+	$(BIN) bench generate
+
+e2e: ## the guide's scripts, the SDK for JavaScript, the AWS CLI
+	sh e2e/run.sh
+
+clean:
+	rm -rf bin out

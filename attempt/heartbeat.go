@@ -1,0 +1,75 @@
+package attempt
+
+import (
+	"math"
+
+	"outcrop.dev/outcrop"
+)
+
+// The phases of a job, as a heartbeat names them.
+const (
+	PhaseValidation     = "Validation"
+	PhaseDataProcessing = "DataProcessing"
+	PhaseTraining       = "Training"
+)
+
+// The commands that answer a heartbeat.
+const (
+	CommandRun        = "run"
+	CommandCheckpoint = "checkpoint" // write a checkpoint now, then go on
+	CommandStop       = "stop"       // end without a model (ExitStopped)
+	CommandPreempt    = "preempt"    // write a checkpoint, then end (ExitTemporary); another attempt goes on
+)
+
+// Heartbeat says that the worker lives and how far it is. Only the newest counts, so a lost
+// one is not sent again.
+type Heartbeat struct {
+	Phase    string
+	Progress outcrop.Progress
+}
+
+// reply is the answer to a heartbeat.
+type reply struct{ Command string }
+
+// validatorsMax is Bedrock's limit on a job's validators.
+const validatorsMax = 10
+
+// check refuses what no worker of ours sends.
+func (h *Heartbeat) check() error {
+	p := &h.Progress
+	switch {
+	case h.Phase != PhaseValidation && h.Phase != PhaseDataProcessing && h.Phase != PhaseTraining:
+		return outcrop.Errorf(outcrop.CodeValidation, "The phase %q does not exist.", h.Phase)
+	case p.Step < 0 || p.Steps < 0 || p.Epoch < 0 || p.Tokens < 0:
+		return outcrop.Errorf(outcrop.CodeValidation, "Progress has a negative count.")
+	case len(p.ValidationLosses) > validatorsMax:
+		return outcrop.Errorf(outcrop.CodeValidation, "Progress has %d validation losses: the limit is %d.", len(p.ValidationLosses), validatorsMax)
+	}
+	return nil
+}
+
+// finite returns p without the numbers that JSON cannot carry: a loss that is NaN is what
+// ends a job, and has to get there.
+func finite(p outcrop.Progress) outcrop.Progress {
+	if p.TrainingLoss != nil && !isFinite(*p.TrainingLoss) {
+		p.TrainingLoss = nil
+	}
+	var losses []float64
+	for _, l := range p.ValidationLosses {
+		if !isFinite(l) {
+			losses = nil
+			break
+		}
+		losses = append(losses, l)
+	}
+	p.ValidationLosses = losses
+	if !isFinite(p.TokensPerSecond) {
+		p.TokensPerSecond = 0
+	}
+	if !isFinite(p.ETASeconds) {
+		p.ETASeconds = 0
+	}
+	return p
+}
+
+func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

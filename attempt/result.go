@@ -1,0 +1,116 @@
+package attempt
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/durable"
+)
+
+// ErrFenced is what a worker gets when another attempt has taken its job over, or when the
+// job has ended without it.
+var ErrFenced = &outcrop.Error{Code: outcrop.CodeConflict, Msg: "Another attempt has taken this job over."}
+
+// Result is how an attempt ended. ExitCode is one of the root package's: with ExitDone
+// there is a sealed model in the scratch directory, with any other there is none.
+type Result struct {
+	Attempt  int
+	ExitCode int
+	Message  string           // for a person; "" if done or stopped
+	Manifest string           // SHA-256 of the model's manifest.json, in hex, if done
+	Progress outcrop.Progress // where it ended, with the final losses
+}
+
+// messageBytesMax bounds a failure's message: Bedrock's failureMessage has 2,048
+// characters, part of which the server adds.
+const messageBytesMax = 1024
+
+// ResultOf returns the result of attempt number that ended with err at p; nil is ExitDone.
+func ResultOf(number int, p outcrop.Progress, err error) Result {
+	r := Result{Attempt: number, ExitCode: ExitCode(err), Progress: finite(p)}
+	if err != nil && r.ExitCode != outcrop.ExitStopped {
+		r.Message = clip(message(err), messageBytesMax)
+	}
+	return r
+}
+
+// ExitCode returns the exit code of a worker that ended with err: err's own, if something
+// in its chain has an ExitCode method; what an *outcrop.Error's code means; or ExitSoftware.
+func ExitCode(err error) int {
+	var own interface{ ExitCode() int }
+	switch {
+	case err == nil:
+		return outcrop.ExitDone
+	case errors.Is(err, ErrFenced):
+		return outcrop.ExitFenced
+	case errors.As(err, &own):
+		return own.ExitCode()
+	case errors.Is(err, context.Canceled):
+		return outcrop.ExitTemporary // told to end by a signal
+	}
+	switch outcrop.CodeOf(err) {
+	case outcrop.CodeValidation:
+		return outcrop.ExitBadData
+	case outcrop.CodeNotFound, outcrop.CodeAccessDenied:
+		return outcrop.ExitNoInput
+	case outcrop.CodeServiceUnavailable:
+		return outcrop.ExitTemporary
+	case outcrop.CodeModelError:
+		return outcrop.ExitConfig
+	}
+	return outcrop.ExitSoftware
+}
+
+// message prefers the sentence that was written for a person.
+func message(err error) string {
+	var e *outcrop.Error
+	if errors.As(err, &e) {
+		return e.Msg
+	}
+	return err.Error()
+}
+
+// clip shortens s to at most n bytes, at a character's boundary.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	const dots = "…"
+	n -= len(dots)
+	for n > 0 && s[n]&0xC0 == 0x80 { // the middle of a UTF-8 sequence
+		n--
+	}
+	return s[:n] + dots
+}
+
+// WriteResult makes r durable in a scratch directory.
+func WriteResult(scratch string, r Result) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode result: %w", err)
+	}
+	return durable.WriteBytes(filepath.Join(scratch, ResultFile), 0o600, append(b, '\n'))
+}
+
+// ReadResult reads the result of attempt number from a scratch directory; ok is false if
+// there is none. An older attempt's is none, and so is one that cannot be read: then the
+// work is done again.
+func ReadResult(scratch string, number int) (r Result, ok bool, err error) {
+	b, err := os.ReadFile(filepath.Join(scratch, ResultFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Result{}, false, nil
+	}
+	if err != nil {
+		return Result{}, false, err
+	}
+	if len(b) > bodyBytesMax || json.Unmarshal(b, &r) != nil || r.Attempt != number {
+		return Result{}, false, nil
+	}
+	return r, true, nil
+}

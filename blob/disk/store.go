@@ -1,0 +1,146 @@
+// Package disk keeps buckets and objects in one directory:
+//
+//	index.db     who is what: buckets, objects, uploads, parts, segments (SQLite)
+//	data/ab/ab…  the bytes, in files named by random ids, never changed once written
+//	tmp/…        files that are being written; emptied on opening
+//
+// An object is a row and a list of segments, each a range of a file. So a multipart upload
+// is completed, and an object copied, by writing rows; no byte moves. A file that no segment
+// names any more is removed in the background, once nobody reads it.
+//
+// What a write acknowledges is on disk: the file is synced, renamed into place, its
+// directory synced, and only then the row committed with SQLite's full sync. A crash leaves
+// at most files that no row names; opening finds and removes them.
+//
+// One process at a time may open a directory; the caller sees to that.
+package disk
+
+import (
+	"context"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"outcrop.dev/outcrop/internal/sqlitedb"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Options are what a Store takes from the world. All are required.
+type Options struct {
+	Now  func() time.Time
+	Rand io.Reader // for ids
+	Log  *slog.Logger
+}
+
+// Store is an open directory. Its methods may be called concurrently.
+type Store struct {
+	dir  string
+	db   *sqlitedb.DB
+	opt  Options
+	pins pins
+	junk *reclaimer
+
+	// step, if not nil, is called between the steps of a write. Tests stop the process there.
+	step func(name string)
+}
+
+// Open opens or makes a store in dir. Errors are those of the file system and SQLite.
+func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
+	if err := makeDirs(dir); err != nil {
+		return nil, err
+	}
+	db, err := sqlitedb.Open(ctx, filepath.Join(dir, "index.db"), migrations)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, db: db, opt: opt}
+	s.pins.count = map[string]int{}
+	old, err := s.leftovers()
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	s.junk = startReclaimer(s)
+	s.junk.add(old...)
+	return s, nil
+}
+
+// Close ends the background work and closes the index.
+func (s *Store) Close() error {
+	s.junk.stop()
+	return s.db.Close()
+}
+
+// makeDirs makes the directory's fixed part: 256 folders, so that none grows huge.
+func makeDirs(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
+		return err
+	}
+	for i := range 256 {
+		if err := os.MkdirAll(filepath.Join(dir, "data", hex.EncodeToString([]byte{byte(i)})), 0o700); err != nil {
+			return err
+		}
+	}
+	for _, d := range []string{filepath.Join(dir, "data"), dir, filepath.Dir(dir)} {
+		if err := syncDir(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leftovers empties tmp and lists the files in data, any of which may have lost its row, or
+// never had one. It is called before the first write.
+func (s *Store) leftovers() ([]string, error) {
+	tmp := filepath.Join(s.dir, "tmp")
+	entries, err := os.ReadDir(tmp)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(tmp, e.Name())); err != nil {
+			return nil, err
+		}
+	}
+	var files []string
+	for i := range 256 {
+		d, err := os.Open(filepath.Join(s.dir, "data", hex.EncodeToString([]byte{byte(i)})))
+		if err != nil {
+			return nil, err
+		}
+		names, err := d.Readdirnames(-1)
+		d.Close()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, names...)
+	}
+	return files, nil
+}
+
+const idBytes = 16
+
+// newID returns a random id in hexadecimal.
+func (s *Store) newID() (string, error) {
+	var b [idBytes]byte
+	if _, err := io.ReadFull(s.opt.Rand, b[:]); err != nil {
+		return "", fmt.Errorf("make an id: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// now returns the time as the index keeps it, in milliseconds.
+func (s *Store) now() time.Time { return s.opt.Now().UTC().Truncate(time.Millisecond) }
+
+func (s *Store) at(step string) {
+	if s.step != nil {
+		s.step(step)
+	}
+}

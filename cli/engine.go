@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+// kernelVariable names the matrix kernel to use instead of the fastest: for tests and for
+// machines on which the fastest is not.
+const kernelVariable = "OUTCROP_KERNEL"
+
+// kernel returns the kernel that kernelVariable names, else the fastest of this CPU.
+func (a *app) kernel() (*gemm.Kernel, error) {
+	name := a.getenv(kernelVariable)
+	if name == "" {
+		return gemm.Best(), nil
+	}
+	k, err := gemm.ByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kernelVariable, err)
+	}
+	return k, nil
+}
+
+// exec returns what models run on. The caller closes the pool.
+func (a *app) exec(threads int) (nn.Exec, error) {
+	k, err := a.kernel()
+	if err != nil {
+		return nn.Exec{}, err
+	}
+	return nn.Exec{Pool: tensor.NewPool(threads), Kernel: k}, nil
+}
+
+// threadsFlag is a number of threads as a flag; 0 is one for each core.
+type threadsFlag int
+
+func (t threadsFlag) count() int {
+	if t == 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return int(t)
+}
+
+// threadsMax is the most that --threads takes: more than any machine that this runs on has
+// cores.
+const threadsMax = 1024
+
+func (t *threadsFlag) Set(s string) error {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < 0 || n > threadsMax {
+		return fmt.Errorf("a number from 0 to %d", threadsMax)
+	}
+	*t = threadsFlag(n)
+	return nil
+}
+
+func (t *threadsFlag) String() string { return strconv.Itoa(int(*t)) }
+
+// Type is what a flag's help shows for its value.
+func (t *threadsFlag) Type() string { return "number" }

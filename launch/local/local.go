@@ -1,0 +1,180 @@
+// Package local is an outcrop.Launcher that starts attempts as child processes on this
+// machine. A worker is in a session of its own and outlives the server; the next server
+// finds it by its handle. It knows nothing of jobs but their ids.
+//
+// Each job has a scratch directory, ROOT/{job id}. While a worker lives it holds a lock
+// (flock) on the file "lock" in it, inherited when it was started, so that two workers
+// never write to one scratch directory: Start ends whoever still holds the lock.
+package local
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+)
+
+// Config says how workers are started.
+type Config struct {
+	Command     []string // program and its first arguments; "--data DIR --job ID --attempt N" follow
+	DataDir     string   // the server's data directory, absolute
+	ScratchRoot string   // absolute
+	Env         []string // environment; the token is added
+	Nice        int      // 0 to 19: how far a worker gives way to the server; NiceDefault is a good one
+	Log         *slog.Logger
+}
+
+// NiceDefault leaves a request to a model that is being served nearly all of the CPU that
+// it can use (a weight of 110 against 1,024), and training all the rest.
+const NiceDefault = 10
+
+// oomScoreAdj makes the kernel's out-of-memory killer prefer a worker to the server: a
+// worker goes on from its checkpoint.
+const oomScoreAdj = 500
+
+// Launcher starts workers. It is safe for concurrent use.
+type Launcher struct {
+	config   Config
+	oomKills func() int64
+
+	mu       sync.Mutex
+	children map[string]*child // by handle
+}
+
+var _ outcrop.Launcher = (*Launcher)(nil)
+
+// New returns a launcher. It panics if the configuration lacks a command or a directory.
+func New(c Config) *Launcher {
+	if len(c.Command) == 0 || !filepath.IsAbs(c.DataDir) || !filepath.IsAbs(c.ScratchRoot) {
+		panic("local: a command and absolute directories are needed")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Launcher{config: c, oomKills: oomKillCounter(), children: map[string]*child{}}
+}
+
+// jobIDForm keeps job ids from becoming paths.
+var jobIDForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$`)
+
+// Start implements outcrop.Launcher. If an earlier worker of the job is still there, Start
+// ends it first. Errors: a program or directory that cannot be used, and an earlier worker
+// that does not die.
+func (l *Launcher) Start(ctx context.Context, launch outcrop.Launch) (handle string, err error) {
+	if !jobIDForm.MatchString(launch.JobID) {
+		return "", fmt.Errorf("start attempt: %q is not a job id", launch.JobID)
+	}
+	scratch := filepath.Join(l.config.ScratchRoot, launch.JobID)
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
+		return "", err
+	}
+	lock, err := takeLock(ctx, filepath.Join(scratch, lockFile))
+	if err != nil {
+		return "", fmt.Errorf("start attempt %d of job %s: %w", launch.Attempt, launch.JobID, err)
+	}
+	defer lock.Close()
+	log, err := openLog(filepath.Join(scratch, attempt.LogFile), launch.Attempt)
+	if err != nil {
+		return "", err
+	}
+	defer log.Close()
+	cmd := l.command(launch, scratch, lock, log)
+	oomBefore := l.oomKills()
+	if err := startNice(cmd, l.config.Nice); err != nil {
+		return "", fmt.Errorf("start attempt %d of job %s: %w", launch.Attempt, launch.JobID, err)
+	}
+	return l.adopt(cmd, log.Name(), oomBefore)
+}
+
+func (l *Launcher) command(launch outcrop.Launch, scratch string, lock, log *os.File) *exec.Cmd {
+	args := append(l.config.Command[1:len(l.config.Command):len(l.config.Command)],
+		"--data", l.config.DataDir, "--job", launch.JobID, "--attempt", strconv.Itoa(launch.Attempt))
+	cmd := exec.Command(l.config.Command[0], args...)
+	cmd.Dir = scratch
+	cmd.Env = append(l.config.Env[:len(l.config.Env):len(l.config.Env)], attempt.TokenEnv+"="+launch.Token)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{lock} // kept open, and so held, as long as the worker lives
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// startNice starts cmd with a lower priority from its first instruction: Linux has
+// priorities by thread, and a child has that of the thread that forks it. A thread cannot
+// take its priority back, so it ends with the goroutine.
+func startNice(cmd *exec.Cmd, nice int) error {
+	done := make(chan error)
+	go func() {
+		if nice > 0 {
+			runtime.LockOSThread() // never unlocked
+			if err := unix.Setpriority(unix.PRIO_PROCESS, 0, nice); err != nil {
+				done <- fmt.Errorf("set priority: %w", err)
+				return
+			}
+		}
+		done <- cmd.Start()
+	}()
+	return <-done
+}
+
+// adopt names the new process and waits for its end in the background.
+func (l *Launcher) adopt(cmd *exec.Cmd, logPath string, oomBefore int64) (string, error) {
+	pid := cmd.Process.Pid
+	id, err := identify(pid) // it cannot vanish before it is waited for
+	if err != nil {
+		cmd.Process.Kill()
+		cmd.Wait()
+		return "", err
+	}
+	if err := os.WriteFile(procPath(pid, "oom_score_adj"), []byte(strconv.Itoa(oomScoreAdj)), 0); err != nil {
+		l.config.Log.Debug("worker keeps its out-of-memory score", "pid", pid, "error", err)
+	}
+	c := &child{logPath: logPath, done: make(chan struct{})}
+	handle := id.String()
+	l.mu.Lock()
+	l.children[handle] = c
+	l.mu.Unlock()
+	go func() {
+		cmd.Wait() // what it says is in ProcessState
+		c.end(cmd.ProcessState, l.oomKills() > oomBefore)
+	}()
+	return handle, nil
+}
+
+// Alive implements outcrop.Launcher.
+func (l *Launcher) Alive(_ context.Context, handle string) (bool, error) {
+	id, err := parseIdentity(handle)
+	if err != nil {
+		return false, err
+	}
+	return id.alive(), nil
+}
+
+// Kill implements outcrop.Launcher. It returns when the process is gone.
+func (l *Launcher) Kill(ctx context.Context, handle string) error {
+	id, err := parseIdentity(handle)
+	if err != nil {
+		return err
+	}
+	if c := l.child(handle); c != nil {
+		c.killed.Store(true)
+	}
+	return id.kill(ctx)
+}
+
+func (l *Launcher) child(handle string) *child {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.children[handle]
+}

@@ -1,0 +1,366 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+)
+
+// The test binary is its own worker: modeEnv says what it does.
+const modeEnv = "OUTCROP_LOCAL_TEST_MODE"
+
+func TestMain(m *testing.M) {
+	mode, isWorker := os.LookupEnv(modeEnv)
+	if !isWorker {
+		os.Exit(m.Run())
+	}
+	worker(mode)
+}
+
+func worker(mode string) {
+	verb, argument, _ := strings.Cut(mode, " ")
+	switch verb {
+	case "exit":
+		code, _ := strconv.Atoi(argument)
+		fmt.Println("some output")
+		os.Exit(code)
+	case "panic":
+		panic("no such row")
+	case "abort":
+		unix.Kill(os.Getpid(), unix.SIGABRT)
+		select {}
+	case "tell":
+		sid, _ := unix.Getsid(0)
+		nice, _ := unix.Getpriority(unix.PRIO_PROCESS, 0) // the kernel answers 20-nice
+		wd, _ := os.Getwd()
+		fmt.Printf("args %q token %q leader %v nice %d dir %s\n", os.Args[1:], os.Getenv(attempt.TokenEnv), sid == os.Getpid(), 20-nice, wd)
+	case "sleep":
+		time.Sleep(time.Hour)
+	}
+}
+
+func launcher(t *testing.T, dir, mode string) *Launcher {
+	t.Helper()
+	l := New(Config{
+		Command: []string{os.Args[0], "worker"}, DataDir: dir, ScratchRoot: filepath.Join(dir, "scratch"),
+		Env: []string{modeEnv + "=" + mode}, Nice: NiceDefault,
+	})
+	l.oomKills = func() int64 { return 0 }
+	return l
+}
+
+var launch = outcrop.Launch{JobID: "abcdefghijkl", Attempt: 2, Token: "secret"}
+
+func start(t *testing.T, l *Launcher) string {
+	t.Helper()
+	handle, err := l.Start(t.Context(), launch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Kill(context.Background(), handle) })
+	return handle
+}
+
+func alive(t *testing.T, l *Launcher, handle string) bool {
+	t.Helper()
+	a, err := l.Alive(t.Context(), handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// wait waits for a worker that ends by itself.
+func wait(t *testing.T, l *Launcher, handle string) (int, string) {
+	t.Helper()
+	for alive(t, l, handle) {
+		time.Sleep(time.Millisecond)
+	}
+	code, detail, ok := l.Exit(t.Context(), handle)
+	if !ok {
+		t.Fatal("the exit is not known")
+	}
+	return code, detail
+}
+
+func TestWorkerIsToldWhatToDo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := launcher(t, dir, "tell")
+	if code, detail := wait(t, l, start(t, l)); code != 0 {
+		t.Fatalf("exit code %d, %s", code, detail)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "scratch", launch.JobID, attempt.LogFile))
+	want := fmt.Sprintf("=== attempt 2\nargs [\"worker\" \"--data\" %q \"--job\" \"abcdefghijkl\" \"--attempt\" \"2\"] token \"secret\" leader true nice %d dir %s\n",
+		dir, NiceDefault, filepath.Join(dir, "scratch", launch.JobID))
+	if err != nil || string(b) != want {
+		t.Errorf("log %q, %v\nwant %q", b, err, want)
+	}
+	if nice, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || nice != 20 {
+		t.Errorf("this process has nice %d, %v", 20-nice, err)
+	}
+}
+
+func TestExits(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]struct {
+		code int
+		said string
+	}{
+		"exit 0":  {0, "some output"},
+		"exit 65": {65, "exit status 65; it said: some output"},
+		"panic":   {2, "panic: no such row"},
+		"abort":   {2, "SIGABRT: abort"},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			l := launcher(t, t.TempDir(), mode)
+			handle := start(t, l)
+			code, detail := wait(t, l, handle)
+			if code != want.code || !strings.Contains(detail, want.said) {
+				t.Errorf("exit %d, %q; want %d, %q", code, detail, want.code, want.said)
+			}
+			l.Forget(handle)
+			if _, _, ok := l.Exit(t.Context(), handle); ok {
+				t.Error("the exit is still known")
+			}
+		})
+	}
+}
+
+// A program that is not Go's ends by the signal itself.
+func TestEndedByItsOwnFault(t *testing.T) {
+	t.Parallel()
+	l := launcher(t, t.TempDir(), "")
+	l.config.Command = []string{"/bin/sh", "-c", "kill -ABRT $$"}
+	if code, detail := wait(t, l, start(t, l)); code != outcrop.ExitSoftware || !strings.Contains(detail, "aborted") {
+		t.Errorf("exit %d, %s", code, detail)
+	}
+}
+
+func TestKill(t *testing.T) {
+	t.Parallel()
+	l := launcher(t, t.TempDir(), "sleep")
+	handle := start(t, l)
+	if !alive(t, l, handle) {
+		t.Fatal("it does not live")
+	}
+	if _, _, ok := l.Exit(t.Context(), handle); ok {
+		t.Error("the exit of a living worker is known")
+	}
+	for range 2 { // again is no error
+		if err := l.Kill(t.Context(), handle); err != nil {
+			t.Fatal(err)
+		}
+		if alive(t, l, handle) {
+			t.Fatal("it lives")
+		}
+	}
+	if code, detail := wait(t, l, handle); code != Killed {
+		t.Errorf("exit %d, %s", code, detail)
+	}
+}
+
+func TestKilledForLackOfMemory(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		byUs bool
+		want int
+	}{"kernel": {false, outcrop.ExitOutOfMemory}, "us": {true, Killed}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := launcher(t, t.TempDir(), "sleep")
+			var mu sync.Mutex
+			kills := int64(7)
+			l.oomKills = func() int64 { mu.Lock(); defer mu.Unlock(); return kills }
+			handle := start(t, l)
+			mu.Lock()
+			kills++
+			mu.Unlock()
+			id, err := parseIdentity(handle)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.byUs {
+				err = l.Kill(t.Context(), handle)
+			} else {
+				err = unix.Kill(id.pid, unix.SIGKILL)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if code, detail := wait(t, l, handle); code != tc.want {
+				t.Errorf("exit %d, %s", code, detail)
+			}
+		})
+	}
+}
+
+// A server that has restarted finds the worker by its handle, though it is not its child.
+func TestAnotherServerFindsTheWorker(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	handle := start(t, launcher(t, dir, "sleep"))
+	next := launcher(t, dir, "sleep")
+	if !alive(t, next, handle) {
+		t.Error("it is not found")
+	}
+	if err := next.Kill(t.Context(), handle); err != nil {
+		t.Error(err)
+	}
+	if alive(t, next, handle) {
+		t.Error("it lives")
+	}
+	if _, _, ok := next.Exit(t.Context(), handle); ok {
+		t.Error("the exit of another server's worker is known")
+	}
+}
+
+// At most one worker has a scratch directory, whoever started it and whether its handle was
+// written down or not.
+func TestStartEndsTheEarlierWorker(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := launcher(t, dir, "sleep")
+	lost := start(t, first)
+	other := start(t, launcher(t, t.TempDir(), "sleep")) // the same job id in another data directory
+	second := launcher(t, dir, "sleep")
+	handle := start(t, second)
+	if alive(t, second, lost) {
+		t.Error("two workers have one scratch directory")
+	}
+	if !alive(t, second, handle) || !alive(t, second, other) {
+		t.Error("the wrong worker was ended")
+	}
+}
+
+func TestHandlesAreChecked(t *testing.T) {
+	t.Parallel()
+	l := launcher(t, t.TempDir(), "sleep")
+	id, err := parseIdentity(start(t, l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, before := id, id
+	later.start++           // the pid was given to another process
+	before.boot = "another" // before the machine was restarted
+	for _, other := range []identity{later, before} {
+		if alive(t, l, other.String()) {
+			t.Errorf("%s is taken for the worker", other)
+		}
+		if err := l.Kill(t.Context(), other.String()); err != nil {
+			t.Error(err)
+		}
+	}
+	if !alive(t, l, id.String()) {
+		t.Error("a kill hit another process")
+	}
+	for _, bad := range []string{"", "local", "local:b:x:1", "local:b:1:1", "local:b:-5:1", "local:b:5:x", "ray:b:5:1", "local:b:5:1:"} {
+		if _, err := l.Alive(t.Context(), bad); err == nil {
+			t.Errorf("handle %q was accepted", bad)
+		}
+		if err := l.Kill(t.Context(), bad); err == nil {
+			t.Errorf("handle %q was accepted", bad)
+		}
+	}
+}
+
+func TestStartErrors(t *testing.T) {
+	t.Parallel()
+	l := launcher(t, t.TempDir(), "sleep")
+	for _, id := range []string{"", "..", "a/b", ".a", strings.Repeat("a", 64)} {
+		if _, err := l.Start(t.Context(), outcrop.Launch{JobID: id}); err == nil {
+			t.Errorf("started job %q", id)
+		}
+	}
+	l.config.Command = []string{"/no/such/program"}
+	if _, err := l.Start(t.Context(), launch); err == nil {
+		t.Error("started a program that is not there")
+	}
+	l.config.Command = []string{os.Args[0]}
+	start(t, l) // the lock was let go
+}
+
+func TestParseStat(t *testing.T) {
+	t.Parallel()
+	state, began, err := parseStat([]byte("12 (a) b) R) S 1 12 12 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0"))
+	if state != 'S' || began != 4711 || err != nil {
+		t.Errorf("parseStat = %c, %d, %v", state, began, err)
+	}
+	for _, bad := range []string{"", "12", "12 (a) S 1", "12 (a) S 1 12 12 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 x"} {
+		if _, _, err := parseStat([]byte(bad)); err == nil {
+			t.Errorf("parsed %q", bad)
+		}
+	}
+}
+
+func TestLog(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "worker.log")
+	for content, want := range map[string]string{
+		"": "", "\n\n": "", "=== attempt 1\n": "", "one\ntwo\n\n": "two", "=== attempt 1\nold\n=== attempt 2\n": "",
+		"=== attempt 1\npanic: old\n=== attempt 2\nnew\n":                 "new",
+		"a\nfatal error: x\n\ngoroutine 1 [running]:\npanic: y\n\tz.go:3": "fatal error: x",
+		strings.Repeat("long ", 100_000) + "\nend":                        "end",
+		strings.Repeat("é", 1000):                                         strings.Repeat("é", lastWordsMax/2),
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := lastWords(path); got != want {
+			t.Errorf("last words of %.60q = %q, want %q", content, got, want)
+		}
+	}
+	if got := lastWords(path + "x"); got != "" {
+		t.Errorf("a missing log says %q", got)
+	}
+	for _, size := range []int64{logBytesMax, logBytesMax + 1} {
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		f, err := openLog(path, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if _, err := os.Stat(path + ".1"); (err == nil) != (size > logBytesMax) {
+			t.Errorf("a log of %d bytes: put aside: %v", size, err)
+		}
+	}
+}
+
+func TestOOMCounters(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(path, []byte("oom 4\noom_kill 3\noom_group_kill 9\nbad x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n, ok := readCounter(path, "oom_kill"); !ok || n != 3 {
+		t.Errorf("readCounter = %d, %v", n, ok)
+	}
+	for _, name := range []string{"oom_", "bad", "nothing"} {
+		if _, ok := readCounter(path, name); ok {
+			t.Errorf("there is a counter %q", name)
+		}
+	}
+	if err := os.WriteFile(path, []byte("1:cpu:/a\n0::/b/c\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := controlGroup(path); got != "/b/c" {
+		t.Errorf("controlGroup = %q", got)
+	}
+	if n := oomKillCounter()(); n < 0 {
+		t.Errorf("%d kills", n)
+	}
+}

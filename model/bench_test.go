@@ -1,0 +1,36 @@
+package model
+
+import (
+	"testing"
+
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+// BenchmarkAccumulate measures forward and backward of Pebble xs on 16 documents of 512.
+func BenchmarkAccumulate(b *testing.B) {
+	c := Config{Family: "llama", Hidden: 256, FFN: 704, Layers: 6, Heads: 4, KVHeads: 4, HeadSize: 64, Vocab: 8192, Context: 1024, NormEps: 1e-5, Theta: 10000, Tied: true, DType: BFloat16}
+	m, err := New(c, newExec(b, 2, gemm.Best()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	m.Init(1)
+	lengths := make([]int, 16)
+	for i := range lengths {
+		lengths[i] = 512
+	}
+	if err := m.Plan(Budget{Tokens: 8192, Longest: 512, Train: true}); err != nil {
+		b.Fatal(err)
+	}
+	batch := randomBatch(c, 1, lengths...)
+	for i := range batch.Targets {
+		batch.Targets[i] = batch.Tokens[i]
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Accumulate(batch, 1.0/8192); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(8192*float64(b.N)/b.Elapsed().Seconds(), "tok/s")
+}

@@ -1,0 +1,229 @@
+package tune
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/dataset"
+	"outcrop.dev/outcrop/format/tokenizer"
+)
+
+// TokenizerFile is the name of the tokenizer in a model directory.
+const TokenizerFile = "tokenizer.json"
+
+// quotaTokens is the documented token limit of Titan Text Express, Lite and Premier for input
+// and output together; the documented character limit is six times that. A model with a
+// longer context has a longer limit.
+const quotaTokens = 4096
+
+// RowsAdvised is the number of examples that guides to fine-tuning advise at least; with
+// fewer a report warns.
+const RowsAdvised = 1000
+
+// Source is a data file: its name for messages, a path or an S3 URI, and how to read it.
+type Source struct {
+	Name string
+	Open func(ctx context.Context) (io.ReadCloser, error)
+}
+
+// Checker checks data files against a model: the same code for `outcrop data check`, for
+// CreateModelCustomizationJob and for the worker.
+type Checker struct {
+	Workers int // goroutines that tokenize; 0: one for each processor
+}
+
+// Check reads all of the training data and of each validation file, and reports what is in
+// them and what is wrong. modelDir holds the tokenizer; rows are measured in its tokens
+// against contextLength. Mistakes in the data are in the report (Report.Err); the error is
+// CodeValidation for a file that cannot be opened, CodeModelError for a model without a
+// usable tokenizer, and otherwise a failing disk or connection.
+func (c *Checker) Check(ctx context.Context, modelDir string, contextLength int, train Source, validation []Source) (*Report, error) {
+	report, _, err := c.load(ctx, modelDir, contextLength, train, validation, false)
+	return report, err
+}
+
+// loaded is the data as it goes into training.
+type loaded struct {
+	template   *chattemplate.Template
+	train      []chattemplate.Example
+	validation [][]chattemplate.Example
+}
+
+// load is Check that also returns the rendered rows, if keep.
+func (c *Checker) load(ctx context.Context, modelDir string, contextLength int, train Source, validation []Source, keep bool) (*Report, *loaded, error) {
+	template, err := loadTemplate(modelDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if contextLength < 1 {
+		return nil, nil, fmt.Errorf("check against a context of %d tokens", contextLength)
+	}
+	s := scanner{template: template, context: contextLength, workers: c.Workers}
+	data := &loaded{template: template}
+	report := &Report{ContextLength: contextLength}
+
+	trained := newSeen()
+	f, rows, err := s.file(ctx, train, Training, trained, nil, keep)
+	if err != nil {
+		return nil, nil, err
+	}
+	report.Files, data.train = append(report.Files, f), rows
+	for _, v := range validation {
+		f, rows, err := s.file(ctx, v, Validation, newSeen(), trained, keep)
+		if err != nil {
+			return nil, nil, err
+		}
+		report.Files, data.validation = append(report.Files, f), append(data.validation, rows)
+	}
+	report.warn()
+	return report, data, nil
+}
+
+func loadTemplate(modelDir string) (*chattemplate.Template, error) {
+	tok, err := tokenizer.Load(filepath.Join(modelDir, TokenizerFile))
+	if err == nil {
+		var t *chattemplate.Template
+		if t, err = chattemplate.New(tok); err == nil {
+			return t, nil
+		}
+	}
+	return nil, &outcrop.Error{Code: outcrop.CodeModelError, Op: "load tokenizer",
+		Msg: "The base model's tokenizer cannot be used: " + err.Error() + ".", Err: err}
+}
+
+// open opens a source. What AWS documents for an object that cannot be read keeps its words,
+// so that AWS's runbooks apply ("fine-tuning-troubleshooting").
+func (s Source) open(ctx context.Context) (io.ReadCloser, error) {
+	r, err := s.Open(ctx)
+	if err == nil {
+		return r, nil
+	}
+	bucket, key, notS3 := outcrop.ParseS3URI(s.Name)
+	code := outcrop.CodeOf(err)
+	if notS3 != nil || code != outcrop.CodeNotFound && code != outcrop.CodeAccessDenied {
+		return nil, fmt.Errorf("open %s: %w", s.Name, err)
+	}
+	e := outcrop.Errorf(outcrop.CodeValidation, "Could not validate GetObject permissions to access Amazon S3 bucket: %s at key %s. "+
+		"Upload the file or correct the S3 URI, then create the job again.", bucket, key)
+	e.Err = &missingInput{err}
+	return nil, e
+}
+
+// missingInput marks the cause of an error as an input that is not there.
+type missingInput struct{ error }
+
+func (m *missingInput) ExitCode() int { return outcrop.ExitNoInput }
+func (m *missingInput) Unwrap() error { return m.error }
+
+// print is what a row is recognised by: a hash of its text in lower case, white space
+// collapsed.
+type print [16]byte
+
+func printOf(texts ...string) (p print) {
+	h := sha256.New()
+	for _, text := range texts {
+		for word := range strings.FieldsSeq(strings.ToLower(text)) {
+			io.WriteString(h, word)
+			h.Write([]byte{' '})
+		}
+		h.Write([]byte{0})
+	}
+	copy(p[:], h.Sum(nil))
+	return p
+}
+
+// seen is what a file holds: the first line of each row, and of each prompt.
+type seen struct{ rows, prompts map[print]int }
+
+func newSeen() *seen { return &seen{map[print]int{}, map[print]int{}} }
+
+// scanner reads files for one check.
+type scanner struct {
+	template *chattemplate.Template
+	context  int
+	workers  int
+}
+
+// scanned is one row, measured.
+type scanned struct {
+	line        int
+	example     chattemplate.Example
+	row, prompt print
+}
+
+// file reads one file. own collects its rows; train, if not nil, is what validation rows must
+// not repeat.
+func (s *scanner) file(ctx context.Context, src Source, role string, own, train *seen, keep bool) (File, []chattemplate.Example, error) {
+	r, err := src.open(ctx)
+	if err != nil {
+		return File{}, nil, err
+	}
+	defer r.Close()
+	f := fileCheck{File: File{Name: src.Name, Role: role}, context: s.context, own: own, train: train, keep: keep}
+	limits := dataset.Limits{CharactersMax: dataset.CharactersPerToken * max(quotaTokens, s.context)}
+	result, err := s.scan(ctx, r, limits, f.add)
+	if err != nil {
+		return File{}, nil, fmt.Errorf("read %s: %w", src.Name, err)
+	}
+	f.finish(result)
+	return f.File, f.examples, nil
+}
+
+// fileCheck gathers a File row by row.
+type fileCheck struct {
+	File
+	context    int
+	own, train *seen
+	keep       bool
+	lengths    []int
+	noLabel    []dataset.Problem // the first dataset.ProblemsMax
+	examples   []chattemplate.Example
+}
+
+func (f *fileCheck) add(r scanned) {
+	e := r.example
+	prompt, completion := e.PromptTokens(), e.CompletionTokens()
+	f.PromptTokens += int64(prompt)
+	f.CompletionTokens += int64(completion)
+	f.promptMax = max(f.promptMax, prompt)
+	f.lengths = append(f.lengths, len(e.Tokens))
+	switch {
+	case prompt >= f.context:
+		f.NoLabel++
+		if len(f.noLabel) < dataset.ProblemsMax {
+			f.noLabel = append(f.noLabel, dataset.Problem{Line: r.line, Kind: NoLabel, Reason: fmt.Sprintf(
+				"the prompt has %d tokens of the model's %d, so nothing of the completion is left to learn: shorten the prompt or remove the row", prompt, f.context)})
+		}
+	case len(e.Tokens) > f.context:
+		f.Truncated.add(r.line)
+	}
+	if _, ok := f.own.rows[r.row]; ok {
+		f.Duplicates.add(r.line)
+	} else {
+		f.own.rows[r.row] = r.line
+	}
+	if _, ok := f.own.prompts[r.prompt]; !ok {
+		f.own.prompts[r.prompt] = r.line
+	}
+	if f.train != nil {
+		if _, ok := f.train.prompts[r.prompt]; ok {
+			f.Leaks.add(r.line)
+		}
+	}
+	if f.keep {
+		f.examples = append(f.examples, e.Truncate(f.context))
+	}
+}
+
+func (f *fileCheck) finish(r dataset.Result) {
+	f.Rows, f.Lines, f.Bytes = r.Rows, r.Lines, r.Bytes
+	f.Problems = mergeProblems(r.Problems, f.noLabel)
+	f.ProblemCount = r.ProblemCount + f.NoLabel
+	f.Length = percentiles(f.lengths)
+}

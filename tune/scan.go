@@ -1,0 +1,104 @@
+package tune
+
+import (
+	"context"
+	"io"
+	"runtime"
+
+	"outcrop.dev/outcrop/format/dataset"
+)
+
+// Rows are measured in parallel, in blocks: one goroutine reads and parses, others render and
+// hash, and the caller gets the rows in the order of the file. Only so many blocks are under
+// way at a time, so that memory does not grow with the file.
+const (
+	blockRows      = 64
+	blocksPerScans = 4 // for each worker: enough to keep it busy while the reader waits for the disk
+)
+
+// block is some consecutive rows on their way.
+type block struct {
+	rows []dataset.Row
+	out  []scanned
+	err  error
+	done chan struct{}
+}
+
+// scan reads all rows of r, in order, and calls use for each. It returns what dataset.Read
+// found, and the first error of reading or rendering.
+func (s *scanner) scan(ctx context.Context, r io.Reader, limits dataset.Limits, use func(scanned)) (dataset.Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	workers := s.workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	work := make(chan *block)
+	inOrder := make(chan *block, workers*blocksPerScans)
+	for range workers {
+		go s.measure(work)
+	}
+	var result dataset.Result
+	var readErr error
+	go func() {
+		defer close(inOrder)
+		defer close(work)
+		result, readErr = readBlocks(ctx, r, limits, inOrder, work)
+	}()
+	var err error
+	for b := range inOrder { // to the end, so that the reader is no longer running after it
+		<-b.done
+		switch {
+		case err != nil:
+		case b.err != nil:
+			err = b.err
+			cancel()
+		default:
+			for _, row := range b.out {
+				use(row)
+			}
+		}
+	}
+	if err == nil {
+		err = readErr
+	}
+	return result, err
+}
+
+// readBlocks sends each block to both channels: to the one that keeps the order, and to
+// whoever measures next.
+func readBlocks(ctx context.Context, r io.Reader, limits dataset.Limits, inOrder, work chan<- *block) (dataset.Result, error) {
+	var rows []dataset.Row
+	send := func() {
+		b := &block{rows: rows, done: make(chan struct{})}
+		inOrder <- b
+		work <- b
+		rows = nil
+	}
+	result, err := dataset.Read(r, limits, func(row dataset.Row) error {
+		if rows = append(rows, row); len(rows) == blockRows {
+			send()
+		}
+		return ctx.Err()
+	})
+	if err == nil && len(rows) > 0 {
+		send()
+	}
+	return result, err
+}
+
+// measure renders and hashes blocks until work is closed.
+func (s *scanner) measure(work <-chan *block) {
+	for b := range work {
+		b.out = make([]scanned, 0, len(b.rows))
+		for _, row := range b.rows {
+			e, err := s.template.Row(row.Prompt, row.Completion)
+			if err != nil {
+				b.err = err
+				break
+			}
+			b.out = append(b.out, scanned{row.Line, e, printOf(row.Prompt, row.Completion), printOf(row.Prompt)})
+		}
+		close(b.done)
+	}
+}
