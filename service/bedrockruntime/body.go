@@ -189,15 +189,15 @@ func (b *body) integer(at string, raw json.RawMessage, lo, hi int64, dst *int64)
 		b.violate(at, "expected type: Integer, found: %s", typeName(raw))
 		return
 	}
-	x, _ := strconv.ParseFloat(text, 64) // decides where the integer overflows
-	if !b.within(at, shorten(text), x, interval{lo: float64(lo), hi: float64(hi)}) {
-		return
-	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+	n, err := strconv.ParseInt(text, 10, 64) // the nearest where it overflows
+	switch {
+	case n > hi || err != nil && n == hi:
+		b.violate(at, "%s is not less or equal to %d", shorten(text), hi)
+	case n < lo || err != nil:
+		b.violate(at, "%s is not greater or equal to %d", shorten(text), lo)
+	default:
 		*dst = n
-		return
 	}
-	b.violate(at, "%s is not less or equal to %d", shorten(text), hi)
 }
 
 func (b *body) within(at, text string, x float64, in interval) bool {

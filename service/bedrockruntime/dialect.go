@@ -6,6 +6,8 @@ import (
 
 // dialect is a model family's own format of InvokeModel's bodies.
 type dialect interface {
+	// defaults returns what a request means that says nothing.
+	defaults() outcrop.GenerateRequest
 	// parse reads a request body. The model and nothing else decides what a body means:
 	// clients send no Content-Type, or any. CodeValidation says all that is wrong.
 	parse(body []byte) (outcrop.GenerateRequest, error)

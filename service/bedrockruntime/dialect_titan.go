@@ -27,9 +27,12 @@ const (
 	titanTokensMax   = 8192
 )
 
-// parse reads a body; see the type.
+func (titan) defaults() outcrop.GenerateRequest {
+	return outcrop.GenerateRequest{MaxTokens: titanTokens, Temperature: titanTemperature, TopP: titanTopP}
+}
+
 func (titan) parse(raw []byte) (outcrop.GenerateRequest, error) {
-	req := outcrop.GenerateRequest{MaxTokens: titanTokens, Temperature: titanTemperature, TopP: titanTopP}
+	req := titan{}.defaults()
 	var b body
 	m := b.members("#", raw, "inputText", "textGenerationConfig")
 	if m == nil {

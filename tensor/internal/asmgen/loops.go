@@ -21,7 +21,7 @@ var loops = []loop{
 		slices: []string{"x"}, scalars: []string{"scale", "bias"}, result: "sum", exp: true, begin: zeroAcc,
 		body: func(v *vec) {
 			v.load("x", 0)
-			v.op("VFMADD213PS r13, r14, r0")
+			v.op("VMULPS r14, r0, r0\nVADDPS r13, r0, r0") // two roundings, as in the definition
 			v.exp()
 			v.store(0, "x")
 			v.zeroBeyond(0)
@@ -65,7 +65,7 @@ var loops = []loop{
 		body: func(v *vec) {
 			v.load("s", 0)
 			v.load("dp", 4)
-			v.op("VFMSUB213PS r13, r14, r0")
+			v.op("VMULPS r14, r0, r0\nVSUBPS r13, r0, r0") // as expSum rounds
 			v.exp()
 			v.op("VSUBPS r12, r4, r4\nVMULPS r14, r0, r5\nVMULPS r5, r4, r4")
 			v.store(0, "s")
@@ -106,7 +106,7 @@ var loops = []loop{
 			v.load("gate", 4)
 			v.sigmoid()
 			v.load("up", 6)
-			v.op("VMULPS r4, r6, r6\nVMULPS r5, r6, r6")
+			v.op("VMULPS r4, r5, r5\nVMULPS r5, r6, r6") // up last: up*gate may overflow
 			v.store(6, "dst")
 		},
 	},

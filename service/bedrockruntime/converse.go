@@ -1,0 +1,57 @@
+package bedrockruntime
+
+import (
+	"context"
+
+	"outcrop.dev/outcrop"
+)
+
+// Converse generates the assistant's next message of a conversation, whatever the model's
+// own format is.
+func (s *Service) Converse(ctx context.Context, in *ConverseInput) (*ConverseOutput, error) {
+	t, err := s.resolve(ctx, in.ModelId)
+	if err != nil {
+		return nil, err
+	}
+	req, err := conversation{
+		messages: in.Messages, system: in.System, inference: in.InferenceConfig, extra: in.AdditionalModelRequestFields,
+		tools: in.ToolConfig != nil, output: in.OutputConfig != nil, variables: in.PromptVariables != nil,
+		settings: converseSettings(in.GuardrailConfig != nil, in.PerformanceConfig, in.ServiceTier),
+	}.request(t.dialect)
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.generate(ctx, "Converse", t, req, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &ConverseOutput{
+		Output:      &ConverseOutputUnion{Message: &Message{Role: roleAssistant, Content: []ContentBlock{{Text: &g.Text}}}},
+		StopReason:  converseReasons[g.StopReason],
+		Usage:       g.usage(),
+		Metrics:     &ConverseMetrics{LatencyMs: g.latency.Milliseconds()},
+		ServiceTier: in.ServiceTier, PerformanceConfig: in.PerformanceConfig,
+	}, nil
+}
+
+// converseReasons says stopReason for each way that a generation ends.
+var converseReasons = map[string]string{
+	outcrop.StopEndOfText: "end_turn",
+	outcrop.StopLength:    "max_tokens",
+	outcrop.StopSequence:  "stop_sequence",
+}
+
+func (g generation) usage() *TokenUsage {
+	return &TokenUsage{InputTokens: g.InputTokens, OutputTokens: g.OutputTokens, TotalTokens: g.InputTokens + g.OutputTokens}
+}
+
+func converseSettings(guardrail bool, p *PerformanceConfiguration, tier *ServiceTier) settings {
+	o := settings{guardrail: guardrail}
+	if p != nil {
+		o.latency = p.Latency
+	}
+	if tier != nil {
+		o.tier = tier.Type
+	}
+	return o
+}
