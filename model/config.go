@@ -21,7 +21,7 @@ const (
 	layersMax      = 256
 	headsMax       = 512
 	vocabMax       = 1 << 20
-	contextMax     = 1 << 20
+	contextMax     = 1 << 18
 	paramsMax      = 1 << 34
 )
 

@@ -24,7 +24,7 @@ type servingActivations struct {
 func (a *servingActivations) init(s *Serving) {
 	alloc := func(n int) []float32 { return make([]float32, n) }
 	n, c := servingRows, s.Config
-	a.attention = attention.New(s.exec.Pool, s.exec.Kernel, s.shape, c.Context, alloc)
+	a.attention = attention.NewCached(s.exec.Pool, s.exec.Kernel, s.shape)
 	a.x, a.xn, a.rstd = alloc(n*c.Hidden), alloc(n*c.Hidden), alloc(n)
 	a.qkv, a.att = alloc(n*c.qkv()), alloc(n*c.Heads*c.HeadSize)
 	a.gateUp, a.act = alloc(n*2*c.FFN), alloc(n*c.FFN)

@@ -28,6 +28,18 @@ type optimizer struct {
 // chunk is the weights [from,to) of parameter param.
 type chunk struct{ param, from, to int }
 
+// Memory returns the bytes that training a model of config c takes with options o, the
+// longest example being longest tokens: weights, gradients, moments and activations. What
+// does not fit should be refused with this number rather than begun.
+func Memory(c model.Config, exec nn.Exec, longest int, o Options) int {
+	m := c.Measure(exec, budget(longest, o))
+	return m.Weights + m.Gradients + m.Activations + momentBytes(c)
+}
+
+func budget(longest int, o Options) model.Budget {
+	return model.Budget{Tokens: max(o.MicroTokens, longest), Longest: longest, Train: true}
+}
+
 // momentBytes returns the memory of the moments.
 func momentBytes(c model.Config) int { return 8 * c.Params() }
 

@@ -313,3 +313,20 @@ func TestEvaluateChangesNothing(t *testing.T) {
 		t.Error("weights or gradients have changed")
 	}
 }
+
+// TestMemory: what Memory promises is what the tensors take.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	tr := newTrainer(t, usual)
+	four := 0 // weights, gradients, two moments
+	for _, p := range tr.model.Params() {
+		four += 4 * 4 * p.Len()
+	}
+	small, large := tr.options, tr.options
+	large.MicroTokens *= 2
+	c, exec := tr.model.Config, tr.model.Exec()
+	a, b := Memory(c, exec, 20, small), Memory(c, exec, 20, large)
+	if a <= four || b-four < 3*(a-four)/2 || b-four > 2*(a-four) {
+		t.Errorf("%d bytes, with batches twice as large %d; %d without activations", a, b, four)
+	}
+}

@@ -47,7 +47,7 @@ func New(m *model.Model, source Source, longest int, o Options) (*Trainer, error
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := m.Plan(model.Budget{Tokens: max(o.MicroTokens, longest), Longest: longest, Train: true}); err != nil {
+	if err := m.Plan(budget(longest, o)); err != nil {
 		return nil, err
 	}
 	opt, err := newOptimizer(m)

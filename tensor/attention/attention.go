@@ -52,8 +52,10 @@ type task struct {
 	row  int // first query row of the block, within the segment
 }
 
-// Floats returns how many float32 New takes from alloc.
-func Floats(pool *tensor.Pool, longest int) int { return 2 * pool.Threads() * queryRows * longest }
+// NewCached returns an Attention for ForwardCached. Its scratch grows with the documents.
+func NewCached(pool *tensor.Pool, kernel *gemm.Kernel, s Shape) *Attention {
+	return New(pool, kernel, s, 0, func(n int) []float32 { return make([]float32, n) })
+}
 
 // New returns an Attention for segments of up to longest tokens; alloc provides its scratch.
 func New(pool *tensor.Pool, kernel *gemm.Kernel, s Shape, longest int, alloc func(n int) []float32) *Attention {

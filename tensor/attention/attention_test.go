@@ -209,6 +209,7 @@ func TestCachedEqualsWhole(t *testing.T) {
 		want, got := make([]float32, n*c), make([]float32, n*c)
 		a.Forward([]Segment{{0, n}}, want, make([]float32, n*s.Heads), qkv)
 		for _, step := range []int{1, 7, queryRows + 1, n} {
+			a := NewCached(tensor.NewPool(1), k, s)
 			cache := NewCache(s, n, alloc)
 			for at := 0; at < n; at += step {
 				run := Cached{cache, Segment{at, min(step, n-at)}, at}

@@ -58,6 +58,14 @@ func (a *Attention) remember(r Cached, kv int, qkv []float32) {
 	}
 }
 
+// scores returns scratch for n scores.
+func (w *worker) scores(n int) []float32 {
+	if n > len(w.s) {
+		w.s = make([]float32, max(n, 2*len(w.s)))
+	}
+	return w.s[:n]
+}
+
 func (a *Attention) forwardCached(w *worker, t task, r Cached, out, qkv []float32) {
 	d, kv, c := a.HeadSize, t.head/a.group(), r.Cache
 	rows := min(queryRows, t.seg.Len-t.row)
@@ -66,7 +74,7 @@ func (a *Attention) forwardCached(w *worker, t task, r Cached, out, qkv []float3
 	k := gemm.Matrix{Rows: d, Cols: n, Stride: c.cap, F32: c.keys[kv*d*c.cap : (kv+1)*d*c.cap]}
 	v := gemm.Matrix{Rows: n, Cols: d, Stride: d, F32: c.values[kv*d*c.cap : (kv+1)*d*c.cap]}
 
-	s := w.s[:rows*n]
+	s := w.scores(rows * n)
 	gemm.Mul(nil, a.kernel, s, n, q, k, false)
 	for i := range rows {
 		SoftmaxRow(s[i*n:(i+1)*n], r.Pos+t.row+i+1, a.scale())
