@@ -24,7 +24,8 @@ import (
 
 // Catalog knows the foundation models.
 type Catalog interface {
-	// Lookup returns the model that an id or one of its aliases names.
+	// Lookup returns the model that an id or an alias names, with or without a version or
+	// context suffix: amazon.titan-text-express-v1:0:8k.
 	Lookup(id string) (outcrop.FoundationModel, bool)
 	// List returns all models, always in the same order.
 	List() []outcrop.FoundationModel
@@ -38,8 +39,8 @@ type Dataset struct {
 
 // DataReport is what a DataChecker found.
 type DataReport struct {
-	Problem string // what must be mended, with line numbers and the number of errors; "" if the data are good
-	JSON    []byte // the whole report
+	Err  error  // nil if the data are good, else a CodeValidation that names the first mistakes and counts all
+	JSON []byte // the whole report
 }
 
 // DataChecker reads all of a job's data as the job itself will.

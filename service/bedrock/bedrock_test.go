@@ -182,7 +182,7 @@ func (e *env) complete(jobARN string) string {
 		j.Progress.TrainingLoss, j.Progress.ValidationLosses = &loss, make([]float64, len(j.ValidationURIs))
 		model = &outcrop.CustomModel{
 			Meta: outcrop.Meta{Kind: outcrop.KindCustomModel, Scope: j.Scope, ID: j.CustomModelID, ARN: arn, Name: j.CustomModelName,
-				Status: outcrop.ModelActive, Parent: j.Parent, Tags: j.CustomModelTags},
+				Status: outcrop.ModelActive, Parent: string(j.BaseModelARN), Tags: j.CustomModelTags},
 			JobName: j.Name, JobARN: j.ARN, BaseModelID: j.BaseModelID, BaseModelARN: j.BaseModelARN, CustomizationType: j.CustomizationType,
 			HyperParameters: j.HyperParameters, TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputURI: j.OutputURI,
 			TrainingLoss: &loss, ValidationLosses: j.Progress.ValidationLosses, KMSKeyID: j.KMSKeyID, Dir: "/models/" + j.CustomModelID,
@@ -206,15 +206,16 @@ func (catalog) List() []outcrop.FoundationModel {
 
 func (c catalog) Lookup(id string) (outcrop.FoundationModel, bool) {
 	f := c.List()[0]
-	return f, id == f.ID || slices.Contains(f.Aliases, id)
+	name, _, _ := strings.Cut(id, ":")
+	return f, name == f.ID || slices.Contains(f.Aliases, name)
 }
 
 // checker answers what a test wants and remembers what it was asked.
 type checker struct {
-	problem string
-	err     error
-	during  func() // called while the data are read
-	asked   []string
+	bad    error
+	err    error
+	during func() // called while the data are read
+	asked  []string
 }
 
 func (c *checker) Check(ctx context.Context, dir string, contextLength int, train bedrock.Dataset, validations []bedrock.Dataset) (bedrock.DataReport, error) {
@@ -234,7 +235,7 @@ func (c *checker) Check(ctx context.Context, dir string, contextLength int, trai
 		c.asked = append(c.asked, d.Name, string(data))
 		_ = r.Close()
 	}
-	return bedrock.DataReport{Problem: c.problem, JSON: []byte(`{"rows":1}`)}, c.err
+	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`)}, c.err
 }
 
 // objects is S3 in memory. A bucket exists if any key begins with its name.

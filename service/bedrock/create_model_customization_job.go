@@ -193,18 +193,13 @@ func (s *Service) admitJob(ctx context.Context, job *outcrop.Job) (*CreateModelC
 	if err := s.admissible(ctx, job); err != nil {
 		return nil, err
 	}
-	if err := s.baseStillThere(ctx, job); err != nil {
-		return nil, err
+	base, err := s.findModel(ctx, job.Scope, job.BaseModelID)
+	if err != nil {
+		return nil, err // it was deleted while the data were read
 	}
 	if err := s.store.Apply(ctx, outcrop.Change{Op: outcrop.OpCreate, Record: job.Record()}); err != nil {
 		return nil, err
 	}
+	s.log.InfoContext(ctx, "job created", "job", job.ARN, "name", job.Name, "base", job.BaseModelID, "served by", base.foundation.Description)
 	return &CreateModelCustomizationJobOutput{JobArn: string(job.ARN)}, nil
-}
-
-// baseStillThere finds the base model again: a custom model may have been deleted while the
-// data were read.
-func (s *Service) baseStillThere(ctx context.Context, job *outcrop.Job) error {
-	_, err := s.findModel(ctx, job.Scope, job.BaseModelID)
-	return err
 }

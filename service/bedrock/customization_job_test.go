@@ -192,7 +192,7 @@ func TestCreateJobRefusals(t *testing.T) {
 		"no output bucket": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.OutputDataConfig.S3Uri = aws.String("s3://nowhere/output")
 		}, nil, "ValidationException", "Amazon S3 perms missing (PutObject): Could not validate PutObject permissions to access S3 bucket: nowhere at key output/.write_access_check_file.tmp"},
-		"bad rows": {func(*sdk.CreateModelCustomizationJobInput) {}, func(e *env) { e.checker.problem = "line 3: no prompt." },
+		"bad rows": {func(*sdk.CreateModelCustomizationJobInput) {}, func(e *env) { e.checker.bad = outcrop.Errorf(outcrop.CodeValidation, "line 3: no prompt.") },
 			"ValidationException", "line 3: no prompt. The full report is at s3://out/jobs/model-customization-job-"},
 		"unreadable": {func(*sdk.CreateModelCustomizationJobInput) {}, func(e *env) { e.checker.err = errors.New("disk on fire") },
 			"InternalServerException", "request id"},

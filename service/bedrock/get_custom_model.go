@@ -8,15 +8,7 @@ import (
 
 // GetCustomModel returns a custom model by its name or ARN.
 func (s *Service) GetCustomModel(ctx context.Context, in *GetCustomModelInput) (*GetCustomModelOutput, error) {
-	sc, err := scope(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := s.find(ctx, outcrop.KindCustomModel, sc, in.ModelIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	m, err := outcrop.CustomModelOf(rec)
+	m, err := get(ctx, s, outcrop.KindCustomModel, in.ModelIdentifier, outcrop.CustomModelOf)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +34,8 @@ func (s *Service) GetCustomModel(ctx context.Context, in *GetCustomModelInput) (
 // baseARN returns what a custom model was made from: a foundation model or another custom
 // model.
 func baseARN(m *outcrop.CustomModel) string {
-	if m.Parent != "" {
-		return m.Parent
+	if p, ok := outcrop.ParseARN(m.BaseModelID); ok && p.Kind == outcrop.KindCustomModel {
+		return m.BaseModelID
 	}
 	return string(m.BaseModelARN)
 }

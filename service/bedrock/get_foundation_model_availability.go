@@ -12,11 +12,8 @@ const (
 // GetFoundationModelAvailability says that a model of the catalog may be used: on one's own
 // machine there is nobody to ask for access.
 func (s *Service) GetFoundationModelAvailability(ctx context.Context, in *GetFoundationModelAvailabilityInput) (*GetFoundationModelAvailabilityOutput, error) {
-	if _, err := scope(ctx); err != nil {
+	if _, err := s.foundation(ctx, in.ModelId); err != nil {
 		return nil, err
-	}
-	if _, ok := s.foundation(in.ModelId); !ok {
-		return nil, unknownFoundation(in.ModelId)
 	}
 	return &GetFoundationModelAvailabilityOutput{
 		ModelId:                 in.ModelId,

@@ -10,15 +10,7 @@ import (
 // job has completed; the losses of the training and of each validator as soon as there are
 // any.
 func (s *Service) GetModelCustomizationJob(ctx context.Context, in *GetModelCustomizationJobInput) (*GetModelCustomizationJobOutput, error) {
-	sc, err := scope(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := s.find(ctx, outcrop.KindJob, sc, in.JobIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	j, err := outcrop.JobOf(rec)
+	j, err := get(ctx, s, outcrop.KindJob, in.JobIdentifier, outcrop.JobOf)
 	if err != nil {
 		return nil, err
 	}

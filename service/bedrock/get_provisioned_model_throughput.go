@@ -8,15 +8,7 @@ import (
 
 // GetProvisionedModelThroughput returns throughput by its name or ARN.
 func (s *Service) GetProvisionedModelThroughput(ctx context.Context, in *GetProvisionedModelThroughputInput) (*GetProvisionedModelThroughputOutput, error) {
-	sc, err := scope(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := s.find(ctx, outcrop.KindThroughput, sc, in.ProvisionedModelId)
-	if err != nil {
-		return nil, err
-	}
-	t, err := outcrop.ThroughputOf(rec)
+	t, err := get(ctx, s, outcrop.KindThroughput, in.ProvisionedModelId, outcrop.ThroughputOf)
 	if err != nil {
 		return nil, err
 	}

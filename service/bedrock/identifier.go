@@ -30,6 +30,19 @@ func (s *Service) find(ctx context.Context, kind outcrop.Kind, sc outcrop.Scope,
 	return rec, err
 }
 
+// get returns the noun that an identifier names for the caller, as of reads it.
+func get[N any](ctx context.Context, s *Service, kind outcrop.Kind, identifier string, of func(outcrop.Record) (*N, error)) (*N, error) {
+	sc, err := scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := s.find(ctx, kind, sc, identifier)
+	if err != nil {
+		return nil, err
+	}
+	return of(rec)
+}
+
 // names reports whether identifier, by which m was found, agrees with m in full: an ARN with
 // the right id behind another base model is not m's.
 func names(identifier string, m outcrop.Meta) bool {

@@ -3,6 +3,7 @@ package bedrock
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -39,10 +40,11 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 	if err := s.put(ctx, uri, "application/json", report.JSON); err != nil {
 		return err
 	}
-	if report.Problem != "" {
-		return invalid("%s The full report is at %s.", report.Problem, uri)
+	var bad *outcrop.Error
+	if errors.As(report.Err, &bad) {
+		return invalid("%s The full report is at %s.", bad.Msg, uri)
 	}
-	return nil
+	return report.Err
 }
 
 // checkReadable finds the files that are missing or too long, all of them.

@@ -47,15 +47,10 @@ func (m *model) foundationARN() outcrop.ARN {
 // or ARN of a custom model. A foundation model's id has a dot and a custom model's name has
 // none, so that the two cannot be mistaken for each other.
 func (s *Service) findModel(ctx context.Context, sc outcrop.Scope, identifier string) (*model, error) {
-	p, isARN := outcrop.ParseARN(identifier)
-	id := identifier
-	if isARN && p.Kind == outcrop.KindFoundationModel {
-		id = p.Resource
+	if m, ok := s.foundationIn(sc, identifier); ok {
+		return m, nil
 	}
-	if f, ok := s.foundation(id); ok && (!isARN || p.Region == sc.Region) {
-		return &model{foundation: f, foundationID: id, scope: sc}, nil
-	}
-	if isARN && p.Kind != outcrop.KindCustomModel {
+	if p, ok := outcrop.ParseARN(identifier); ok && p.Kind != outcrop.KindCustomModel {
 		return nil, unknownModel(identifier)
 	}
 	rec, err := s.find(ctx, outcrop.KindCustomModel, sc, identifier)
@@ -68,12 +63,18 @@ func (s *Service) findModel(ctx context.Context, sc outcrop.Scope, identifier st
 	return s.customModel(rec)
 }
 
-// foundation looks an id up, with its suffixes and without.
-func (s *Service) foundation(id string) (outcrop.FoundationModel, bool) {
-	if f, ok := s.catalog.Lookup(id); ok {
-		return f, true
+// foundationIn looks up the foundation model that an identifier names: its id, or its ARN in
+// the region of the request.
+func (s *Service) foundationIn(sc outcrop.Scope, identifier string) (*model, bool) {
+	id := identifier
+	if p, ok := outcrop.ParseARN(identifier); ok {
+		if p.Kind != outcrop.KindFoundationModel || p.Region != sc.Region {
+			return nil, false
+		}
+		id = p.Resource
 	}
-	return s.catalog.Lookup(baseName(id))
+	f, ok := s.catalog.Lookup(id)
+	return &model{foundation: f, foundationID: id, scope: sc}, ok
 }
 
 // customModel reads a custom model's record and finds the foundation model that it goes back to.
@@ -83,7 +84,7 @@ func (s *Service) customModel(rec outcrop.Record) (*model, error) {
 		return nil, err
 	}
 	p, _ := outcrop.ParseARN(string(c.BaseModelARN))
-	f, ok := s.foundation(p.Resource)
+	f, ok := s.catalog.Lookup(p.Resource)
 	if !ok {
 		return nil, outcrop.Errorf(outcrop.CodeNotFound,
 			"The custom model %s was made from %s, which the catalog no longer has. Add that model again.", c.Name, p.Resource)
@@ -91,8 +92,16 @@ func (s *Service) customModel(rec outcrop.Record) (*model, error) {
 	return &model{foundation: f, foundationID: p.Resource, custom: c, scope: c.Scope}, nil
 }
 
-func unknownFoundation(identifier string) error {
-	return outcrop.Errorf(outcrop.CodeNotFound,
+// foundation resolves the id, alias or ARN of a foundation model.
+func (s *Service) foundation(ctx context.Context, identifier string) (*model, error) {
+	sc, err := scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := s.foundationIn(sc, identifier); ok {
+		return m, nil
+	}
+	return nil, outcrop.Errorf(outcrop.CodeNotFound,
 		"Could not resolve the foundation model from the provided model identifier %s. ListFoundationModels shows what there is.", identifier)
 }
 

@@ -10,18 +10,14 @@ import (
 // is stopping already is left alone, so that a call can be sent again; one that has ended is
 // a conflict.
 func (s *Service) StopModelCustomizationJob(ctx context.Context, in *StopModelCustomizationJobInput) (*StopModelCustomizationJobOutput, error) {
-	sc, err := scope(ctx)
+	j, err := get(ctx, s, outcrop.KindJob, in.JobIdentifier, outcrop.JobOf)
 	if err != nil {
 		return nil, err
 	}
-	rec, err := s.find(ctx, outcrop.KindJob, sc, in.JobIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	if rec.Status == outcrop.JobStopping {
+	if j.Status == outcrop.JobStopping {
 		return &StopModelCustomizationJobOutput{}, nil
 	}
-	return &StopModelCustomizationJobOutput{}, s.change(ctx, outcrop.KindJob, sc, string(rec.ARN), s.stop)
+	return &StopModelCustomizationJobOutput{}, s.change(ctx, outcrop.KindJob, j.Scope, string(j.ARN), s.stop)
 }
 
 // stop moves a job, and those of its phases that are under way, to Stopping.
