@@ -367,6 +367,7 @@ func (l *fakeLauncher) count() int {
 // faultyStore fails when it is told to, and counts writes.
 type faultyStore struct {
 	*memory.Store
+	hooks  sync.Mutex
 	mu     sync.Mutex
 	writes int
 	fault  func(op string) error // nil for none; its error comes instead of the call
@@ -377,7 +378,15 @@ func (s *faultyStore) hook(f func(string) error, op string) error {
 	if f == nil {
 		return nil
 	}
+	s.hooks.Lock() // the hooks of tests count
+	defer s.hooks.Unlock()
 	return f(op)
+}
+
+func (s *faultyStore) written() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes
 }
 
 func (s *faultyStore) do(op string, call func() error) error {

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -68,19 +69,19 @@ func TestProgressIsWrittenAtItsPace(t *testing.T) {
 		j := w.create(newJob("a"))
 		p := w.process(j, 1)
 		p.step(1)
-		before := w.store.writes
+		before := w.store.written()
 		for i := range 200 { // 20 s
 			p.step(2 + i)
 			time.Sleep(100 * time.Millisecond)
 		}
-		if n := w.store.writes - before; n < 8 || n > 11 {
+		if n := w.store.written() - before; n < 8 || n > 11 {
 			t.Errorf("%d writes in 20 s, want one every 2 s", n)
 		}
-		before = w.store.writes
+		before = w.store.written()
 		if _, err := p.beat(attempt.PhaseTraining, outcrop.Progress{Step: 300, ValidationLosses: []float64{2}}); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.job(j); len(got.Progress.ValidationLosses) != 1 || w.store.writes != before+1 {
+		if got := w.job(j); len(got.Progress.ValidationLosses) != 1 || w.store.written() != before+1 {
 			t.Errorf("a new validation loss waits: %+v", got.Progress)
 		}
 		if got := w.job(j).Lease; got.Fence != 1 || !got.Until.After(time.Now().Add(leaseRenewal/2)) {
@@ -202,44 +203,72 @@ func TestLosses(t *testing.T) {
 	})
 }
 
+// What a worker says reaches the user as it is; what its exit code says is explained.
 func TestFailureMessages(t *testing.T) {
 	for code, want := range map[int][]string{
-		outcrop.ExitBadData:     {"Unable to parse Amazon S3 file: train.jsonl. line 3", "outcrop data check"},
-		outcrop.ExitNoInput:     {"Could not validate GetObject permissions to access Amazon S3 bucket: data at key train.jsonl. line 3"},
-		outcrop.ExitOutOfMemory: {"memory: line 3", "batchSize"},
-		outcrop.ExitDiverged:    {"diverged: line 3", "learningRate"},
-		outcrop.ExitConfig:      {"line 3", "outcrop doctor"},
-		outcrop.ExitDeadline:    {"line 3", "fewer epochs"},
+		outcrop.ExitBadData:  {"Unable to parse Amazon S3 file: train.jsonl. line 3", "outcrop data check"},
+		outcrop.ExitNoInput:  {"Could not validate GetObject permissions to access Amazon S3 bucket: data at key train.jsonl. line 3"},
+		outcrop.ExitDiverged: {"diverged: line 3", "learningRate"},
+		outcrop.ExitConfig:   {"line 3", "outcrop doctor"},
+		outcrop.ExitDeadline: {"line 3", "fewer epochs"},
 	} {
-		for _, by := range []string{"result", "exit"} {
-			t.Run(by+" "+want[0], func(t *testing.T) {
-				in(t, func(w *world) {
-					w.serve()
-					j := w.create(newJob("a"))
-					p := w.process(j, 1)
-					if by == "result" {
-						p.finish(code, "line 3")
-					} else if code == outcrop.ExitOutOfMemory {
-						t.Log("without a result it is the kernel's doing, and tried again")
-						return
-					} else {
-						p.exit(code, "line 3")
-						time.Sleep(heartbeat)
-						synctest.Wait()
-					}
-					got := w.is(j, outcrop.JobFailed)
-					for _, text := range want {
-						if !strings.Contains(got.FailureMessage, text) {
-							t.Errorf("%q lacks %q", got.FailureMessage, text)
-						}
-					}
-					if got.Validation.Status != outcrop.PhaseFailed || len(w.usage) != 0 {
-						t.Errorf("phase %+v, usage %v", got.Validation, w.usage)
-					}
-				})
+		t.Run(want[0], func(t *testing.T) {
+			in(t, func(w *world) {
+				w.serve()
+				j := w.create(newJob("a"))
+				w.process(j, 1).exit(code, "line 3")
+				time.Sleep(heartbeat)
+				synctest.Wait()
+				w.failedWith(j, want...)
 			})
+		})
+	}
+	for code, want := range map[int]string{
+		outcrop.ExitBadData: "line 3.", outcrop.ExitOutOfMemory: "line 3.", outcrop.ExitDiverged: "line 3.", outcrop.ExitConfig: "line 3.",
+		outcrop.ExitNoInput: "Could not validate GetObject permissions to access Amazon S3 bucket: data at key train.jsonl. line 3. " +
+			"Check that the job's buckets and files still exist, and create a new job.",
+	} {
+		t.Run(fmt.Sprintf("said, %d", code), func(t *testing.T) {
+			in(t, func(w *world) {
+				w.serve()
+				j := w.create(newJob("a"))
+				w.process(j, 1).finish(code, "line 3")
+				if got := w.failedWith(j); got != want {
+					t.Errorf("message %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+// failedWith checks that a job has failed with a message that has all the parts.
+func (w *world) failedWith(j *outcrop.Job, parts ...string) string {
+	w.t.Helper()
+	got := w.is(j, outcrop.JobFailed)
+	for _, part := range parts {
+		if !strings.Contains(got.FailureMessage, part) {
+			w.t.Errorf("%q lacks %q", got.FailureMessage, part)
 		}
 	}
+	if got.Validation.Status != outcrop.PhaseFailed || len(w.usage) != 0 {
+		w.t.Errorf("phase %+v, usage %v", got.Validation, w.usage)
+	}
+	return got.FailureMessage
+}
+
+// The kernel's kill for lack of memory may have been another program's fault: it is tried
+// again, and explained in the end.
+func TestKilledForLackOfMemory(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		j := w.create(newJob("a"))
+		for n := 1; n <= failuresMax; n++ {
+			w.process(j, n).exit(outcrop.ExitOutOfMemory, "killed by the kernel for lack of memory")
+			time.Sleep(heartbeat + backoff(n))
+			synctest.Wait()
+		}
+		w.failedWith(j, "does not fit", "killed by the kernel", "batchSize", "5 times")
+	})
 }
 
 func TestLongMessageIsClipped(t *testing.T) {

@@ -11,9 +11,13 @@ import (
 
 // explain says why a job has failed and what to do. Where AWS documents a text for the case
 // (Amazon Bedrock User Guide, "Troubleshoot issues with model customization"), the message
-// begins with it, so that runbooks and scripts that look for it find it.
+// begins with it, so that runbooks and scripts that look for it find it. What a worker has
+// said itself was written for the user and stands alone, unless the fault is our own.
 func (e ending) explain(j *outcrop.Job, scratch string) string {
 	what := e.String()
+	if e.said && e.message != "" && e.final() && e.code != outcrop.ExitNoInput {
+		return sentences(what)
+	}
 	log := "The worker's log is " + filepath.Join(scratch, attempt.LogFile) + "."
 	switch e.code {
 	case outcrop.ExitBadData:
