@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/nn"
 )
 
 // pebbleShaped writes a random model of Pebble's shape, with its tokenizer.
@@ -20,23 +21,11 @@ func pebbleShaped(b *testing.B) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m, err := model.New(c, newExec(b, ""))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer m.Close()
-	m.Init(7)
-	for _, p := range m.Params() {
+	dir := saveModel(b, c, func(p *nn.Param) {
 		if p.Name == "model.embed_tokens.weight" { // also the head: logits as uneven as a trained model's
-			for i := range p.W {
-				p.W[i] *= 10
-			}
+			scale(p.W, 10)
 		}
-	}
-	dir := b.TempDir()
-	if err := m.Save(dir); err != nil {
-		b.Fatal(err)
-	}
+	})
 	from, err := os.Open(filepath.Join(pebble, "tokenizer.json"))
 	if err != nil {
 		b.Fatal(err)

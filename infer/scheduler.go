@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/nn"
 )
 
 // stepTokensMax bounds the rows of a step. A long prompt is cut into steps of this many
@@ -20,7 +20,7 @@ const stepTokensMax = 256
 type scheduler struct {
 	forward func([]model.Step) ([]float32, error) // model.Serving.Forward
 	vocab   int
-	pool    *tensor.Pool
+	exec    nn.Exec
 
 	mu      sync.Mutex
 	wake    sync.Cond // on mu: something arrived, or the scheduler was closed
@@ -34,8 +34,8 @@ type scheduler struct {
 }
 
 // newScheduler starts a scheduler, whose goroutine ends with close.
-func newScheduler(m *model.Serving, pool *tensor.Pool) *scheduler {
-	s := &scheduler{forward: m.Forward, vocab: m.Vocab, pool: pool, ended: make(chan struct{})}
+func newScheduler(m *model.Serving, exec nn.Exec) *scheduler {
+	s := &scheduler{forward: m.Forward, vocab: m.Vocab, exec: exec, ended: make(chan struct{})}
 	s.wake.L = &s.mu
 	go s.loop()
 	return s
@@ -124,7 +124,7 @@ func (s *scheduler) step() (err error) {
 	if err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
-	s.pool.For(len(s.running), func(i, _ int) {
+	s.exec.Pool.For(len(s.running), func(i, _ int) {
 		if q := s.running[i]; q.taken == len(q.next) {
 			q.draw(logits[i*s.vocab : (i+1)*s.vocab])
 		}
