@@ -38,7 +38,7 @@ func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
 	w := &world{t: t, dataDir: dir, spec: Spec{
 		JobARN: testID.Job, JobID: "abcdefghijkl", Attempt: testID.Number, ScratchDir: filepath.Join(dir, "scratch"),
-		TrainingURI: "s3://in/train.jsonl", ValidationURIs: []string{"s3://in/val.jsonl"}, OutputPrefix: "s3://out/model-customization-job-abcdefghijkl",
+		Grant:           Grant{TrainingURI: "s3://in/train.jsonl", ValidationURIs: []string{"s3://in/val.jsonl"}, OutputPrefix: "s3://out/model-customization-job-abcdefghijkl"},
 		HyperParameters: map[string]string{"epochCount": "2"}, Train: outcrop.TrainSpec{Epochs: 2, BatchSize: 8},
 		Heartbeat: 5 * time.Millisecond, Threads: 2, ModelDir: "/models/base", ContextLength: 512,
 	}}
@@ -108,6 +108,8 @@ func (j *fakeJobs) check(id ID) error {
 }
 
 func (j *fakeJobs) Spec(_ context.Context, id ID) (Spec, error) { return j.spec, j.check(id) }
+
+func (j *fakeJobs) Grant(_ context.Context, id ID) (Grant, error) { return j.spec.Grant, j.check(id) }
 
 func (j *fakeJobs) Beat(_ context.Context, id ID, h Heartbeat) (string, error) {
 	if err := j.check(id); err != nil {

@@ -29,6 +29,8 @@ const marker = "Outcrop-Attempt"
 type Jobs interface {
 	// Spec returns what the attempt has to do.
 	Spec(ctx context.Context, id ID) (Spec, error)
+	// Grant returns which objects the attempt may touch.
+	Grant(ctx context.Context, id ID) (Grant, error)
 	// Beat notes a heartbeat and returns the command to answer it with.
 	Beat(ctx context.Context, id ID, h Heartbeat) (command string, err error)
 	// Finish makes the result durable; what follows from it may come later.
@@ -159,7 +161,7 @@ func (h *Handler) result(w http.ResponseWriter, r *http.Request, id ID) error {
 }
 
 func (h *Handler) getObject(w http.ResponseWriter, r *http.Request, id ID) error {
-	bucket, key, err := h.allow(r, id, (*Spec).Reads)
+	bucket, key, err := h.allow(r, id, (*Grant).Reads)
 	if err != nil {
 		return err
 	}
@@ -178,7 +180,7 @@ func (h *Handler) getObject(w http.ResponseWriter, r *http.Request, id ID) error
 }
 
 func (h *Handler) putObject(w http.ResponseWriter, r *http.Request, id ID) error {
-	bucket, key, err := h.allow(r, id, (*Spec).Writes)
+	bucket, key, err := h.allow(r, id, (*Grant).Writes)
 	if err != nil {
 		return err
 	}
@@ -191,13 +193,13 @@ func (h *Handler) putObject(w http.ResponseWriter, r *http.Request, id ID) error
 }
 
 // allow returns the object that the request names, if the attempt may touch it.
-func (h *Handler) allow(r *http.Request, id ID, may func(*Spec, string) bool) (bucket, key string, err error) {
+func (h *Handler) allow(r *http.Request, id ID, may func(*Grant, string) bool) (bucket, key string, err error) {
 	uri := r.URL.Query().Get("uri")
-	spec, err := h.jobs.Spec(r.Context(), id)
+	grant, err := h.jobs.Grant(r.Context(), id)
 	if err != nil {
 		return "", "", err
 	}
-	if !may(&spec, uri) {
+	if !may(&grant, uri) {
 		return "", "", outcrop.Errorf(outcrop.CodeAccessDenied, "The attempt has no access to %q: it is neither an input of its job nor below its output prefix.", uri)
 	}
 	bucket, key, err = outcrop.ParseS3URI(uri)

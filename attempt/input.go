@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"outcrop.dev/outcrop/internal/durable"
 )
@@ -28,14 +27,10 @@ func (c *Client) Get(ctx context.Context, uri string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	f, err = os.Open(path)
-	if err == nil && !c.isInput(uri) {
+	if err == nil && !c.spec.Input(uri) {
 		err = os.Remove(path) // stays readable through f
 	}
 	return f, err
-}
-
-func (c *Client) isInput(uri string) bool {
-	return uri == c.spec.TrainingURI || slices.Contains(c.spec.ValidationURIs, uri)
 }
 
 func (c *Client) download(ctx context.Context, uri, path string) error {

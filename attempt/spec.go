@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -25,28 +26,28 @@ type Spec struct {
 	ScratchDir        string // absolute
 	HyperParameters   map[string]string
 	Train             outcrop.TrainSpec
-	TrainingURI       string
-	ValidationURIs    []string
-	OutputPrefix      string        // artefacts go below it; no slash at the end
 	Heartbeat         time.Duration // how often the server wants to hear
 	Threads           int
+	Grant
+}
+
+// Grant names the objects that an attempt may touch.
+type Grant struct {
+	TrainingURI    string
+	ValidationURIs []string
+	OutputPrefix   string // artefacts go below it; no slash at the end
+}
+
+// Input reports whether uri is one of the job's inputs.
+func (g *Grant) Input(uri string) bool {
+	return uri == g.TrainingURI || slices.Contains(g.ValidationURIs, uri)
 }
 
 // Reads reports whether the attempt may read the object at uri: its inputs, and what it
 // has written itself.
-func (s *Spec) Reads(uri string) bool {
-	if uri == s.TrainingURI || s.Writes(uri) {
-		return true
-	}
-	for _, v := range s.ValidationURIs {
-		if uri == v {
-			return true
-		}
-	}
-	return false
-}
+func (g *Grant) Reads(uri string) bool { return g.Input(uri) || g.Writes(uri) }
 
 // Writes reports whether the attempt may write the object at uri.
-func (s *Spec) Writes(uri string) bool {
-	return strings.HasPrefix(uri, s.OutputPrefix+"/") && len(uri) > len(s.OutputPrefix)+1
+func (g *Grant) Writes(uri string) bool {
+	return strings.HasPrefix(uri, g.OutputPrefix+"/") && len(uri) > len(g.OutputPrefix)+1
 }

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -29,7 +32,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "ready": ready, "endpoint": endpoint,
+		},
 	})
 }
 
@@ -51,4 +56,46 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("%s: exit code %d, want %d", strings.Join(args[1:], " "), got, want)
 	}
+}
+
+// readyTimeout bounds the time until a server is ready, on a machine busy with other tests.
+const readyTimeout = time.Minute
+
+// ready waits until the server of a data directory is ready: ready DIR
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	err := errors.New("not tried")
+	for began := time.Now(); time.Since(began) < readyTimeout && err != nil; time.Sleep(10 * time.Millisecond) {
+		err = askReady(dir)
+	}
+	ts.Check(err)
+}
+
+func askReady(dir string) error {
+	info, err := readServerInfo(dir)
+	if err != nil {
+		return err
+	}
+	r, err := http.Get(info.URL + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s/readyz answers %s", info.URL, r.Status)
+	}
+	return nil
+}
+
+// endpoint sets AWS_ENDPOINT_URL to that of a data directory's server: endpoint DIR
+func endpoint(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: endpoint DIR")
+	}
+	info, err := readServerInfo(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Setenv("AWS_ENDPOINT_URL", info.URL)
 }

@@ -36,19 +36,19 @@ const (
 
 // Config is the shape of a model, from Hugging Face's config.json.
 type Config struct {
-	Family   string // model_type
-	Hidden   int    // C
-	FFN      int    // F
-	Layers   int
-	Heads    int // H
-	KVHeads  int // G
-	HeadSize int // D
-	Vocab    int // V
-	Context  int // the most tokens of one document
-	NormEps  float64
-	Theta    float64 // of the rotary embedding
-	Tied     bool    // the head is the embedding
-	DType    DType
+	Family        string // model_type
+	Hidden        int    // C
+	FFN           int    // F
+	Layers        int
+	Heads         int // H
+	KVHeads       int // G
+	HeadSize      int // D
+	Vocab         int // V
+	Context       int // the most tokens of one document
+	NormEps       float64
+	Theta         float64 // of the rotary embedding
+	Tied          bool    // the head is the embedding
+	DType         DType
 	BOS, EOS, Pad *int // token ids, if the file names them
 }
 

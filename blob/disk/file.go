@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 const (
@@ -82,7 +83,7 @@ func (s *Store) settle(f *os.File, tmp, id string) error {
 		return diskError(err)
 	}
 	s.at("renamed")
-	if err := syncDir(filepath.Dir(s.path(id))); err != nil {
+	if err := durable.SyncDir(filepath.Dir(s.path(id))); err != nil {
 		s.junk.add(id)
 		return diskError(err)
 	}
@@ -181,12 +182,4 @@ func diskError(err error) error {
 		return fmt.Errorf("%w: %w", blob.ErrNoSpace, err)
 	}
 	return err
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

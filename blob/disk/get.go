@@ -118,6 +118,36 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// WriteTo writes the rest to w, letting the kernel do it where it can (sendfile).
+func (r *reader) WriteTo(w io.Writer) (total int64, err error) {
+	for len(r.todo) > 0 {
+		g := r.todo[0]
+		f, err := os.Open(r.s.path(g.file))
+		if err != nil {
+			return total, fmt.Errorf("open a content file: %w", err)
+		}
+		n, err := copyRange(w, f, g)
+		f.Close()
+		total += n
+		if err != nil {
+			return total, err
+		}
+		r.todo = r.todo[1:]
+	}
+	return total, nil
+}
+
+func copyRange(w io.Writer, f *os.File, g segment) (int64, error) {
+	if _, err := f.Seek(g.offset, io.SeekStart); err != nil {
+		return 0, err
+	}
+	n, err := io.CopyN(w, f, g.length)
+	if err == io.EOF {
+		err = fmt.Errorf("content file %s is %d bytes too short", g.file, g.length-n)
+	}
+	return n, err
+}
+
 // Close releases the files.
 func (r *reader) Close() error {
 	r.close.Do(func() {

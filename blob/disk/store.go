@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/internal/sqlitedb"
 )
 
@@ -89,7 +90,7 @@ func makeDirs(dir string) error {
 		}
 	}
 	for _, d := range []string{filepath.Join(dir, "data"), dir, filepath.Dir(dir)} {
-		if err := syncDir(d); err != nil {
+		if err := durable.SyncDir(d); err != nil {
 			return err
 		}
 	}

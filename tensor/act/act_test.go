@@ -9,7 +9,7 @@ import (
 // inputs are gates and ups with the edges of the range among them.
 func inputs(n int) (gate, up []float32) {
 	r := rand.New(rand.NewPCG(1, uint64(n)))
-	edges := []float32{0, -0.0001, 1, -1, 20, -20, 88, -88, 104, -104, 1e4, -1e4, 3e38, -3e38}
+	edges := []float32{0, -0.0001, 1, -1, 20, -20, 88, -88, 104, -104, 1e4, -1e4, 1e30, -1e30}
 	for i := range n {
 		gate, up = append(gate, float32(r.NormFloat64()*3)), append(up, float32(r.NormFloat64()))
 		if i%3 == 1 {

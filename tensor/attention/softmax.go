@@ -14,7 +14,8 @@ var (
 //
 // s (n), 1 ≤ visible ≤ n. The first visible results and lse depend on the first visible
 // scores only, bit for bit, whatever n is: a cached decode equals a whole row
-// (TestSoftmaxRowPrefix). |s−exact| ≤ 2⁻²⁰·exact + 2⁻¹²⁶ (TestSoftmaxRow). Panics if visible is out of range.
+// (TestSoftmaxRowPrefix). |s−exact| ≤ (2⁻²⁰ + 4u·max|scale·s|)·exact + 2⁻¹²⁶, u = 2⁻²⁴
+// (TestSoftmaxRow). Panics if visible is out of range.
 func SoftmaxRow(s []float32, visible int, scale float32) (lse float32) {
 	_, _ = s[visible-1], s[:visible]
 	return softmaxRow(s, visible, scale)

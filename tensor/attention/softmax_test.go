@@ -31,8 +31,8 @@ func TestSoftmaxRow(t *testing.T) {
 				if j >= visible {
 					want = 0
 				}
-				// The rounding of scale·s grows with the score: exp turns u·|score| into a relative error.
-				bound := (math.Exp2(-20)+math.Exp2(-23)*math.Abs(float64(scale*v)-top))*want + math.Exp2(-126)
+				// exp turns the rounding of the scores, u·|score|, into a relative error.
+				bound := (math.Exp2(-20)+math.Exp2(-23)*(math.Abs(float64(scale*v))+math.Abs(top)))*want + math.Exp2(-126)
 				if !(math.Abs(float64(p[j])-want) <= bound) {
 					t.Fatalf("n=%d: p[%d] = %g, want %g", n, j, p[j], want)
 				}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -88,7 +89,11 @@ func gnuSyntax(t *testing.T, line string) string {
 	case "LDTILECFG_SI":
 		return "ldtilecfg (%rsi)"
 	case "TILELOADD", "TILESTORED":
-		memory := fmt.Sprintf("0x%x(%s,%s,1)", number(x[2]), register[x[0]], register[x[1]])
+		disp, err := strconv.Atoi(x[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory := fmt.Sprintf("0x%x(%s,%s,1)", disp, register[x[0]], register[x[1]])
 		if op == "TILELOADD" {
 			return "tileloadd " + memory + ",%tmm" + x[3]
 		}

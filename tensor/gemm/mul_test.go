@@ -11,10 +11,10 @@ import (
 	"outcrop.dev/outcrop/tensor"
 )
 
-// allKernels runs f once per registered kernel and per kernel that only the tests have. A kernel that this machine cannot run is
+// allKernels runs f once per registered kernel. A kernel that this machine cannot run is
 // skipped, unless OUTCROP_REQUIRE (for example "avx512,amx") names its instruction set.
 func allKernels(t *testing.T, f func(t *testing.T, k *Kernel)) {
-	for _, k := range append(testKernels(), registry...) {
+	for _, k := range registry {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			if !k.usable(tensor.HostCPU()) {

@@ -424,3 +424,21 @@ func TestStream(t *testing.T) {
 		t.Errorf("not logged: %s", log)
 	}
 }
+
+func TestHeader(t *testing.T) {
+	t.Parallel()
+	r := NewRouter(func() string { return "id" }, slog.New(slog.DiscardHandler))
+	Handle(r, testAPI, Operation{Name: "Get", Method: "GET", Path: "/more/{id}", Status: 200},
+		func(ctx context.Context, _ *struct {
+			ID string `uri:"id"`
+		}) (*struct{}, error) {
+			Header(ctx).Set("X-More", "beyond the model")
+			return &struct{}{}, nil
+		})
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", "/more/a", nil))
+	if got := w.Header().Get("X-More"); w.Code != 200 || got != "beyond the model" {
+		t.Errorf("status %d, X-More %q", w.Code, got)
+	}
+	Header(t.Context()).Set("X-More", "outside of a request") // goes nowhere, and does not panic
+}

@@ -45,7 +45,8 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		id = r.newID()
 		w.Header().Set(headerRequestID, id)
 	}
-	req = req.WithContext(context.WithValue(req.Context(), requestIDKey{}, id))
+	ctx := context.WithValue(req.Context(), requestIDKey{}, id)
+	req = req.WithContext(context.WithValue(ctx, headerKey{}, w.Header()))
 	routed, ok := r.route(req)
 	if !ok {
 		WriteError(req.Context(), r.log, w, outcrop.Errorf(outcrop.CodeUnknownOperation,
@@ -63,6 +64,18 @@ func (r *Router) Operation(req *http.Request) string {
 	}
 	_, pattern := r.mux.Handler(routed)
 	return r.names[pattern]
+}
+
+type headerKey struct{}
+
+// Header returns the header of the answer to the request that ctx belongs to: an operation
+// may say there what the service model has no member for. Outside of a request it goes
+// nowhere.
+func Header(ctx context.Context) http.Header {
+	if h, ok := ctx.Value(headerKey{}).(http.Header); ok {
+		return h
+	}
+	return http.Header{}
 }
 
 type requestIDKey struct{}

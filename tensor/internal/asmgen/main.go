@@ -20,13 +20,16 @@ import (
 
 // outputs lists the files, by their path below tensor/, and what makes each.
 var outputs = map[string]func() string{
-	"gemm/tile_amx_amd64.s":        tileAMX,
-	"gemm/tile_avx512bf16_amd64.s": tileAVX512BF16,
-	"gemm/tile_avx512f32_amd64.s":  tileAVX512F32,
-	"gemm/tile_avx2f32_amd64.s":    tileAVX2F32,
-	"gemm/pack_avx2_amd64.s":       packAVX2,
-	"gemm/pack_avx512_amd64.s":     packAVX512,
-	"gemm/stubs_amd64_gen.go":      gemmStubs,
+	"gemm/tile_amx_amd64.s":           tileAMX,
+	"gemm/tile_avx512bf16_amd64.s":    tileAVX512BF16,
+	"gemm/tile_avx512f32_amd64.s":     tileAVX512F32,
+	"gemm/tile_avx2f32_amd64.s":       tileAVX2F32,
+	"gemm/pack_avx2_amd64.s":          packAVX2,
+	"gemm/pack_avx512_amd64.s":        packAVX512,
+	"gemm/stubs_amd64_gen.go":         gemmStubs,
+	"internal/vec/vec_avx512_amd64.s": vecFile(avx512),
+	"internal/vec/vec_avx2_amd64.s":   vecFile(avx2),
+	"internal/vec/stubs_amd64_gen.go": vecStubs,
 }
 
 func main() {

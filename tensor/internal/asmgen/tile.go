@@ -122,7 +122,7 @@ func (t tile) file(comment string, includes ...string) string {
 
 // gemmStubs declares the micro-kernels and the packers.
 func gemmStubs() string {
-	s := newStubs("gemm")
+	s := newStubs("gemm", "unsafe")
 	s.declare("tileAMX", tileArgs)
 	for _, t := range []tile{tilesBF16, tilesF32, tilesAVX2} {
 		for _, r := range t.heights {

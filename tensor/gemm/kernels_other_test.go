@@ -1,5 +1,0 @@
-//go:build !amd64 || !linux || purego
-
-package gemm
-
-func testKernels() []*Kernel { return nil }

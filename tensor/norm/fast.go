@@ -1,0 +1,35 @@
+package norm
+
+import (
+	"math"
+
+	"outcrop.dev/outcrop/tensor/internal/vec"
+)
+
+// fast is ref.go by way of the assembly loops, for the instruction set it holds.
+type fast struct{ *vec.Set }
+
+func init() {
+	if set := vec.Best(); set != nil {
+		f := fast{set}
+		rmsNorm, rmsNormBackward = f.rmsNorm, f.rmsNormBackward
+	}
+}
+
+func (f fast) rmsNorm(y, rstd, x, w []float32, eps float32) {
+	c := len(w)
+	for t := range rstd {
+		xr := x[t*c : (t+1)*c]
+		rstd[t] = float32(1 / math.Sqrt(float64(f.Dot(xr, xr)/float32(c)+eps)))
+		f.Norm(y[t*c:(t+1)*c], xr, w, rstd[t])
+	}
+}
+
+func (f fast) rmsNormBackward(dx, dw, dy, x, w, rstd []float32) {
+	c := len(w)
+	for t, r := range rstd {
+		xr, dyr := x[t*c:(t+1)*c], dy[t*c:(t+1)*c]
+		k := f.Dot3(dyr, w, xr) * r * r * r / float32(c)
+		f.NormBackward(dx[t*c:(t+1)*c], dw, dyr, xr, w, r, k)
+	}
+}

@@ -1,0 +1,315 @@
+package train
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+var tiny = model.Config{
+	Family: "llama", Hidden: 32, FFN: 48, Layers: 2, Heads: 4, KVHeads: 2, HeadSize: 8, Vocab: 50,
+	Context: 32, NormEps: 1e-5, Theta: 10000, Tied: true, DType: model.BFloat16,
+}
+
+// examples are short documents with a rule in them: each token is the one before plus a
+// step that the first token gives.
+func examples(n int) []Example {
+	r := rand.New(rand.NewPCG(1, 2))
+	var es []Example
+	for range n {
+		step, length := r.Int32N(3)+1, r.IntN(14)+4
+		tokens := []int32{step, r.Int32N(50)}
+		for len(tokens) < length {
+			tokens = append(tokens, (tokens[len(tokens)-1]+step)%50)
+		}
+		es = append(es, NewExample(tokens, 2))
+	}
+	return es
+}
+
+type setup struct {
+	threads int
+	kernel  *gemm.Kernel
+	micro   int
+	rate    float64
+	steps   int
+}
+
+func newTrainer(t *testing.T, s setup) *Trainer {
+	t.Helper()
+	if s.kernel == nil {
+		s.kernel = gemm.Best()
+	}
+	pool := tensor.NewPool(max(s.threads, 1))
+	m, err := model.New(tiny, nn.Exec{Pool: pool, Kernel: s.kernel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Init(7)
+	rows := &Rows{All: examples(20), BatchSize: 8, Epochs: 100, Seed: 3}
+	o := FineTune(s.steps, s.rate, 4)
+	o.MicroTokens = s.micro
+	tr, err := New(m, rows, 20, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tr.Close(); m.Close(); pool.Close() })
+	return tr
+}
+
+func run(t *testing.T, tr *Trainer, steps int) {
+	t.Helper()
+	for range steps {
+		if _, err := tr.Step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func weights(tr *Trainer) (w []float32) {
+	for i, p := range tr.opt.params {
+		w = append(append(append(w, p.W...), tr.opt.m[i]...), tr.opt.v[i]...)
+	}
+	return w
+}
+
+var usual = setup{threads: 2, micro: 64, rate: 1e-2, steps: 60}
+
+func TestLearns(t *testing.T) {
+	t.Parallel()
+	tr := newTrainer(t, usual)
+	run(t, tr, 60)
+	h := tr.History()
+	if first, last := h[0].Loss, h[59].Loss; !tr.Done() || !(last < 0.6*first) {
+		t.Errorf("loss %g after 60 steps, %g at first", last, first)
+	}
+}
+
+// TestResume: a run that is cut off twice ends with the same bytes as one that is not.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	whole := newTrainer(t, usual)
+	run(t, whole, 12)
+	dir := t.TempDir()
+	for _, steps := range []int{5, 1, 6} {
+		part := newTrainer(t, usual)
+		if damaged, err := part.Restore(dir); err != nil || damaged != nil {
+			t.Fatal(damaged, err)
+		}
+		run(t, part, steps)
+		if err := part.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		run(t, part, 1) // lost
+	}
+	last := newTrainer(t, usual)
+	if _, err := last.Restore(dir); err != nil {
+		t.Fatal(err)
+	}
+	if last.Steps() != 12 || !slices.Equal(weights(last), weights(whole)) {
+		t.Error("the resumed run has other weights")
+	}
+	if !slices.Equal(last.History(), whole.History()) {
+		t.Errorf("the resumed run has another history: %v, want %v", last.History(), whole.History())
+	}
+}
+
+// TestThreads: one thread and two give the same bytes, with every kernel.
+func TestThreads(t *testing.T) {
+	t.Parallel()
+	for _, k := range gemm.Kernels() {
+		one, two := usual, usual
+		one.threads, one.kernel, two.kernel = 1, k, k
+		a, b := newTrainer(t, one), newTrainer(t, two)
+		run(t, a, 4)
+		run(t, b, 4)
+		if !slices.Equal(weights(a), weights(b)) {
+			t.Errorf("%s: the result depends on threads", k.Name())
+		}
+	}
+}
+
+// TestAccumulation: a step cut into single documents is the same step as in one batch.
+func TestAccumulation(t *testing.T) {
+	t.Parallel()
+	ref, err := gemm.ByName("ref-f32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, many := usual, usual
+	one.kernel, one.micro, many.kernel, many.micro = ref, 1, ref, 8*20
+	a, b := newTrainer(t, one), newTrainer(t, many)
+	x, y := accumulated(t, a), accumulated(t, b)
+	if math.Abs(x.Loss-y.Loss) > 1e-6*y.Loss {
+		t.Errorf("8×1 gives loss %.9g, 1×8 %.9g", x.Loss, y.Loss)
+	}
+	var diff float64
+	for i, p := range a.opt.params {
+		for j, g := range p.G {
+			d := float64(g - b.opt.params[i].G[j])
+			diff += d * d
+		}
+	}
+	if math.Sqrt(diff) > 1e-6*y.GradNorm {
+		t.Errorf("the gradients differ by %g of %g", math.Sqrt(diff), y.GradNorm)
+	}
+}
+
+// accumulated runs step 0 up to its gradient.
+func accumulated(t *testing.T, tr *Trainer) Result {
+	t.Helper()
+	r := Result{}
+	es := tr.source.Examples(0)
+	for _, e := range es {
+		for _, x := range e.Targets {
+			if x >= 0 {
+				r.Trained++
+			}
+		}
+	}
+	if err := tr.accumulate(es, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCheckpointsKept(t *testing.T) {
+	t.Parallel()
+	tr, dir := newTrainer(t, usual), t.TempDir()
+	for range 4 {
+		run(t, tr, 1)
+		if err := tr.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := checkpoints(dir)
+	if want := []string{"step-00000003", "step-00000004"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("checkpoints %v (%v), want %v", names, err, want)
+	}
+}
+
+// TestDamagedCheckpoint: whatever is missing or changed in the newest checkpoint, the one
+// before is used and the damage is named.
+func TestDamagedCheckpoint(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(dir string) error{
+		"no manifest": func(d string) error { return os.Remove(filepath.Join(d, manifestFile)) },
+		"no state":    func(d string) error { return os.Remove(filepath.Join(d, stateFile)) },
+		"no tensors":  func(d string) error { return os.Remove(filepath.Join(d, tensorsFile)) },
+		"cut tensors": func(d string) error { return os.Truncate(filepath.Join(d, tensorsFile), 1000) },
+		"changed byte": func(d string) error {
+			b, err := os.ReadFile(filepath.Join(d, tensorsFile))
+			if err != nil {
+				return err
+			}
+			b[len(b)/2] ^= 1
+			return os.WriteFile(filepath.Join(d, tensorsFile), b, 0o644)
+		},
+		"manifest is no JSON": func(d string) error { return os.WriteFile(filepath.Join(d, manifestFile), []byte("{"), 0o644) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr, dir := newTrainer(t, usual), t.TempDir()
+			for range 2 {
+				run(t, tr, 1)
+				if err := tr.Save(dir); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := damage(filepath.Join(dir, "step-00000002")); err != nil {
+				t.Fatal(err)
+			}
+			again := newTrainer(t, usual)
+			damaged, err := again.Restore(dir)
+			if err != nil || len(damaged) != 1 || again.Steps() != 1 {
+				t.Fatalf("step %d, damaged %v, error %v", again.Steps(), damaged, err)
+			}
+			run(t, again, 1)
+			if !slices.Equal(weights(again), weights(tr)) {
+				t.Error("the run goes on to other weights")
+			}
+		})
+	}
+}
+
+func TestCheckpointOfAnotherModel(t *testing.T) {
+	t.Parallel()
+	tr, dir := newTrainer(t, usual), t.TempDir()
+	tr.model.Config.Tied = false // counts more weights
+	if err := tr.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newTrainer(t, usual).Restore(dir); err == nil {
+		t.Error("restored")
+	}
+}
+
+// TestDiverged: a number that is not finite stops the run and leaves the weights alone.
+func TestDiverged(t *testing.T) {
+	t.Parallel()
+	for name, bad := range map[string]float32{"NaN": float32(math.NaN()), "infinite": float32(math.Inf(1)), "huge": 3e38} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTrainer(t, usual)
+			run(t, tr, 1)
+			p := tr.opt.params[1]
+			p.W[0] = bad
+			before := append([]float32(nil), tr.opt.params[0].W...)
+			_, err := tr.Step()
+			var d *Diverged
+			if !errors.As(err, &d) || d.Step != 1 {
+				t.Fatalf("error %v", err)
+			}
+			if !slices.Equal(tr.opt.params[0].W, before) || tr.Steps() != 1 {
+				t.Error("the step has been taken")
+			}
+			if tr.opt.gradNorm() != 0 {
+				t.Error("the gradient is left")
+			}
+		})
+	}
+}
+
+// TestClip: a gradient above the limit is scaled to it; norms do not decay.
+func TestClip(t *testing.T) {
+	t.Parallel()
+	tr := newTrainer(t, usual)
+	tr.options.Clip = 0.5
+	if h := tr.hyper(Result{GradNorm: 2}); h.GradScale != 0.25 {
+		t.Errorf("a gradient of norm 2 is scaled by %g", h.GradScale)
+	}
+	if h := tr.hyper(Result{GradNorm: 0.5}); h.GradScale != 1 {
+		t.Errorf("a gradient at the limit is scaled by %g", h.GradScale)
+	}
+	h := tr.hyper(Result{Rate: 1})
+	h.WeightDecay = 0.5
+	matrix, vector := tr.opt.params[0], tr.opt.params[1]
+	w := matrix.W[0]
+	tr.opt.step(h) // no gradient: only the decay shows
+	if matrix.W[0] != w/2 || !vector.Vector || vector.W[0] != 1 {
+		t.Errorf("after a decay of a half: matrix %g of %g, vector %g of 1", matrix.W[0], w, vector.W[0])
+	}
+}
+
+func TestEvaluateChangesNothing(t *testing.T) {
+	t.Parallel()
+	tr := newTrainer(t, usual)
+	run(t, tr, 2)
+	before := weights(tr)
+	l, err := tr.Evaluate(examples(20))
+	if err != nil || l.Tokens == 0 || !(l.Mean() > 0) {
+		t.Fatalf("loss %v, error %v", l, err)
+	}
+	if !slices.Equal(weights(tr), before) || tr.opt.gradNorm() != 0 {
+		t.Error("weights or gradients have changed")
+	}
+}

@@ -1,0 +1,104 @@
+package tune
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"text/template"
+
+	"outcrop.dev/outcrop/train"
+)
+
+// cardFile is the name of a model's card, as the Hugging Face hub shows it.
+const cardFile = "README.md"
+
+// cardTemplate says what went into a model, and what to know before using it. It holds no
+// time and no machine, so that the same job writes the same card.
+var cardTemplate = template.Must(template.New(cardFile).Parse(`---
+base_model: {{.Job.BaseModelID}}
+library_name: transformers
+pipeline_tag: text-generation
+---
+
+# Fine-tuned from {{.Job.BaseModelID}}
+
+Made by Outcrop's customization job {{.Job.ID}}: full fine-tuning, with the loss on completions only.
+
+| data | rows | bytes | SHA-256 |
+|---|---|---|---|
+{{range .Inputs}}| {{.URI}} | {{.Rows}} | {{.Size}} | {{.SHA256}} |
+{{end}}
+| hyperparameter | given | used |
+|---|---|---|
+{{range .Hyper}}| {{.Name}} | {{.Given}} | {{.Used}} |
+{{end}}
+| | before | after |
+|---|---|---|
+| training loss, first and last step | {{printf "%.4f" .FirstLoss}} | {{printf "%.4f" .LastLoss}} |
+{{range $i, $l := .Validation}}| validation loss {{$l.Name}} | {{printf "%.4f" $l.Before}} | {{printf "%.4f" $l.After}} |
+{{end}}
+Losses are nats a token. After a whole completion the model gives the end of text a probability of
+{{printf "%.3f" .Parity.EndOfText.Mean}} on average and {{printf "%.3f" .Parity.EndOfText.Min}} at worst ({{.Parity.EndOfText.Rows}} rows). Training and serving agree on the loss of
+{{.Parity.Tokens}} tokens: {{printf "%.6f" .Parity.TrainingLoss}} and {{printf "%.6f" .Parity.ServingLoss}}.
+
+A lower validation loss does not by itself mean better answers: compare the answers too. What the base model's card
+says about its data, licences and limits holds for this model as well.
+
+## Form
+
+One turn is ` + "`<|bos|>{user}<|sep|>{assistant}<|eos|>`" + `; tokenizer_config.json holds the same as a chat template.
+`))
+
+type cardInput struct {
+	input
+	Rows int
+}
+
+type cardHyper struct{ Name, Given, Used string }
+
+type cardLoss struct {
+	Name          string
+	Before, After float64
+}
+
+// card renders the model's card.
+func (r *run) card(p parity) []byte {
+	data := struct {
+		Job                 Job
+		Inputs              []cardInput
+		Hyper               []cardHyper
+		FirstLoss, LastLoss float64
+		Validation          []cardLoss
+		Parity              parity
+	}{Job: r.job, Hyper: r.hyper(), FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p}
+	sets := slices.Concat([][]train.Example{r.rows.All}, r.validation)
+	for i, in := range r.inputs {
+		data.Inputs = append(data.Inputs, cardInput{in, len(sets[i])})
+	}
+	for i, uri := range r.job.ValidationURIs {
+		first, last := r.evaluations[0], r.evaluations[len(r.evaluations)-1]
+		data.Validation = append(data.Validation, cardLoss{baseName(uri), first.Losses[i], last.Losses[i]})
+	}
+	var b bytes.Buffer
+	if err := cardTemplate.Execute(&b, data); err != nil {
+		panic("tune: " + err.Error()) // our own bug: the template and its data are constant in shape
+	}
+	return b.Bytes()
+}
+
+func (r *run) hyper() (rows []cardHyper) {
+	t := r.job.Train
+	used := map[string]string{
+		"epochCount": fmt.Sprint(t.Epochs), "batchSize": fmt.Sprint(t.BatchSize), "learningRate": fmt.Sprint(t.LearningRate),
+		"learningRateWarmupSteps": fmt.Sprint(t.WarmupSteps), "seed": fmt.Sprint(t.Seed),
+	}
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		given, ok := r.job.HyperParameters[name]
+		if !ok {
+			given = "(default)"
+		}
+		rows = append(rows, cardHyper{name, given, used[name]})
+	}
+	return rows
+}

@@ -1,0 +1,110 @@
+package tune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/durable"
+)
+
+// carried are the files of a base model that a tuned one keeps as they are: it must be asked
+// in the form that it was taught.
+var carried = []string{
+	TokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+	"chat_template.jinja", "LICENSE", "NOTICE",
+}
+
+// finish writes the model, proves that serving computes what training computed, and stores
+// the artefacts, the manifest last. It may be cut off and done again.
+func (r *run) finish(ctx context.Context) error {
+	if err := r.save(); err != nil {
+		return err
+	}
+	r.putMetrics()
+	dir := filepath.Join(r.job.ScratchDir, modelDir)
+	if err := r.writeModel(dir); err != nil {
+		return fmt.Errorf("write the model: %w", err)
+	}
+	if err := r.obey(ctx); err != nil {
+		return err
+	}
+	p, err := r.prove(dir)
+	if err != nil {
+		return err
+	}
+	r.putLater(parityKey, jsonType, p.json())
+	card := r.card(p)
+	if err := durable.WriteBytes(filepath.Join(dir, cardFile), 0o644, card); err != nil {
+		return err
+	}
+	if err := r.putModel(ctx, dir); err != nil {
+		return err
+	}
+	if err := r.putManifest(); err != nil {
+		return err
+	}
+	if err := r.attempt.Flush(ctx); err != nil {
+		return fmt.Errorf("store artefacts: %w", err)
+	}
+	return nil
+}
+
+// writeModel saves the weights, in the base model's type, with the files that it carries.
+func (r *run) writeModel(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := r.model.Save(dir); err != nil {
+		return err
+	}
+	for _, name := range carried {
+		if err := copyFile(filepath.Join(dir, name), filepath.Join(r.job.ModelDir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile copies a file if it exists.
+func copyFile(to, from string) error {
+	f, err := os.Open(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return durable.WriteFile(to, 0o644, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
+}
+
+// prove frees the training's memory and checks the model as it lies on disk.
+func (r *run) prove(dir string) (parity, error) {
+	examples := r.rows.All
+	if len(r.validation) > 0 {
+		examples = r.validation[0]
+	}
+	r.closeModel()
+	p, err := measureParity(dir, r.Exec, examples[:min(len(examples), parityRows)], r.data.template.EndOfText())
+	if err != nil {
+		return parity{}, fmt.Errorf("check the finished model: %w", err)
+	}
+	if !p.holds() {
+		return parity{}, outcrop.Errorf(outcrop.CodeModelError,
+			"The finished model was not published, because serving does not compute what training computed: the loss is %.6f by training and %.6f by serving. "+
+				"This is a fault of Outcrop or of this machine: run `outcrop doctor`, and report it with the job's parity.json.", p.TrainingLoss, p.ServingLoss)
+	}
+	return p, nil
+}

@@ -1,0 +1,84 @@
+package tune
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"outcrop.dev/outcrop/train"
+)
+
+// Where Bedrock puts a job's metrics, below its output prefix. The guide to Bedrock shows the
+// second key without the inner folder, AWS's samples with it, and readers of both exist.
+const (
+	trainingMetricsKey = "training_artifacts/step_wise_training_metrics.csv"
+	validationDir      = "validation_artifacts/post_fine_tuning_validation/"
+	dataReportKey      = "data_report.json"
+	parityKey          = "parity.json"
+	manifestKey        = "manifest.json"
+	modelPrefix        = "model/"
+)
+
+const (
+	csvType  = "text/csv"
+	jsonType = "application/json"
+	textType = "text/markdown"
+	dataType = "application/octet-stream"
+)
+
+// validationKeys returns both keys of the metrics of validator i (from 0).
+func validationKeys(i int) [2]string {
+	name := "validation_metrics.csv"
+	if i > 0 {
+		name = fmt.Sprintf("validation_metrics_%d.csv", i+1)
+	}
+	return [2]string{validationDir + "validation/" + name, validationDir + name}
+}
+
+// evaluation is the validation losses after some steps.
+type evaluation struct {
+	Step   int       `json:"step"`   // steps finished: 0 is the base model
+	Losses []float64 `json:"losses"` // of each validator
+}
+
+// trainingCSV returns the losses of all steps, numbered from 0. Every run of the same job
+// writes the same bytes, whatever was killed in between.
+func trainingCSV(history []train.Result, stepsPerEpoch int) []byte {
+	b := []byte("step_number,epoch_number,training_loss,perplexity\n")
+	for i, r := range history {
+		b = appendRow(b, i, i/stepsPerEpoch, r.Loss)
+	}
+	return b
+}
+
+// validationCSV returns the losses of one validator. step_number counts the steps that were
+// finished, so that 0 is the base model and the last row the result.
+func validationCSV(evaluations []evaluation, validator, stepsPerEpoch int) []byte {
+	b := []byte("step_number,epoch_number,validation_loss,perplexity\n")
+	for _, e := range evaluations {
+		b = appendRow(b, e.Step, e.Step/stepsPerEpoch, e.Losses[validator])
+	}
+	return b
+}
+
+func appendRow(b []byte, step, epoch int, loss float64) []byte {
+	b = strconv.AppendInt(b, int64(step), 10)
+	b = append(b, ',')
+	b = strconv.AppendInt(b, int64(epoch), 10)
+	for _, x := range []float64{loss, math.Exp(loss)} {
+		b = append(b, ',')
+		b = strconv.AppendFloat(b, x, 'f', 6, 64)
+	}
+	return append(b, '\n')
+}
+
+// putMetrics stores the metrics as they are now, at all their keys.
+func (r *run) putMetrics() {
+	r.putLater(trainingMetricsKey, csvType, trainingCSV(r.trainer.History(), r.rows.StepsPerEpoch()))
+	for i := range r.job.ValidationURIs {
+		content := validationCSV(r.evaluations, i, r.rows.StepsPerEpoch())
+		for _, key := range validationKeys(i) {
+			r.putLater(key, csvType, content)
+		}
+	}
+}
