@@ -34,3 +34,33 @@ func BenchmarkAccumulate(b *testing.B) {
 	}
 	b.ReportMetric(8192*float64(b.N)/b.Elapsed().Seconds(), "tok/s")
 }
+
+// BenchmarkDecode measures one session of Pebble xs, token by token after a prompt of 256.
+func BenchmarkDecode(b *testing.B) {
+	c := Config{Family: "llama", Hidden: 256, FFN: 704, Layers: 6, Heads: 4, KVHeads: 4, HeadSize: 64, Vocab: 8192, Context: 1024, NormEps: 1e-5, Theta: 10000, Tied: true, DType: BFloat16}
+	m, err := New(c, newExec(b, 2, gemm.Best()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	m.Init(1)
+	s := m.Serving()
+	n, err := s.NewSession(512)
+	if err != nil {
+		b.Fatal(err)
+	}
+	step := []Step{{n, randomBatch(c, 1, 256).Tokens}}
+	if _, err := s.Forward(step); err != nil {
+		b.Fatal(err)
+	}
+	step[0].Tokens = step[0].Tokens[:1]
+	for b.Loop() {
+		if n.Len() == 512 {
+			n.Truncate(256)
+		}
+		if _, err := s.Forward(step); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tok/s")
+}

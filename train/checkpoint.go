@@ -13,8 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/format/safetensors"
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // A checkpoint is a directory step-00000100 of three files; one without a manifest that

@@ -24,6 +24,9 @@ type Kernel struct {
 	packA    packAFunc
 	packB    packBFunc
 	usable   func(tensor.CPU) bool
+	// peak runs rounds of the kernel's multiply-add on registers, peakFLOP operations each.
+	peak     func(rounds int)
+	peakFLOP int
 }
 
 // tileFunc adds (acc != 0) or stores panels tiles of C side by side: words is the length of
@@ -48,6 +51,17 @@ func (k *Kernel) Name() string { return k.name }
 
 // BF16 tells whether the kernel rounds its inputs to bfloat16.
 func (k *Kernel) BF16() bool { return k.bf16 }
+
+// Spin does rounds of independent multiply-adds on registers, with the instruction that the
+// kernel uses, and returns how many floating-point operations they were: timed, it gives
+// the peak of one core. See package tensor/roofline.
+func (k *Kernel) Spin(rounds int) (flop float64) {
+	if rounds <= 0 {
+		return 0
+	}
+	k.peak(rounds)
+	return float64(rounds) * float64(k.peakFLOP)
+}
 
 // words returns the packed length of n steps along K.
 func (k *Kernel) words(n int) int {

@@ -2,6 +2,7 @@ package gemm
 
 import (
 	"math"
+	"sync/atomic"
 	"unsafe"
 
 	"outcrop.dev/outcrop/tensor"
@@ -21,6 +22,7 @@ func refKernel(name string, bf16 bool, tile func(rows int) tileFunc) *Kernel {
 		name: name, bf16: bf16, mr: refMR, nr: refNR, kc: 256, kUnit: 1, mc: 64, panels: 1,
 		packA: packAGo(bf16), packB: packBGo(bf16),
 		usable: func(tensor.CPU) bool { return true },
+		peak:   refPeak, peakFLOP: 2 * refNR,
 	}
 	if bf16 {
 		k.kUnit = 2
@@ -88,4 +90,19 @@ func refSlices(a, b *uint32, c *float32, rows, aRow, ldc, words int) (as, bs []u
 	as = unsafe.Slice(a, (rows-1)*aRow+words)
 	bs = unsafe.Slice(b, words*refNR)
 	return as, bs, unsafe.Slice(c, (rows-1)*ldc+refNR)
+}
+
+// refPeakSink keeps the compiler from leaving the loop of refPeak out.
+var refPeakSink atomic.Uint32
+
+// refPeak multiplies and adds in plain Go.
+func refPeak(rounds int) {
+	var sum [refNR]float32
+	x := math.Float32frombits(refPeakSink.Load())
+	for range rounds {
+		for j := range sum {
+			sum[j] += float32(x * x)
+		}
+	}
+	refPeakSink.Store(math.Float32bits(sum[0]))
 }

@@ -82,6 +82,18 @@ func pairRoundTranspose(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords,
 func pairTranspose(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
 
 //go:noescape
+func peakF32x256(rounds int)
+
+//go:noescape
+func peakF32x512(rounds int)
+
+//go:noescape
+func peakBF16x512(rounds int)
+
+//go:noescape
+func peakAMX(rounds int)
+
+//go:noescape
 func transposeWords8(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
 
 //go:noescape

@@ -7,8 +7,6 @@
 #include "textflag.h"
 #include "encode_amd64.h"
 
-// Palette 1, and 16 rows of 64 bytes for each of the eight tiles (Intel SDM vol. 1 section 18.3).
-
 DATA tileConfig<>+0(SB)/8, $0x0000000000000001
 DATA tileConfig<>+8(SB)/8, $0x0000000000000000
 DATA tileConfig<>+16(SB)/8, $0x0040004000400040

@@ -1,15 +1,18 @@
 package main
 
+// tileConfig is palette 1, and 16 rows of 64 bytes for each of the eight tiles (Intel SDM
+// vol. 1, "Programming with Intel AMX").
+var tileConfig = []uint64{
+	1, 0, // palette 1, start row 0
+	0x0040004000400040, 0x0040004000400040, 0, 0, // 64 bytes a row
+	0x1010101010101010, 0, // 16 rows
+}
+
 // tileAMX is written once, by hand: it has nothing to unroll. The generator only keeps it
 // beside the micro-kernels whose packed layout it shares.
 func tileAMX() string {
 	f := newFile("The micro-kernel for AMX: 32 x 32 floats of C in four tile registers.", "encode_amd64.h")
-	f.raw("\n// Palette 1, and 16 rows of 64 bytes for each of the eight tiles (Intel SDM vol. 1 section 18.3).")
-	f.data("tileConfig", []uint64{
-		1, 0, // palette 1, start row 0
-		0x0040004000400040, 0x0040004000400040, 0, 0, // 64 bytes a row in tiles 0..7
-		0x1010101010101010, 0, // 16 rows in tiles 0..7
-	})
+	f.data("tileConfig", tileConfig)
 	f.text(`tileAMX adds a K block to panels tiles of 32 x 32 floats side by side. words is a multiple of 16.
 
 		T0 T1    rows 0-15 of C, columns 0-15 and 16-31      T4  rows 0-15 of A, 32 steps of K

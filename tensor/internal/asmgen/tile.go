@@ -132,6 +132,10 @@ func gemmStubs() string {
 	for _, p := range transposers {
 		s.declare(p.name, transposeArgs)
 	}
+	for _, p := range peaks {
+		s.declare(p.name, peakArgs)
+	}
+	s.declare("peakAMX", peakArgs)
 	s.declare("transposeWords8", transposeArgs)
 	s.declare("roundRow", roundRowArgs)
 	s.declare("pairRound", pairArgs)

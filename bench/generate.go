@@ -1,0 +1,123 @@
+package bench
+
+import (
+	"fmt"
+
+	"outcrop.dev/outcrop/model"
+)
+
+// GenerateReport is the speed of reading prompts and of generating, greedily, for one
+// session and for several that share each pass through the weights.
+type GenerateReport struct {
+	Shape    Shape
+	Kernel   string
+	Threads  int
+	Sessions int
+	Prompt   float64 // tokens a second of one prompt
+	Generate float64 // tokens a second of all sessions together
+	Weights  int     // bytes of packed weights
+	PeakRSS  int64   // bytes
+}
+
+// String is three lines for a person.
+func (r GenerateReport) String() string {
+	return fmt.Sprintf("generate %s (%s), kernel %s, %d threads\n"+
+		"  prompt of %d: %.0f tokens/s; then %d tokens, %d sessions together: %.0f tokens/s\n"+
+		"  weights %.0f MiB, %.1f GB/s of them read, peak memory %.0f MiB",
+		r.Shape.Name, r.Shape.About, r.Kernel, r.Threads,
+		r.Shape.Prompt, r.Prompt, r.Shape.Generate, r.Sessions, r.Generate,
+		float64(r.Weights)/(1<<20), float64(r.Weights)*r.Generate/float64(r.Sessions)/1e9, float64(r.PeakRSS)/(1<<20))
+}
+
+// Generate measures sessions that generate together. Errors: no memory.
+func Generate(e Env, s Shape, sessions int) (GenerateReport, error) {
+	m, err := model.New(s.Model, e.Exec)
+	if err != nil {
+		return GenerateReport{}, err
+	}
+	m.Init(seed)
+	serving := m.Serving()
+	if err := m.Close(); err != nil {
+		return GenerateReport{}, err
+	}
+	g := generation{serving: serving, prompt: randomTokens(s.Prompt, s.Model.Vocab)}
+	for range sessions {
+		n, err := serving.NewSession(s.Prompt + s.Generate)
+		if err != nil {
+			return GenerateReport{}, err
+		}
+		g.steps = append(g.steps, model.Step{Session: n})
+	}
+	prompts, err := e.measure(g.read)
+	if err != nil {
+		return GenerateReport{}, err
+	}
+	if err := g.readAll(); err != nil {
+		return GenerateReport{}, err
+	}
+	tokens, err := e.measure(func() error { return g.generate(s.Generate) })
+	if err != nil {
+		return GenerateReport{}, err
+	}
+	return GenerateReport{
+		Shape: s, Kernel: e.Exec.Kernel.Name(), Threads: e.Exec.Pool.Threads(), Sessions: sessions,
+		Prompt: float64(s.Prompt) / median(prompts), Generate: float64(sessions*s.Generate) / median(tokens),
+		Weights: serving.Bytes(), PeakRSS: peakRSS(),
+	}, nil
+}
+
+type generation struct {
+	serving *model.Serving
+	prompt  []int32
+	steps   []model.Step // one of each session
+	next    []int32      // the token that each session chose
+}
+
+// read reads the prompt into the first session.
+func (g *generation) read() error {
+	g.steps[0].Session.Truncate(0)
+	_, err := g.serving.Forward([]model.Step{{Session: g.steps[0].Session, Tokens: g.prompt}})
+	return err
+}
+
+func (g *generation) readAll() error {
+	for i := range g.steps {
+		g.steps[i].Session.Truncate(0)
+		g.steps[i].Tokens = g.prompt
+	}
+	return g.forward()
+}
+
+// generate lets every session generate n tokens after its prompt.
+func (g *generation) generate(n int) error {
+	for i := range g.steps {
+		g.steps[i].Session.Truncate(len(g.prompt))
+	}
+	for range n {
+		for i := range g.steps {
+			g.steps[i].Tokens = g.next[i : i+1]
+		}
+		if err := g.forward(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forward runs the steps and chooses the likeliest token of each.
+func (g *generation) forward() error {
+	logits, err := g.serving.Forward(g.steps)
+	if err != nil {
+		return err
+	}
+	v := g.serving.Vocab
+	g.next = make([]int32, len(g.steps))
+	for i := range g.next {
+		for j, x := range logits[i*v : (i+1)*v] {
+			if x > logits[i*v+int(g.next[i])] {
+				g.next[i] = int32(j)
+			}
+		}
+	}
+	return nil
+}
