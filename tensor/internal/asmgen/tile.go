@@ -14,7 +14,6 @@ type tile struct {
 	last      int    // the last register
 	mulAdd    func(f *file, b, a, acc int)
 	broadcast string
-	load      string
 	unroll    int
 }
 
