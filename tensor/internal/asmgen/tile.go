@@ -14,7 +14,6 @@ type tile struct {
 	last      int    // the last register
 	mulAdd    func(f *file, b, a, acc int)
 	broadcast string
-	load      string
 	unroll    int
 }
 
@@ -45,6 +44,11 @@ func (t tile) emit(f *file, rows int) {
 	t.each(rows, func(acc, off int) { f.ins("%s %d(R9), %s%d", move, off, t.reg, acc) }, func() { f.ins("ADDQ R8, R9") })
 	f.ins("JMP  loop")
 	f.label("zero")
+	t.each(rows, func(_, off int) {
+		if off%64 == 0 {
+			f.ins("PREFETCHT0 %d(R9)", off)
+		}
+	}, func() { f.ins("ADDQ R8, R9") })
 	t.each(rows, func(acc, _ int) { f.ins("VXORPS %[1]s%[2]d, %[1]s%[2]d, %[1]s%[2]d", t.reg, acc) }, func() {})
 	f.label("loop")
 	for u := range t.unroll {
