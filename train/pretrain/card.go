@@ -2,8 +2,9 @@ package pretrain
 
 import (
 	"bytes"
-	"maps"
+	"cmp"
 	"slices"
+	"strings"
 	"text/template"
 )
 
@@ -70,22 +71,47 @@ func (r *run) card(x Record) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// sources adds up the corpora, sorted by name.
+// partsMax is how many parts of one collection the card names; of one with more it names
+// the collection.
+const partsMax = 100
+
+// sources adds up the corpora, sorted by name: of a source like collection/part/file the
+// collection and the part.
 func sources(corpora ...*corpus) (list []cardSource) {
+	parts := map[string]map[string]bool{} // of each collection
+	for _, c := range corpora {
+		for o := range c.origins {
+			collection, part := o.place()
+			if parts[collection] == nil {
+				parts[collection] = map[string]bool{}
+			}
+			parts[collection][part] = true
+		}
+	}
 	all := map[origin]int{}
 	for _, c := range corpora {
 		for o, n := range c.origins {
-			all[o] += n
+			collection, part := o.place()
+			if part != "" && len(parts[collection]) <= partsMax {
+				collection += "/" + part
+			}
+			all[origin{collection, o.Licence}] += n
 		}
 	}
-	compare := func(a, b origin) int {
-		if a.Source != b.Source {
-			return bytes.Compare([]byte(a.Source), []byte(b.Source))
-		}
-		return bytes.Compare([]byte(a.Licence), []byte(b.Licence))
+	for o, n := range all {
+		list = append(list, cardSource{o, n})
 	}
-	for _, o := range slices.SortedFunc(maps.Keys(all), compare) {
-		list = append(list, cardSource{o, all[o]})
-	}
+	slices.SortFunc(list, func(a, b cardSource) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Licence, b.Licence))
+	})
 	return list
+}
+
+// place returns the first two elements of the source's name.
+func (o origin) place() (collection, part string) {
+	names := strings.Split(o.Source, "/")
+	if len(names) == 1 {
+		return names[0], ""
+	}
+	return names[0], names[1]
 }

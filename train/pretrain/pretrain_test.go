@@ -298,6 +298,28 @@ func TestCard(t *testing.T) {
 	}
 }
 
+// TestSources: parts of a collection are named, unless they are too many.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{partsMax, partsMax + 1} {
+		c := &corpus{origins: map[origin]int{{"books/1/chapter", "CC0"}: 2, {"books/1/preface", "CC0"}: 3, {"one", "CC0"}: 1}}
+		for i := range n {
+			c.origins[origin{fmt.Sprint("many/", i), "CC0"}] = 1
+		}
+		list := sources(c)
+		want, rows := cardSource{origin{"books/1", "CC0"}, 5}, 2+n
+		if n > partsMax {
+			rows = 3
+		}
+		if len(list) != rows || list[0] != want {
+			t.Errorf("%d parts: %d rows, the first %v", n, len(list), list[0])
+		}
+		if n > partsMax && list[1] != (cardSource{origin{"many", "CC0"}, n}) {
+			t.Errorf("many parts are %v", list[1])
+		}
+	}
+}
+
 func TestConfigRefuses(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){
