@@ -16,8 +16,9 @@ import (
 const (
 	// bodyBytesMax bounds every JSON body; the largest is a spec with long URIs.
 	bodyBytesMax = 256 << 10
-	// artefactBytesMax bounds one artefact: a loss file of a million steps has 40 MB.
-	artefactBytesMax = 256 << 20
+	// artefactBytesMax bounds one artefact: S3's own limit on an object that is put whole.
+	// Models whose weights are larger come in several files.
+	artefactBytesMax = 5 << 30
 )
 
 // marker is a header that every answer has: without it, what answers at the address is
@@ -44,11 +45,13 @@ type Handler struct {
 	objects outcrop.Objects
 	log     *slog.Logger
 	mux     *http.ServeMux
+
+	artefactMax int64 // artefactBytesMax, less in tests
 }
 
 // NewHandler returns a handler that serves attempts of jobs whose data lies in objects.
 func NewHandler(signer Signer, jobs Jobs, objects outcrop.Objects, log *slog.Logger) *Handler {
-	h := &Handler{signer: signer, jobs: jobs, objects: objects, log: log, mux: http.NewServeMux()}
+	h := &Handler{signer: signer, jobs: jobs, objects: objects, log: log, mux: http.NewServeMux(), artefactMax: artefactBytesMax}
 	for route, f := range map[string]func(http.ResponseWriter, *http.Request, ID) error{
 		"GET " + Root + "spec":       h.spec,
 		"POST " + Root + "heartbeat": h.heartbeat,
@@ -184,7 +187,10 @@ func (h *Handler) putObject(w http.ResponseWriter, r *http.Request, id ID) error
 	if err != nil {
 		return err
 	}
-	body := http.MaxBytesReader(w, r.Body, artefactBytesMax)
+	if r.ContentLength > h.artefactMax {
+		return &http.MaxBytesError{Limit: h.artefactMax}
+	}
+	body := http.MaxBytesReader(w, r.Body, h.artefactMax)
 	if _, err := h.objects.Put(r.Context(), bucket, key, r.Header.Get("Content-Type"), body); err != nil {
 		return err
 	}

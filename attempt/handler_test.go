@@ -115,12 +115,15 @@ func TestArtefactLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.objects.discard = true
-	for n, want := range map[int64]int{artefactBytesMax: 204, artefactBytesMax + 1: 400} {
-		got, said := w.send("PUT", "object?uri="+w.spec.OutputPrefix+"/big", "", func(r *http.Request) {
-			r.Body, r.ContentLength = io.NopCloser(zeros(n)), -1
-		})
-		if got != want {
-			t.Errorf("%d bytes: %d %s, want %d", n, got, said, want)
+	w.handler.(*Handler).artefactMax = 1 << 20
+	for n, want := range map[int64]int{1 << 20: 204, 1<<20 + 1: 400} {
+		for _, announced := range []int64{n, -1} {
+			got, said := w.send("PUT", "object?uri="+w.spec.OutputPrefix+"/big", "", func(r *http.Request) {
+				r.Body, r.ContentLength = io.NopCloser(zeros(n)), announced
+			})
+			if got != want {
+				t.Errorf("%d bytes, %d announced: %d %s, want %d", n, announced, got, said, want)
+			}
 		}
 	}
 	big := io.NewSectionReader(nil, 0, artefactBytesMax+1)

@@ -77,6 +77,8 @@ type Digest struct {
 type Condition struct {
 	Absent bool   // If-None-Match: *: the key must not exist
 	ETag   string // If-Match: the key must exist with this tag; "*" is any. Empty: no condition
+	// Check, if not nil, must be true of the object there is; without one, it does not matter.
+	Check func(Object) bool
 }
 
 // PutInput is what Put and UploadPart need besides the place.

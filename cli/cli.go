@@ -88,7 +88,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.dataFlag, "data", "", "data `directory` (default "+defaultDataDirText+")")
 	f.StringVar(&a.output, "output", outputTable, "how to print results: table or json")
 	root.AddCommand(
-		a.envCommand(), a.doctorCommand(), a.jobsCommand(), a.modelsCommand(), a.throughputCommand(), a.invokeCommand(), a.pretrainCommand(),
+		a.envCommand(), a.doctorCommand(), a.jobsCommand(), a.modelsCommand(), a.throughputCommand(), a.invokeCommand(), a.workerCommand(), a.pretrainCommand(),
 		a.versionCommand(),
 	)
 	a.noteStart(root)

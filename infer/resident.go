@@ -158,7 +158,7 @@ func (r *resident) read(opt Options) error {
 	r.serving = serving
 	r.places = semaphore.NewWeighted(int64(opt.Sequences))
 	r.waiting = make(chan struct{}, opt.Sequences+opt.Waiting)
-	r.scheduler = newScheduler(serving.Vocab, serving.Forward)
+	r.scheduler = newScheduler(serving, opt.Exec)
 	return nil
 }
 

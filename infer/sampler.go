@@ -19,10 +19,12 @@ type sampler struct {
 	weight      []float64
 }
 
-// candidate is a token and its logit.
+// candidate is a token, its logit, and its weight, which rounding may make the same for
+// different logits.
 type candidate struct {
-	id    int
-	logit float32
+	id     int
+	logit  float32
+	weight float64
 }
 
 // before orders candidates by falling logit, and equal ones by id: the order must not
@@ -66,11 +68,9 @@ func argmax(logits []float32) (int, error) {
 
 // drawAny samples from the whole vocabulary, where no order is needed.
 func (s *sampler) drawAny(logits []float32, best int, u float64) int {
-	s.weight = slices.Grow(s.weight[:0], len(logits))[:len(logits)]
+	s.weigh(logits, best)
 	var sum float64
-	for i, x := range logits {
-		w := math.Exp(float64(x-logits[best]) / s.temperature)
-		s.weight[i] = w
+	for _, w := range s.weight {
 		sum += w
 	}
 	at := u * sum
@@ -86,21 +86,13 @@ func (s *sampler) drawAny(logits []float32, best int, u float64) int {
 // drawLikely samples from the topK most likely tokens, and of those from the fewest whose
 // share reaches topP (nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751).
 func (s *sampler) drawLikely(logits []float32, best int, u float64) int {
-	h := newHeap(s.heap, logits)
-	s.heap = h
-	if s.topK > 0 && s.topK < len(h) {
-		h = s.most(h, s.topK)
-	}
-	weigh := func(c candidate) float64 { return math.Exp(float64(c.logit-logits[best]) / s.temperature) }
-	var total, sum float64
-	for _, c := range h {
-		total += weigh(c)
-	}
+	h, total := s.likely(logits, best)
 	s.kept, s.weight = s.kept[:0], s.weight[:0]
+	var sum float64
 	for len(h) > 0 && (len(s.kept) == 0 || sum < s.topP*total) {
 		c := h.pop()
-		s.kept, s.weight = append(s.kept, c), append(s.weight, weigh(c))
-		sum += weigh(c)
+		s.kept, s.weight = append(s.kept, c), append(s.weight, c.weight)
+		sum += c.weight
 	}
 	at := u * sum
 	for i, w := range s.weight {
@@ -112,30 +104,54 @@ func (s *sampler) drawLikely(logits []float32, best int, u float64) int {
 	return best // only by rounding
 }
 
-// most takes the k most likely candidates from h and returns them as a heap: in falling
-// order they are one.
-func (s *sampler) most(h candidates, k int) candidates {
-	s.first = s.first[:0]
-	for range k {
-		s.first = append(s.first, h.pop())
+// likely returns the tokens among which the nucleus is, and the weight to which topP is
+// relative: that of the topK tokens, or of all.
+//
+// Without topK the heap is cut first: together the tokens that have less than 1-topP of the
+// mean weight have less than 1-topP of all, so that the others reach topP without them.
+func (s *sampler) likely(logits []float32, best int) (h candidates, total float64) {
+	s.weigh(logits, best)
+	if s.topK > 0 && s.topK < len(logits) {
+		h = s.heap.fill(logits, s.weight, 0)
+		s.first = s.first[:0]
+		for range s.topK { // in falling order they are a heap again
+			c := h.pop()
+			s.first = append(s.first, c)
+			total += c.weight
+		}
+		return s.first, total
 	}
-	return s.first
+	for _, w := range s.weight {
+		total += w
+	}
+	return s.heap.fill(logits, s.weight, (1-s.topP)*total/float64(len(logits))), total
+}
+
+// weigh sets weight to the probabilities of the tokens, relative to the likeliest.
+func (s *sampler) weigh(logits []float32, best int) {
+	s.weight = slices.Grow(s.weight[:0], len(logits))[:len(logits)]
+	for i, x := range logits {
+		s.weight[i] = math.Exp(float64(x-logits[best]) / s.temperature)
+	}
 }
 
 // candidates is a binary heap with the most likely token on top. A full sort of the
 // vocabulary would cost more than the nucleus, which is mostly small.
 type candidates []candidate
 
-// newHeap returns the heap of all logits, in buf if it is large enough.
-func newHeap(buf candidates, logits []float32) candidates {
-	h := slices.Grow(buf[:0], len(logits))
-	for i, x := range logits {
-		h = append(h, candidate{i, x})
+// fill makes *h the heap of the tokens that have at least that weight.
+func (h *candidates) fill(logits []float32, weight []float64, least float64) candidates {
+	c := (*h)[:0]
+	for i, w := range weight {
+		if w >= least {
+			c = append(c, candidate{i, logits[i], w})
+		}
 	}
-	for i := len(h)/2 - 1; i >= 0; i-- {
-		h.down(i)
+	*h = c
+	for i := len(c)/2 - 1; i >= 0; i-- {
+		c.down(i)
 	}
-	return h
+	return c
 }
 
 // pop removes and returns the most likely candidate.

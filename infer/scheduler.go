@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/nn"
 )
 
 // stepTokensMax bounds the rows of a step. A long prompt is cut into steps of this many
@@ -19,6 +20,7 @@ const stepTokensMax = 256
 type scheduler struct {
 	forward func([]model.Step) ([]float32, error) // model.Serving.Forward
 	vocab   int
+	exec    nn.Exec
 
 	mu      sync.Mutex
 	wake    sync.Cond // on mu: something arrived, or the scheduler was closed
@@ -26,13 +28,14 @@ type scheduler struct {
 	closed  bool
 	ended   chan struct{} // closed when the goroutine has gone
 
-	active []*sequence // the goroutine's own, like steps
-	steps  []model.Step
+	active  []*sequence // the goroutine's own, like all below
+	running []*sequence // those in the current step
+	steps   []model.Step
 }
 
 // newScheduler starts a scheduler, whose goroutine ends with close.
-func newScheduler(vocab int, forward func([]model.Step) ([]float32, error)) *scheduler {
-	s := &scheduler{forward: forward, vocab: vocab, ended: make(chan struct{})}
+func newScheduler(m *model.Serving, exec nn.Exec) *scheduler {
+	s := &scheduler{forward: m.Forward, vocab: m.Vocab, exec: exec, ended: make(chan struct{})}
 	s.wake.L = &s.mu
 	go s.loop()
 	return s
@@ -121,20 +124,19 @@ func (s *scheduler) step() (err error) {
 	if err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
-	row := 0
-	s.keep(func(q *sequence) bool {
-		if q.taken == 0 {
-			return true
+	s.exec.Pool.For(len(s.running), func(i, _ int) {
+		if q := s.running[i]; q.taken == len(q.next) {
+			q.draw(logits[i*s.vocab : (i+1)*s.vocab])
 		}
+	})
+	s.keep(func(q *sequence) bool {
 		q.next = q.next[q.taken:]
-		mine := logits[row*s.vocab : (row+1)*s.vocab]
-		row++
-		return len(q.next) > 0 || !q.accept(mine)
+		return len(q.next) > 0 || !q.accept()
 	})
 	return nil
 }
 
-// plan sets steps: single tokens first, then prompts in the order of their arrival while
+// plan sets running and steps: single tokens first, then prompts in the order of their arrival while
 // there is room.
 func (s *scheduler) plan() {
 	room := stepTokensMax
@@ -145,13 +147,15 @@ func (s *scheduler) plan() {
 		}
 	}
 	clear(s.steps)
-	s.steps = s.steps[:0]
+	clear(s.running)
+	s.steps, s.running = s.steps[:0], s.running[:0]
 	for _, q := range s.active {
 		if len(q.next) > 1 {
 			q.taken = max(0, min(room, len(q.next)))
 			room -= q.taken
 		}
 		if q.taken > 0 {
+			s.running = append(s.running, q)
 			s.steps = append(s.steps, model.Step{Session: q.session, Tokens: q.next[:q.taken]})
 		}
 	}

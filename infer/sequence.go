@@ -22,6 +22,8 @@ type sequence struct {
 	last    [1]int32 // what next is after the prompt
 
 	sampler sampler
+	drawn   int
+	broken  error // that nothing could be drawn
 	decode  *tokenizer.Decoder
 	text    *text
 	tokens  int // generated, without the end of text
@@ -29,17 +31,22 @@ type sequence struct {
 	out outbox
 }
 
-// accept takes the logits after what the model has seen, and draws the next token. It
-// reports whether the sequence has ended.
-func (s *sequence) accept(logits []float32) (ended bool) {
-	id, err := s.sampler.next(logits, s.tokens)
-	if err != nil {
-		s.out.finish(outcome{err: &outcrop.Error{
-			Code: outcrop.CodeModelError, Err: err,
+// draw samples the next token from the logits after what the model has seen. Sequences may
+// draw at the same time.
+func (s *sequence) draw(logits []float32) {
+	s.drawn, s.broken = s.sampler.next(logits, s.tokens)
+}
+
+// accept takes the token that was drawn, and reports whether the sequence has ended.
+func (s *sequence) accept() (ended bool) {
+	if s.broken != nil {
+		s.fail(&outcrop.Error{
+			Code: outcrop.CodeModelError, Err: s.broken,
 			Msg: "The model produced numbers that are not finite: its weights are damaged. Train it again, or restore its directory.",
-		}})
+		})
 		return true
 	}
+	id := s.drawn
 	if s.ends(int32(id)) {
 		s.finish(outcrop.StopEndOfText)
 		return true

@@ -47,6 +47,22 @@ func tinyModel(t testing.TB, context int, change func(name string, w []float32))
 		Family: "llama", Hidden: 16, FFN: 24, Layers: 2, Heads: 2, KVHeads: 1, HeadSize: 8, Vocab: tinyVocab,
 		Context: context, NormEps: 1e-5, Theta: 10000, DType: model.Float32,
 	}
+	dir := saveModel(t, c, func(p *nn.Param) {
+		if !p.Vector {
+			scale(p.W, 25) // from a standard deviation of 0.02 to 0.5
+		}
+		if change != nil {
+			change(p.Name, p.W)
+		}
+	})
+	writeTokenizer(t, dir)
+	return dir
+}
+
+// saveModel writes a random model, each of whose weights change has altered, and returns
+// its directory.
+func saveModel(t testing.TB, c model.Config, change func(*nn.Param)) string {
+	t.Helper()
 	m, err := model.New(c, newExec(t, "ref-f32"))
 	if err != nil {
 		t.Fatal(err)
@@ -54,21 +70,19 @@ func tinyModel(t testing.TB, context int, change func(name string, w []float32))
 	defer m.Close()
 	m.Init(7)
 	for _, p := range m.Params() {
-		if !p.Vector {
-			for i := range p.W {
-				p.W[i] *= 25 // from a standard deviation of 0.02 to 0.5
-			}
-		}
-		if change != nil {
-			change(p.Name, p.W)
-		}
+		change(p)
 	}
 	dir := t.TempDir()
 	if err := m.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	writeTokenizer(t, dir)
 	return dir
+}
+
+func scale(w []float32, by float32) {
+	for i := range w {
+		w[i] *= by
+	}
 }
 
 // letters keeps a model to lower-case letters: its logits for anything else are 0.

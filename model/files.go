@@ -38,6 +38,20 @@ func Load(dir string, exec nn.Exec) (*Model, error) {
 	return m, nil
 }
 
+// Check returns the config of the model in dir after checking that its weights are there,
+// every name and shape, without reading them. Errors as of Load.
+func Check(dir string) (Config, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return Config{}, err
+	}
+	files, err := openWeights(dir, c)
+	if err != nil {
+		return Config{}, err
+	}
+	return c, files.Close()
+}
+
 // openWeights opens the weights of dir and checks every name and shape before anything
 // is allocated for them.
 func openWeights(dir string, c Config) (*safetensors.Set, error) {

@@ -22,6 +22,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/tensor"
@@ -41,20 +42,7 @@ var tinyModel = sync.OnceValue(func() string {
 	if err != nil {
 		panic(err)
 	}
-	eos := 8186
-	m, err := model.New(model.Config{
-		Family: "llama", Hidden: 32, FFN: 64, Layers: 2, Heads: 2, KVHeads: 1, HeadSize: 16, Vocab: 8192, Context: 256,
-		NormEps: 1e-5, Theta: 10000, Tied: true, DType: model.BFloat16, EOS: &eos,
-	}, exec())
-	if err != nil {
-		panic(err)
-	}
-	defer m.Close()
-	m.Init(7)
-	if err := m.Save(dir); err != nil {
-		panic(err)
-	}
-	if err := copyFile(filepath.Join(dir, TokenizerFile), filepath.Join(pebbleDir, TokenizerFile)); err != nil {
+	if err := tinymodel.Write(dir); err != nil {
 		panic(err)
 	}
 	return dir
@@ -133,7 +121,7 @@ func (f *fake) Flush(context.Context) error { return nil }
 
 func job(t *testing.T, validators int) Job {
 	j := Job{
-		ID: "abc", BaseModelID: "outcrop.test", ModelDir: tinyModel(), ContextLength: 256, ScratchDir: t.TempDir(),
+		ID: "abc", BaseModelID: "outcrop.test", ModelDir: tinyModel(), ContextLength: tinymodel.Context, ScratchDir: t.TempDir(),
 		HyperParameters: map[string]string{"epochCount": "3"}, OutputPrefix: prefix, TrainingURI: "s3://b/train.jsonl",
 		Train: outcrop.TrainSpec{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2, Seed: 5},
 	}

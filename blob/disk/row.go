@@ -88,7 +88,7 @@ func checkCondition(c blob.Condition, exists bool, old blob.Object) error {
 		return fmt.Errorf("key %q exists: %w", old.Key, blob.ErrPrecondition)
 	case c.ETag != "" && !exists:
 		return fmt.Errorf("If-Match on key %q: %w", old.Key, blob.ErrNoSuchKey)
-	case c.ETag != "" && c.ETag != "*" && c.ETag != old.ETag:
+	case c.ETag != "" && c.ETag != "*" && c.ETag != old.ETag, exists && c.Check != nil && !c.Check(old):
 		return fmt.Errorf("key %q has tag %s: %w", old.Key, old.ETag, blob.ErrPrecondition)
 	}
 	return nil

@@ -54,13 +54,6 @@ func (l *Launcher) Exit(ctx context.Context, handle string) (code int, detail st
 	return c.code, detail, true
 }
 
-// Forget drops what is known of a handle whose attempt is over.
-func (l *Launcher) Forget(handle string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.children, handle)
-}
-
 // end notes how the process ended.
 func (c *child) end(state *os.ProcessState, oom bool) {
 	defer close(c.done)

@@ -51,7 +51,12 @@ type Launcher struct {
 
 	mu       sync.Mutex
 	children map[string]*child // by handle
+	order    []string          // handles in children, oldest first
 }
+
+// childrenMax bounds what is remembered of workers that have ended. There are at most some
+// dozens at once, and how one ended is asked for within seconds.
+const childrenMax = 1000
 
 var _ outcrop.Launcher = (*Launcher)(nil)
 
@@ -142,14 +147,23 @@ func (l *Launcher) adopt(cmd *exec.Cmd, logPath string, oomBefore int64) (string
 	}
 	c := &child{logPath: logPath, done: make(chan struct{})}
 	handle := id.String()
-	l.mu.Lock()
-	l.children[handle] = c
-	l.mu.Unlock()
+	l.remember(handle, c)
 	go func() {
 		cmd.Wait() // what it says is in ProcessState
 		c.end(cmd.ProcessState, l.oomKills() > oomBefore)
 	}()
 	return handle, nil
+}
+
+func (l *Launcher) remember(handle string, c *child) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.children[handle] = c
+	l.order = append(l.order, handle)
+	if len(l.order) > childrenMax {
+		delete(l.children, l.order[0])
+		l.order = l.order[1:]
+	}
 }
 
 // Alive implements outcrop.Launcher.

@@ -131,9 +131,14 @@ func TestExits(t *testing.T) {
 			if code != want.code || !strings.Contains(detail, want.said) {
 				t.Errorf("exit %d, %q; want %d, %q", code, detail, want.code, want.said)
 			}
-			l.Forget(handle)
+			for i := range childrenMax {
+				if _, _, ok := l.Exit(t.Context(), handle); !ok {
+					t.Fatalf("the exit is forgotten after %d more", i)
+				}
+				l.remember(strconv.Itoa(i), &child{})
+			}
 			if _, _, ok := l.Exit(t.Context(), handle); ok {
-				t.Error("the exit is still known")
+				t.Errorf("the exit is still known after %d more", childrenMax)
 			}
 		})
 	}

@@ -20,32 +20,40 @@ import (
 // Its methods take the place of a value, such as #/textGenerationConfig/topP, and leave the
 // destination as it is, the default, where the value is absent or wrong.
 type body struct {
-	violations []string
+	found      int
+	violations []string // the first of them
 }
 
-// violationsMax bounds how many findings a message spells out.
-const violationsMax = 10
-
-// quoteMax bounds the bytes of the caller's text that a finding quotes.
-const quoteMax = 100
+const (
+	// violationsMax bounds how many findings a message spells out.
+	violationsMax = 10
+	// quoteMax bounds the bytes of the caller's text that a finding quotes.
+	quoteMax = 100
+	// membersMax bounds the members of an object. No body has a tenth of them; 25 MB of
+	// them would take a gigabyte.
+	membersMax = 1000
+)
 
 // violate adds a finding.
 func (b *body) violate(at, format string, args ...any) {
-	b.violations = append(b.violations, at+": "+fmt.Sprintf(format, args...))
+	b.found++
+	if b.found <= violationsMax {
+		b.violations = append(b.violations, at+": "+fmt.Sprintf(format, args...))
+	}
 }
 
 // err returns all that is wrong as one CodeValidation error, nil if nothing is.
 func (b *body) err() error {
-	switch n := len(b.violations); {
+	all := strings.Join(b.violations, "; ")
+	switch n := b.found; {
 	case n == 0:
 		return nil
 	case n == 1:
-		return malformed(b.violations[0])
+		return malformed(all)
 	case n > violationsMax:
-		return malformed(fmt.Sprintf("#: %d schema violations found, the first %d: %s", n, violationsMax,
-			strings.Join(b.violations[:violationsMax], "; ")))
+		return malformed(fmt.Sprintf("#: %d schema violations found, the first %d: %s", n, violationsMax, all))
 	default:
-		return malformed(fmt.Sprintf("#: %d schema violations found: %s", n, strings.Join(b.violations, "; ")))
+		return malformed(fmt.Sprintf("#: %d schema violations found: %s", n, all))
 	}
 }
 
@@ -98,6 +106,9 @@ func object(raw []byte) ([]member, error) {
 	}
 	var all []member
 	for d.More() {
+		if len(all) == membersMax {
+			return nil, fmt.Errorf("expected maximum size: %d properties, found: more", membersMax)
+		}
 		name, err := d.Token()
 		if err != nil {
 			return nil, notJSON(err)
@@ -126,8 +137,16 @@ func notJSON(err error) error {
 
 // str reads a string of at least lenMin characters.
 func (b *body) str(at string, raw json.RawMessage, lenMin int, dst *string) {
+	if raw == nil {
+		return
+	}
+	if got := typeName(raw); got != "String" {
+		b.violate(at, "expected type: String, found: %s", got)
+		return
+	}
 	var s string
-	if !b.decode(at, raw, "String", &s) {
+	if err := json.Unmarshal(raw, &s); err != nil {
+		b.violate(at, "%v", notJSON(err))
 		return
 	}
 	if n := utf8.RuneCountInString(s); n < lenMin {
@@ -139,12 +158,8 @@ func (b *body) str(at string, raw json.RawMessage, lenMin int, dst *string) {
 
 // strs reads an array of at most countMax strings of 1 to bytesMax bytes each.
 func (b *body) strs(at string, raw json.RawMessage, countMax, bytesMax int, dst *[]string) {
-	var items []json.RawMessage
-	if !b.decode(at, raw, "JSONArray", &items) {
-		return
-	}
-	if len(items) > countMax {
-		b.violate(at, "expected maximum item count: %d, found: %d", countMax, len(items))
+	items, ok := b.array(at, raw, countMax)
+	if !ok {
 		return
 	}
 	out := make([]string, len(items))
@@ -156,6 +171,33 @@ func (b *body) strs(at string, raw json.RawMessage, countMax, bytesMax int, dst 
 		}
 	}
 	*dst = out
+}
+
+// array splits an array of at most countMax items.
+func (b *body) array(at string, raw json.RawMessage, countMax int) (items []json.RawMessage, ok bool) {
+	if raw == nil {
+		return nil, false
+	}
+	if got := typeName(raw); got != "JSONArray" {
+		b.violate(at, "expected type: JSONArray, found: %s", got)
+		return nil, false
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	_, err := d.Token() // the bracket: raw is JSON already
+	for err == nil && d.More() {
+		if len(items) == countMax {
+			b.violate(at, "expected maximum item count: %d, found: more", countMax)
+			return nil, false
+		}
+		var item json.RawMessage
+		if err = d.Decode(&item); err == nil {
+			items = append(items, item)
+		}
+	}
+	if err != nil {
+		b.violate(at, "%v", notJSON(err))
+	}
+	return items, err == nil
 }
 
 // interval is where a number must lie. Both ends belong to it unless loOpen is set.
@@ -212,22 +254,6 @@ func (b *body) within(at, text string, x float64, in interval) bool {
 		return true
 	}
 	return false
-}
-
-// decode reads raw into v if it is present and of the named type.
-func (b *body) decode(at string, raw json.RawMessage, want string, v any) bool {
-	if raw == nil {
-		return false
-	}
-	if got := typeName(raw); got != want {
-		b.violate(at, "expected type: %s, found: %s", want, got)
-		return false
-	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		b.violate(at, "%v", notJSON(err))
-		return false
-	}
-	return true
 }
 
 // typeName names the type of a JSON value as the validator does.

@@ -15,14 +15,14 @@ import (
 // kernel does (TestKernels).
 func Mul(p *tensor.Pool, k *Kernel, c []float32, ldc int, a, b Matrix, accumulate bool) {
 	b.check("B")
-	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols}
-	checkMul(c, ldc, a, pb)
+	pb := Packed{kernel: k, rows: b.Rows, cols: b.Cols}
+	checkMul(c, ldc, a, &pb)
 	if a.Rows == 0 || b.Cols == 0 {
 		return
 	}
 	pb.words = borrow(pb.size())
 	pb.fill(p, b)
-	mul(p, c, ldc, a, pb, accumulate)
+	mul(p, c, ldc, a, &pb, accumulate)
 	giveBack(pb.words)
 }
 
@@ -59,12 +59,20 @@ func mul(p *tensor.Pool, c []float32, ldc int, a Matrix, b *Packed, accumulate b
 		}
 		return
 	}
+	whole := block{k: b.kernel, c: c, ldc: ldc, a: a, b: *b, accumulate: accumulate}
 	g := newGrid(b.kernel, a.Rows, b.cols)
-	p.For(g.tasks(), func(task, _ int) {
-		t := block{k: b.kernel, c: c, ldc: ldc, a: a, b: b, accumulate: accumulate}
-		t.i0, t.i1, t.p0, t.p1 = g.at(task)
-		t.run()
-	})
+	if p.Threads() > 1 {
+		mulParallel(p, g, whole)
+		return
+	}
+	for task := range g.tasks() {
+		whole.cut(g, task).run()
+	}
+}
+
+// mulParallel is apart from mul because its closure needs its variables on the heap.
+func mulParallel(p *tensor.Pool, g grid, whole block) {
+	p.For(g.tasks(), func(task, _ int) { whole.cut(g, task).run() })
 }
 
 func zero(c []float32, ldc, rows, cols int) {
@@ -127,15 +135,21 @@ type block struct {
 	c              []float32
 	ldc            int
 	a              Matrix
-	b              *Packed
+	b              Packed
 	accumulate     bool
 	i0, i1, p0, p1 int
 	packedA        []uint32
 	scratch        []float32 // one tile
 }
 
+// cut returns the part of t that is the given task of g.
+func (t block) cut(g grid, task int) block {
+	t.i0, t.i1, t.p0, t.p1 = g.at(task)
+	return t
+}
+
 // run goes through K block by block: pack the rows of A, then every tile.
-func (t *block) run() {
+func (t block) run() {
 	k := t.k
 	aWords := roundUp(t.i1-t.i0, max(k.mr, packRowGroup)) * k.aRow()
 	buf := borrow(aWords + k.mr*k.nr)

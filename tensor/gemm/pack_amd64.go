@@ -206,23 +206,30 @@ func (t transposer) packPanel(dst []uint32, nr, words int, bf16 bool, src Matrix
 	}
 }
 
-// panelGroup packs t.lines columns, the last block by way of a buffer because it may be
-// longer than the panel.
+// panelGroup packs t.lines columns.
 func (t transposer) panelGroup(dst []uint32, nr, words int, bf16 bool, src Matrix) {
-	full, rest := src.Rows/t.along, src.Rows%t.along
+	full := src.Rows / t.along
 	if full > 0 {
 		from, stride := src.at(0, 0)
 		t.run(from, stride, &dst[0], nr, full, allLanes)
 	}
-	var block [16 * 16]uint32
-	switch {
-	case rest > 0 && t.masked:
-		from, stride := src.at(0, full*t.along)
-		t.run(from, stride, &block[0], t.lines, 1, lowBits(rest))
-	case rest > 0:
-		packRowsGo(block[:], 1, t.lines, t.words, bf16, src.sub(full*t.along, 0, rest, t.lines).transposed())
+	if w := full * t.words; w < words {
+		t.panelRest(dst[w*nr:], nr, words-w, bf16, src.sub(full*t.along, 0, src.Rows-full*t.along, t.lines))
 	}
-	for i, w := 0, full*t.words; w < words; i, w = i+1, w+1 {
-		copy(dst[w*nr:][:t.lines], block[i*t.lines:][:t.lines])
+}
+
+// panelRest packs a last, shorter block, by way of a buffer because the transposer writes
+// whole blocks and the panel may end before.
+func (t transposer) panelRest(dst []uint32, nr, words int, bf16 bool, src Matrix) {
+	block := borrow(t.words * t.lines)
+	if t.masked {
+		from, stride := src.at(0, 0)
+		t.run(from, stride, &block[0], t.lines, 1, lowBits(src.Rows))
+	} else {
+		packRowsGo(block, 1, t.lines, t.words, bf16, src.transposed())
 	}
+	for w := range words {
+		copy(dst[w*nr:][:t.lines], block[w*t.lines:][:t.lines])
+	}
+	giveBack(block)
 }

@@ -1,11 +1,6 @@
 package gemm
 
-import (
-	"sync"
-	"unsafe"
-
-	"outcrop.dev/outcrop/tensor"
-)
+import "outcrop.dev/outcrop/tensor"
 
 // Packed is a matrix B in the order in which one kernel reads it: for weights that are
 // multiplied often. It does not refer to the matrix it was made from.
@@ -63,76 +58,35 @@ func (pb *Packed) panel(k0, j int) []uint32 {
 // panelsPerPack is how many panels one packing task does: some microseconds of work.
 const panelsPerPack = 4
 
+// fill packs b. A single thread does without the closure, which would cost allocations in
+// the many small products of attention.
 func (pb *Packed) fill(p *tensor.Pool, b Matrix) {
-	k, panels := pb.kernel, pb.panelCount()
-	groups, blocks := ceil(panels, panelsPerPack), ceil(pb.rows, k.kc)
-	p.For(blocks*groups, func(task, _ int) {
-		k0, first := task/groups*k.kc, task%groups*panelsPerPack
-		kl := min(k.kc, pb.rows-k0)
-		for j := first; j < min(first+panelsPerPack, panels); j++ {
-			j0 := j * k.nr
-			src := b.sub(k0, j0, kl, min(k.nr, pb.cols-j0))
-			k.packB(pb.panel(k0, j), k.nr, k.words(kl), src)
+	tasks := ceil(pb.rows, pb.kernel.kc) * pb.groups()
+	if p.Threads() == 1 {
+		for task := range tasks {
+			pb.fillGroup(b, task)
 		}
-	})
-}
-
-// cacheLine is the alignment of packed memory, in bytes.
-const cacheLine = 64
-
-// aligned returns n zeroed words that begin on a cache line.
-func aligned(n int) []uint32 {
-	const extra = cacheLine / 4
-	s := make([]uint32, n+extra)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))&(cacheLine-1)) / 4
-	return s[skip : skip+n : skip+n]
-}
-
-// keepBuffers is how many buffers of packed memory are kept for the next call: one for
-// every loop that may run at a time.
-const keepBuffers = 16
-
-// buffers is packed memory that is not in use.
-var buffers struct {
-	sync.Mutex
-	free [][]uint32
-}
-
-// borrow returns at least n words with any content, aligned to a cache line.
-func borrow(n int) []uint32 {
-	buffers.Lock()
-	defer buffers.Unlock()
-	best := -1
-	for i, b := range buffers.free {
-		if len(b) >= n && (best < 0 || len(b) < len(buffers.free[best])) {
-			best = i
-		}
-	}
-	if best < 0 {
-		return aligned(n)
-	}
-	b := buffers.free[best]
-	last := len(buffers.free) - 1
-	buffers.free[best] = buffers.free[last]
-	buffers.free = buffers.free[:last]
-	return b
-}
-
-// giveBack keeps b for the next borrow; the smallest buffer goes when there are too many.
-func giveBack(b []uint32) {
-	buffers.Lock()
-	defer buffers.Unlock()
-	buffers.free = append(buffers.free, b)
-	if len(buffers.free) <= keepBuffers {
 		return
 	}
-	small := 0
-	for i, f := range buffers.free {
-		if len(f) < len(buffers.free[small]) {
-			small = i
-		}
+	pb.fillParallel(p, b, tasks)
+}
+
+func (pb *Packed) fillParallel(p *tensor.Pool, b Matrix, tasks int) {
+	shared := *pb // so that *pb need not be on the heap
+	p.For(tasks, func(task, _ int) { shared.fillGroup(b, task) })
+}
+
+// groups returns how many packing tasks there are for a block of K.
+func (pb *Packed) groups() int { return ceil(pb.panelCount(), panelsPerPack) }
+
+// fillGroup packs a few panels of one block of K.
+func (pb *Packed) fillGroup(b Matrix, task int) {
+	k := pb.kernel
+	k0, first := task/pb.groups()*k.kc, task%pb.groups()*panelsPerPack
+	kl := min(k.kc, pb.rows-k0)
+	for j := first; j < min(first+panelsPerPack, pb.panelCount()); j++ {
+		j0 := j * k.nr
+		src := b.sub(k0, j0, kl, min(k.nr, pb.cols-j0))
+		k.packB(pb.panel(k0, j), k.nr, k.words(kl), src)
 	}
-	last := len(buffers.free) - 1
-	buffers.free[small] = buffers.free[last]
-	buffers.free = buffers.free[:last]
 }

@@ -16,7 +16,7 @@ import (
 const CodeSerialization outcrop.Code = "SerializationException"
 
 // statuses holds the HTTP status of each exception (service models of bedrock 2023-04-20
-// and bedrock-runtime 2023-09-30; the last four are AWS's common errors).
+// and bedrock-runtime 2023-09-30). The second group are AWS's common errors.
 var statuses = map[outcrop.Code]int{
 	outcrop.CodeValidation:         http.StatusBadRequest,
 	outcrop.CodeNotFound:           http.StatusNotFound,
@@ -39,6 +39,7 @@ var statuses = map[outcrop.Code]int{
 	"RequestEntityTooLargeException":      http.StatusRequestEntityTooLarge,
 	"InvalidSignatureException":           http.StatusForbidden,
 	"UnrecognizedClientException":         http.StatusForbidden,
+	"InvalidClientTokenId":                http.StatusForbidden,
 	"MissingAuthenticationToken":          http.StatusForbidden,
 	"MissingAuthenticationTokenException": http.StatusForbidden,
 	"ExpiredTokenException":               http.StatusForbidden,

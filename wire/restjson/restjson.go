@@ -26,6 +26,7 @@ package restjson
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -133,6 +134,9 @@ func readBody(req *http.Request, max int64) ([]byte, error) {
 		return nil, tooLong
 	}
 	data, err := io.ReadAll(io.LimitReader(req.Body, max+1))
+	if known := (*outcrop.Error)(nil); errors.As(err, &known) {
+		return nil, err // whoever checks the body on its way has found something
+	}
 	if err != nil {
 		return nil, &outcrop.Error{Code: outcrop.CodeValidation, Msg: "The request body ended before it was complete.", Err: err}
 	}

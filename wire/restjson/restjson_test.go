@@ -442,3 +442,26 @@ func TestHeader(t *testing.T) {
 	}
 	Header(t.Context()).Set("X-More", "outside of a request") // goes nowhere, and does not panic
 }
+
+// failingBody fails on the first read, as a body does whose check on the way has failed.
+type failingBody struct{ err error }
+
+func (b failingBody) Read([]byte) (int, error) { return 0, b.err }
+func (b failingBody) Close() error             { return nil }
+
+func TestBodyThatFails(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"InvalidSignatureException": fmt.Errorf("read: %w", outcrop.Errorf("InvalidSignatureException", "wrong")),
+		"ValidationException":       io.ErrUnexpectedEOF,
+	} {
+		r := NewRouter(func() string { return "id" }, slog.New(slog.DiscardHandler))
+		Handle(r, testAPI, thingOp, func(context.Context, *thingInput) (*thingOutput, error) { return &thingOutput{}, nil })
+		req := httptest.NewRequestWithContext(t.Context(), "POST", "/things/a", failingBody{err})
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, req)
+		if got := w.Header().Get("X-Amzn-ErrorType"); got != want {
+			t.Errorf("%v: %s %s", err, got, w.Body)
+		}
+	}
+}

@@ -14,7 +14,7 @@ func parseAuthorization(auth string) (signed, error) {
 	mechanism, rest, ok := strings.Cut(auth, " ")
 	switch {
 	case !ok:
-		return signed{}, &Error{Reason: BadArgument, Msg: "Authorization header is invalid -- one and only one ' ' (space) required",
+		return signed{}, &Error{Reason: BadArgument, Msg: "Authorization header is invalid -- one and only one ' ' (space) required.",
 			Details: []Detail{{"ArgumentName", "Authorization"}, {"ArgumentValue", auth}}}
 	case mechanism == "AWS":
 		return signed{}, &Error{Reason: UnsupportedMechanism,

@@ -1,0 +1,48 @@
+// Package pebble is the files of Pebble, the small model that this project trains itself and
+// that comes with the program, in Hugging Face layout. It knows nothing of their content.
+//
+// tools/pebbletok wrote the tokenizer's files; `outcrop pretrain` writes config.json and
+// model.safetensors.
+package pebble
+
+import (
+	"embed"
+	"io/fs"
+	"slices"
+)
+
+// The placeholder model.safetensors.missing lets the program be built before the weights
+// have been trained.
+//
+//go:embed *.json *.md model.safetensors*
+var files embed.FS
+
+// WeightsFile is the name of the weights among Files.
+const WeightsFile = "model.safetensors"
+
+// Files returns the content of each file by its name. The weights are not among them in a
+// build without weights.
+func Files() map[string][]byte {
+	names, err := fs.Glob(files, "*")
+	if err != nil {
+		panic("pebble: " + err.Error()) // the pattern is constant
+	}
+	content := make(map[string][]byte, len(names))
+	for _, name := range names {
+		b, err := files.ReadFile(name)
+		if err != nil {
+			panic("pebble: " + err.Error()) // it was just listed
+		}
+		content[name] = b
+	}
+	delete(content, placeholder)
+	return content
+}
+
+const placeholder = WeightsFile + ".missing"
+
+// HasWeights reports whether this build holds the weights.
+func HasWeights() bool {
+	names, _ := fs.Glob(files, WeightsFile)
+	return slices.Contains(names, WeightsFile)
+}

@@ -1,0 +1,83 @@
+// Package s3test puts an S3 service together for tests and for tools/s3ratchet: signatures,
+// service and disk, as package server does, but with one fixed key and nothing else.
+package s3test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/blob/disk"
+	"outcrop.dev/outcrop/service/s3"
+	"outcrop.dev/outcrop/wire/restxml"
+	"outcrop.dev/outcrop/wire/sigv4"
+)
+
+// The one account.
+const (
+	AccessKeyID     = Account // versitygw takes the one for the other
+	SecretAccessKey = "outcrop/test+secret"
+	Account         = "123456789012"
+)
+
+// Handler serves S3 from a store in dir. The caller closes the store when the last request
+// is done.
+func Handler(ctx context.Context, dir string, log *slog.Logger) (http.Handler, *disk.Store, error) {
+	store, err := disk.Open(ctx, dir, disk.Options{Now: time.Now, Rand: rand.Reader, Log: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	service := s3.New(store, s3.Options{Domains: []string{"localhost"}, NewRequestID: requestID, Log: log})
+	verifier := &sigv4.Verifier{
+		Secrets:  func(id string) (string, bool) { return SecretAccessKey, id == AccessKeyID },
+		Services: []string{"s3"},
+		Bucket:   service.BucketOf,
+	}
+	return authenticate(verifier, service), store, nil
+}
+
+func authenticate(v *sigv4.Verifier, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, err := v.Verify(r, time.Now())
+		if err != nil {
+			refuse(w, r, err)
+			return
+		}
+		if id.SessionToken != "" {
+			restxml.WriteError(w, r, &restxml.Error{Code: "InvalidToken", Status: 400, Message: "The provided token is malformed or otherwise invalid."})
+			return
+		}
+		caller := outcrop.Caller{Account: Account, Region: id.Region, AccessKeyID: id.AccessKeyID, ARN: "arn:aws:iam::" + Account + ":root"}
+		next.ServeHTTP(w, r.WithContext(outcrop.WithCaller(r.Context(), caller)))
+	})
+}
+
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	e := &restxml.Error{Code: "IncompleteBody", Status: http.StatusBadRequest, Message: err.Error()}
+	var refused *sigv4.Error
+	if errors.As(err, &refused) {
+		e.Code, e.Status = refused.S3()
+		e.Extra = refused.S3Details()
+	}
+	w.Header().Set(restxml.RequestIDHeader, requestID())
+	restxml.WriteError(w, r, e)
+}
+
+func requestID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: see crypto/rand
+	return hex.EncodeToString(b[:])
+}
+
+// Server is an HTTP server that speaks HTTP/1.1 and HTTP/2 in clear text, as Outcrop's does.
+func Server(h http.Handler) *http.Server {
+	s := &http.Server{Handler: h, Protocols: new(http.Protocols), ReadHeaderTimeout: 10 * time.Second}
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	return s
+}

@@ -1,0 +1,44 @@
+// Package tinymodel writes a model that is as small as a model can be, for tests: random
+// weights under Pebble's tokenizer, in Hugging Face layout. It learns in a second and can be
+// loaded, tuned and served like any other.
+package tinymodel
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"outcrop.dev/outcrop/catalog/pebble"
+	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+// Context is the number of positions of the model.
+const Context = 256
+
+// Write writes the model into dir, which must exist: the same bytes on every machine.
+func Write(dir string) error {
+	for name, b := range pebble.Files() {
+		if name == pebble.WeightsFile {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			return err
+		}
+	}
+	pool := tensor.NewPool(1)
+	defer pool.Close()
+	eos := 8186
+	m, err := model.New(model.Config{
+		Family: "llama", Hidden: 32, FFN: 64, Layers: 2, Heads: 2, KVHeads: 1, HeadSize: 16, Vocab: 8192, Context: Context,
+		NormEps: 1e-5, Theta: 10000, Tied: true, DType: model.BFloat16, EOS: &eos,
+	}, nn.Exec{Pool: pool, Kernel: gemm.Best()})
+	if err != nil {
+		return fmt.Errorf("tiny model: %w", err)
+	}
+	defer m.Close()
+	m.Init(7)
+	return m.Save(dir)
+}

@@ -1,0 +1,436 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/store/memory"
+)
+
+var (
+	scope  = outcrop.Scope{Account: "123456789012", Region: "us-east-1"}
+	signer = attempt.NewSigner(make([]byte, attempt.KeyBytes))
+)
+
+// world is a reconciler with a store in memory and processes that only exist on paper, in
+// a synctest bubble: time passes when everybody waits.
+type world struct {
+	t        *testing.T
+	dir      string
+	store    *faultyStore
+	launcher *fakeLauncher
+	r        *Reconciler
+	slots    int
+
+	mu    sync.Mutex
+	usage []outcrop.Usage
+	end   func() // ends Run and waits for it
+}
+
+// in runs f with a world in a bubble.
+func in(t *testing.T, f func(w *world)) {
+	t.Helper()
+	t.Parallel()
+	bubble(t, f)
+}
+
+// bubble is in for one of many bubbles of one test.
+func bubble(t *testing.T, f func(w *world)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, dir: dir, store: &faultyStore{Store: memory.New(time.Now)}, launcher: newFakeLauncher(dir)}
+		t.Cleanup(func() {
+			if w.end != nil {
+				w.end()
+			}
+		})
+		f(w)
+	})
+}
+
+// serve begins to run a reconciler: a new server on the same directory.
+func (w *world) serve() {
+	w.t.Helper()
+	w.r = New(w.store, w.launcher, w.base, signer, w, Options{
+		Owner: "this server", ModelsDir: filepath.Join(w.dir, "models"), ScratchRoot: filepath.Join(w.dir, "scratch"), Slots: w.slots, Now: time.Now,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	r := w.r
+	go func() { done <- r.Run(ctx) }()
+	w.end = func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("Run: %v", err)
+		}
+		w.end = nil
+	}
+	synctest.Wait()
+}
+
+// restart ends the server and starts the next one after a while.
+func (w *world) restart(after time.Duration) {
+	w.t.Helper()
+	w.end()
+	time.Sleep(after)
+	w.serve()
+}
+
+func (w *world) base(context.Context, *outcrop.Job) (string, int, error) {
+	return "/models/base", 512, nil
+}
+
+// Record implements outcrop.Meter.
+func (w *world) Record(_ context.Context, u outcrop.Usage) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.usage = append(w.usage, u)
+}
+
+// newJob is a job as CreateModelCustomizationJob writes it.
+func newJob(name string) *outcrop.Job {
+	id := fmt.Sprintf("%s%0*d", name, 12-len(name), 0)
+	return &outcrop.Job{
+		Meta: outcrop.Meta{
+			Kind: outcrop.KindJob, Scope: scope, ID: id, Name: "job-" + name, Status: outcrop.JobInProgress,
+			ARN: scope.ARN(outcrop.KindJob, "outcrop.pebble-v1/"+id),
+		},
+		CustomModelName: "model-" + name, CustomModelID: "m" + id[1:], BaseModelID: "outcrop.pebble-v1",
+		BaseModelARN: scope.ARN(outcrop.KindFoundationModel, "outcrop.pebble-v1"), CustomizationType: "FINE_TUNING",
+		TrainingURI: "s3://data/train.jsonl", OutputURI: "s3://out/", HyperParameters: map[string]string{"epochCount": "2"},
+		CustomModelTags: map[string]string{"k": "v"},
+	}
+}
+
+func (w *world) create(j *outcrop.Job) *outcrop.Job {
+	w.t.Helper()
+	if err := w.store.Apply(context.Background(), outcrop.Change{Op: outcrop.OpCreate, Record: j.Record()}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.notify()
+	return j
+}
+
+// notify tells the reconciler, if one runs, and lets it do what it can do at once.
+func (w *world) notify() {
+	if w.end != nil {
+		w.r.Notify()
+		synctest.Wait()
+	}
+}
+
+func (w *world) job(j *outcrop.Job) *outcrop.Job {
+	w.t.Helper()
+	rec, err := w.store.Store.Get(context.Background(), outcrop.Key{ARN: j.ARN})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	got, err := outcrop.JobOf(rec)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got
+}
+
+// is checks a job's status and returns it.
+func (w *world) is(j *outcrop.Job, status string) *outcrop.Job {
+	w.t.Helper()
+	got := w.job(j)
+	if got.Status != status {
+		w.t.Fatalf("the job is %s (%s), want %s", got.Status, got.FailureMessage, status)
+	}
+	return got
+}
+
+// stop does what StopModelCustomizationJob does.
+func (w *world) stop(j *outcrop.Job) {
+	w.t.Helper()
+	got := w.job(j)
+	got.Status = outcrop.JobStopping
+	got.Lease = outcrop.Lease{}
+	if err := w.store.Store.Apply(context.Background(), outcrop.Change{Op: outcrop.OpUpdate, Record: got.Record()}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.notify()
+}
+
+func (w *world) scratch(j *outcrop.Job) string { return filepath.Join(w.dir, "scratch", j.ID) }
+
+// A process is the present attempt of a job, as the worker in it would act.
+type process struct {
+	w  *world
+	j  *outcrop.Job
+	id attempt.ID
+}
+
+// process returns the living attempt of a job, which must be number n.
+func (w *world) process(j *outcrop.Job, n int) process {
+	w.t.Helper()
+	a := w.job(j).Attempt
+	if a.Number != n || !w.launcher.alive(a.Handle) {
+		w.t.Fatalf("attempt %+v, want a living number %d", a, n)
+	}
+	return process{w: w, j: j, id: attempt.ID{Job: j.ARN, Number: n}}
+}
+
+func (p process) beat(phase string, progress outcrop.Progress) (string, error) {
+	command, err := p.w.r.Beat(context.Background(), p.id, attempt.Heartbeat{Phase: phase, Progress: progress})
+	synctest.Wait()
+	return command, err
+}
+
+// step reports a step of training.
+func (p process) step(n int) string {
+	p.w.t.Helper()
+	command, err := p.beat(attempt.PhaseTraining, outcrop.Progress{Step: n, Steps: 100, Tokens: int64(n) * 10})
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	return command
+}
+
+// exit ends the process as the launcher sees it.
+func (p process) exit(code int, detail string) {
+	p.w.launcher.end(p.w.job(p.j).Attempt.Handle, code, detail)
+}
+
+// finish leaves a result and ends the process; with ExitDone it leaves a sealed model.
+func (p process) finish(code int, message string) {
+	p.w.t.Helper()
+	if err := p.result(code, message); err != nil {
+		p.w.t.Fatal(err)
+	}
+	p.exit(code, "")
+	time.Sleep(exitPoll)
+	synctest.Wait()
+}
+
+func (p process) result(code int, message string) error {
+	loss := 1.25
+	res := attempt.Result{Attempt: p.id.Number, ExitCode: code, Message: message,
+		Progress: outcrop.Progress{Step: 100, Steps: 100, Tokens: 1000, TrainingLoss: &loss, ValidationLosses: []float64{1.5}}}
+	if code == outcrop.ExitDone {
+		res.Manifest = p.w.model(p.j)
+	}
+	err := p.w.r.Finish(context.Background(), p.id, res)
+	synctest.Wait()
+	return err
+}
+
+// model writes a sealed model into a job's scratch directory.
+func (w *world) model(j *outcrop.Job) (digest string) {
+	w.t.Helper()
+	dir := filepath.Join(w.scratch(j), attempt.ModelDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "model.safetensors"), []byte("weights"), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	digest, err := attempt.Seal(dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return digest
+}
+
+// completed checks everything that a completed job leaves behind.
+func (w *world) completed(j *outcrop.Job) *outcrop.CustomModel {
+	w.t.Helper()
+	got := w.is(j, outcrop.JobCompleted)
+	rec, err := w.store.Store.Get(context.Background(), outcrop.Key{ARN: got.OutputModelARN})
+	if err != nil {
+		w.t.Fatalf("the model %q: %v", got.OutputModelARN, err)
+	}
+	m, err := outcrop.CustomModelOf(rec)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if b, err := os.ReadFile(filepath.Join(m.Dir, "model.safetensors")); err != nil || string(b) != "weights" {
+		w.t.Errorf("weights %q, %v", b, err)
+	}
+	if _, err := os.Stat(w.scratch(j)); err == nil {
+		w.t.Error("the scratch directory is still there")
+	}
+	for _, p := range phases(got) {
+		if p.Status != outcrop.PhaseCompleted {
+			w.t.Errorf("phase %+v of a completed job", p)
+		}
+	}
+	return m
+}
+
+// fakeLauncher keeps a list of processes.
+type fakeLauncher struct {
+	dir       string
+	mu        sync.Mutex
+	processes map[string]*fakeProcess
+	starts    []outcrop.Launch
+	failing   error
+	kills     int
+}
+
+type fakeProcess struct {
+	alive  bool
+	known  bool // how it ended
+	code   int
+	detail string
+}
+
+func newFakeLauncher(dir string) *fakeLauncher {
+	return &fakeLauncher{dir: dir, processes: map[string]*fakeProcess{}}
+}
+
+func (l *fakeLauncher) Start(_ context.Context, launch outcrop.Launch) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.starts = append(l.starts, launch)
+	if l.failing != nil {
+		return "", l.failing
+	}
+	if err := os.MkdirAll(filepath.Join(l.dir, "scratch", launch.JobID), 0o700); err != nil {
+		return "", err
+	}
+	for handle, p := range l.processes { // one worker for each scratch directory
+		if p.alive && len(handle) > len(launch.JobID) && handle[:len(launch.JobID)] == launch.JobID {
+			p.alive = false
+		}
+	}
+	handle := fmt.Sprintf("%s/%d", launch.JobID, len(l.starts))
+	l.processes[handle] = &fakeProcess{alive: true}
+	return handle, nil
+}
+
+func (l *fakeLauncher) alive(handle string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.processes[handle]
+	return p != nil && p.alive
+}
+
+func (l *fakeLauncher) Alive(_ context.Context, handle string) (bool, error) {
+	return l.alive(handle), nil
+}
+
+func (l *fakeLauncher) Kill(_ context.Context, handle string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.processes[handle]; p != nil && p.alive {
+		*p = fakeProcess{known: true, code: codeUnknown, detail: "signal: killed"}
+		l.kills++
+	}
+	return nil
+}
+
+func (l *fakeLauncher) Exit(_ context.Context, handle string) (int, string, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.processes[handle]
+	if p == nil || p.alive {
+		return 0, "", false
+	}
+	return p.code, p.detail, p.known
+}
+
+// end ends a process by itself; the server knows how.
+func (l *fakeLauncher) end(handle string, code int, detail string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p := l.processes[handle]; p != nil {
+		*p = fakeProcess{known: true, code: code, detail: detail}
+	}
+}
+
+// vanish ends a process unseen.
+func (l *fakeLauncher) vanish(handle string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.processes[handle].alive = false
+}
+
+func (l *fakeLauncher) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.starts)
+}
+
+// faultyStore fails when it is told to, and counts writes.
+type faultyStore struct {
+	*memory.Store
+	hooks  sync.Mutex
+	mu     sync.Mutex
+	writes int
+	fault  func(op string) error // nil for none; its error comes instead of the call
+	after  func(op string) error // its error comes although the call has been made
+}
+
+func (s *faultyStore) hook(f func(string) error, op string) error {
+	if f == nil {
+		return nil
+	}
+	s.hooks.Lock() // the hooks of tests count
+	defer s.hooks.Unlock()
+	return f(op)
+}
+
+func (s *faultyStore) written() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes
+}
+
+func (s *faultyStore) do(op string, call func() error) error {
+	s.mu.Lock()
+	fault, after := s.fault, s.after
+	if op == "apply" {
+		s.writes++
+	}
+	s.mu.Unlock()
+	if err := s.hook(fault, op); err != nil {
+		return err
+	}
+	if err := call(); err != nil {
+		return err
+	}
+	return s.hook(after, op)
+}
+
+func (s *faultyStore) set(f func(*faultyStore)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
+func (s *faultyStore) Get(ctx context.Context, key outcrop.Key) (rec outcrop.Record, err error) {
+	err = s.do("get", func() (err error) { rec, err = s.Store.Get(ctx, key); return err })
+	return rec, err
+}
+
+func (s *faultyStore) Apply(ctx context.Context, changes ...outcrop.Change) error {
+	return s.do("apply", func() error { return s.Store.Apply(ctx, changes...) })
+}
+
+func (s *faultyStore) Claim(ctx context.Context, kind outcrop.Kind, statuses []string, owner string, ttl time.Duration) (rec outcrop.Record, ok bool, err error) {
+	err = s.do("claim", func() (err error) { rec, ok, err = s.Store.Claim(ctx, kind, statuses, owner, ttl); return err })
+	return rec, ok && err == nil, err
+}
+
+func (s *faultyStore) Renew(ctx context.Context, arn outcrop.ARN, fence int64, ttl time.Duration) error {
+	return s.do("renew", func() error { return s.Store.Renew(ctx, arn, fence, ttl) })
+}
+
+// body is a record's JSON, to compare.
+func body(r outcrop.Record) string {
+	b, _ := json.Marshal(r)
+	return string(b)
+}

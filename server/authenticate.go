@@ -1,0 +1,76 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/wire/restjson"
+	"outcrop.dev/outcrop/wire/sigv4"
+)
+
+// secretOf returns the secret of an access key, for the one principal that there is.
+func secretOf(root iam.Key) func(string) (string, bool) {
+	return func(id string) (string, bool) {
+		return root.SecretAccessKey, id == root.AccessKeyID
+	}
+}
+
+// authenticate checks the signature of every request, says in its context who makes it, and
+// hands it to its service.
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
+	service := s.endpoints.of(r)
+	if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
+		service.refuse(w, r, outcrop.Errorf(outcrop.CodeAccessDenied,
+			"Outcrop does not take Bedrock API keys: unset AWS_BEARER_TOKEN_BEDROCK and use the access key that `outcrop env` prints."))
+		return
+	}
+	id, err := s.verifier.Verify(r, s.cfg.Clock())
+	if err != nil {
+		service.refuse(w, r, err)
+		return
+	}
+	caller := outcrop.Caller{
+		Account:     s.cfg.Account,
+		Region:      id.Region,
+		AccessKeyID: id.AccessKeyID,
+		ARN:         outcrop.ARN("arn:aws:iam::" + s.cfg.Account + ":root"),
+	}
+	if caller.Region == "" {
+		caller.Region = DefaultRegion // Signature Version 2 names none
+	}
+	service.handler.ServeHTTP(w, r.WithContext(outcrop.WithCaller(r.Context(), caller)))
+}
+
+// refuseJSON answers as Bedrock does.
+func refuseJSON(log *slog.Logger) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		restjson.WriteError(r.Context(), log, w, modelled(err))
+	}
+}
+
+// modelled turns a refusal into the error that the JSON and Query services know it by.
+func modelled(err error) error {
+	var refused *sigv4.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	name, _ := refused.JSON()
+	return &outcrop.Error{Code: outcrop.Code(name), Msg: hint(refused)}
+}
+
+// hint adds to the texts of package sigv4, which are AWS's, what to do about it here: a wrong
+// key is what a new user meets first.
+func hint(e *sigv4.Error) string {
+	switch e.Reason {
+	case sigv4.UnknownKey, sigv4.Mismatch, sigv4.NoCredentials:
+		return fmt.Sprintf("%s The command `outcrop env` prints the key of this server as export lines.", e.Msg)
+	case sigv4.Skewed:
+		return e.Msg + " Set the clock of the client or of the server."
+	}
+	return e.Msg
+}

@@ -1,0 +1,149 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/wire/restjson"
+)
+
+// The headers by which clients quote a request: Bedrock's, and S3's.
+const (
+	headerRequestID   = "X-Amzn-Requestid"
+	headerS3RequestID = "X-Amz-Request-Id"
+)
+
+// Paths that are not AWS's. No bucket is called _outcrop: names have no underscore.
+const (
+	pathHealth  = "/healthz"
+	pathReady   = "/readyz"
+	pathMetrics = "/metrics"
+)
+
+// handler is everything that a request passes, outermost first.
+func (s *Server) handler() http.Handler {
+	return through(http.HandlerFunc(s.authenticate), // checks the signature, finds the service
+		s.identify,    // a request id on every answer
+		s.logAccess,   // one line for each request
+		s.recoverLast, // a panic is our bug: logged, answered, the server lives
+		s.operate,     // health, metrics, workers: no AWS signature
+	)
+}
+
+// through wraps h in the layers, the first outermost.
+func through(h http.Handler, layers ...func(http.Handler) http.Handler) http.Handler {
+	for i := len(layers) - 1; i >= 0; i-- {
+		h = layers[i](h)
+	}
+	return h
+}
+
+func (s *Server) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := newRequestID()
+		w.Header().Set(headerRequestID, id)
+		w.Header().Set(headerS3RequestID, id)
+		w.Header().Set("Server", "Outcrop")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) logAccess(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.cfg.Clock()
+		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(sw, r)
+		s.cfg.Log.LogAttrs(r.Context(), accessLevel(sw.status), "request",
+			slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()),
+			slog.Int("status", sw.status), slog.Duration("took", s.cfg.Clock().Sub(start).Round(time.Microsecond)),
+			slog.String("requestID", w.Header().Get(headerRequestID)))
+	})
+}
+
+// accessLevel keeps the log of a healthy server quiet.
+func accessLevel(status int) slog.Level {
+	if status >= http.StatusInternalServerError {
+		return slog.LevelError
+	}
+	return slog.LevelDebug
+}
+
+// statusWriter remembers the status for the log. http.ResponseController finds what it wraps.
+type statusWriter struct {
+	http.ResponseWriter
+	status  int
+	written bool
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if !w.written && status >= http.StatusOK { // 1xx may come before
+		w.status, w.written = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *statusWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+func (s *Server) recoverLast(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p) // how a handler says that the connection is to be cut
+			default:
+				restjson.WriteError(r.Context(), s.cfg.Log, w, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// operate serves what operators and workers ask. A signed request for /metrics is for a
+// bucket of that name.
+func (s *Server) operate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, attempt.Root) {
+			s.attempts.ServeHTTP(w, r)
+			return
+		}
+		if signedFor(r) != "" || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		switch r.URL.Path {
+		case pathHealth:
+			plain(w, http.StatusOK, "ok")
+		case pathReady:
+			s.ready(w, r)
+		case pathMetrics:
+			s.metrics.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// ready answers whether requests can be served: the database answers.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if _, _, err := s.rooms.store.List(r.Context(), outcrop.Query{Kind: outcrop.KindThroughput, AllScopes: true, Limit: 1}); err != nil {
+		s.cfg.Log.Error("not ready", "err", err)
+		plain(w, http.StatusServiceUnavailable, "the database does not answer")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, text) // the caller has gone; there is nobody to tell
+}

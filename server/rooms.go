@@ -1,0 +1,160 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/blob/disk"
+	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/infer"
+	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/job"
+	"outcrop.dev/outcrop/launch/local"
+	"outcrop.dev/outcrop/meter"
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/store"
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/gemm"
+	"outcrop.dev/outcrop/throughput"
+)
+
+// Names inside the data directory; the package comment says what they are.
+const (
+	databaseFile   = "outcrop.db"
+	attemptKeyFile = "attempt-key"
+	objectsDir     = "s3"
+	modelsDir      = "models"
+	scratchDir     = "scratch"
+)
+
+// rooms is everything that lives behind the services.
+type rooms struct {
+	store       outcrop.Store // tells the reconcilers what it writes
+	blobs       *disk.Store
+	catalog     *catalog.Catalog
+	engine      *infer.Engine
+	meter       *meter.Meter
+	signer      attempt.Signer
+	jobs        *job.Reconciler
+	throughputs *throughput.Reconciler
+}
+
+// build makes the rooms, in the order in which they need each other.
+func (s *Server) build(ctx context.Context) (*rooms, error) {
+	r := &rooms{}
+	for _, step := range []func(context.Context, *rooms) error{
+		s.buildStores, s.buildEngine, s.buildMeter, s.buildReconcilers,
+	} {
+		if err := step(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (s *Server) path(name string) string { return filepath.Join(s.cfg.DataDir, name) }
+
+func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *Server) buildStores(ctx context.Context, r *rooms) error {
+	for _, dir := range []string{modelsDir, scratchDir} {
+		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	rows, err := store.Open(ctx, s.path(databaseFile), s.cfg.Clock)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	s.onClose(rows.Close)
+	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
+		outcrop.KindJob:        func() { r.jobs.Notify() },
+		outcrop.KindThroughput: func() { r.throughputs.Notify() },
+	}}
+	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
+		return fmt.Errorf("open the object store: %w", err)
+	}
+	s.onClose(r.blobs.Close)
+	if r.catalog, err = catalog.Open(s.cfg.DataDir); err != nil {
+		return fmt.Errorf("open the catalog: %w", err)
+	}
+	for _, problem := range r.catalog.Problems() {
+		s.cfg.Log.Warn("catalog", "problem", problem)
+	}
+	return nil
+}
+
+func (s *Server) buildEngine(_ context.Context, r *rooms) error {
+	kernel := gemm.Best()
+	if s.cfg.Kernel != "" {
+		var err error
+		if kernel, err = gemm.ByName(s.cfg.Kernel); err != nil {
+			return err
+		}
+	}
+	pool := tensor.NewPool(s.threads())
+	s.onClose(func() error { pool.Close(); return nil })
+	r.engine = infer.New(infer.Options{
+		Exec:      nn.Exec{Pool: pool, Kernel: kernel},
+		AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
+		Seed:      newSeed,
+	})
+	s.onClose(func() error { r.engine.Close(); return nil })
+	return nil
+}
+
+func (s *Server) threads() int {
+	if s.cfg.Threads > 0 {
+		return s.cfg.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
+	key, err := secretFile(s.cfg.DataDir, attemptKeyFile, attempt.KeyBytes)
+	if err != nil {
+		return err
+	}
+	r.signer = attempt.NewSigner(key)
+	command, err := s.workerCommand()
+	if err != nil {
+		return err
+	}
+	launcher := local.New(local.Config{
+		Command: command, DataDir: s.cfg.DataDir, ScratchRoot: s.path(scratchDir),
+		Env: os.Environ(), Nice: local.NiceDefault, Log: s.cfg.Log,
+	})
+	models := models{r.catalog, r.store}
+	r.jobs = job.New(r.store, launcher, models.base, r.signer, r.meter, job.Options{
+		Owner: s.cfg.DataDir, ModelsDir: s.path(modelsDir), ScratchRoot: s.path(scratchDir),
+		Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
+	})
+	r.throughputs = throughput.New(r.store, r.engine, models.dir)
+	return nil
+}
+
+func (s *Server) buildMeter(ctx context.Context, r *rooms) error {
+	r.meter = meter.New()
+	return nil
+}
+
+// workerCommand is this program, unless the configuration names another.
+func (s *Server) workerCommand() ([]string, error) {
+	if s.cfg.Worker != nil {
+		return s.cfg.Worker, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program, to start workers with: %w", err)
+	}
+	return []string{self, "worker"}, nil
+}
+
+func writeSecret(path string, b []byte) error { return durable.WriteBytes(path, 0o600, b) }

@@ -1,0 +1,87 @@
+// Package bedrock is the Bedrock control plane: foundation models, model customization jobs,
+// custom models, provisioned throughput and tags.
+//
+// There is one file for each operation, named as boto3 names the method. Defining the
+// operation's method on Service is all that registers it: api_gen.go has the shapes, the
+// checks and the routes, and answers for the operations that have no method.
+//
+// The package writes rows and reads them; it trains nothing and serves nothing. Creating a
+// job or throughput leaves a row in its first state, which rooms that Service does not know
+// carry on.
+package bedrock
+
+//go:generate go run outcrop.dev/outcrop/internal/awsgen bedrock
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"outcrop.dev/outcrop"
+)
+
+// Catalog knows the foundation models.
+type Catalog interface {
+	// Lookup returns the model that an id or an alias names, with or without a version or
+	// context suffix: amazon.titan-text-express-v1:0:8k.
+	Lookup(id string) (outcrop.FoundationModel, bool)
+	// List returns all models, always in the same order.
+	List() []outcrop.FoundationModel
+}
+
+// Dataset is one file of training or validation data.
+type Dataset struct {
+	Name string // for messages: its S3 URI
+	Open func(context.Context) (io.ReadCloser, error)
+}
+
+// DataReport is what a DataChecker found.
+type DataReport struct {
+	Err  error  // nil if the data are good, else a CodeValidation that names the first mistakes and counts all
+	JSON []byte // the whole report
+}
+
+// DataChecker reads all of a job's data as the job itself will.
+type DataChecker interface {
+	// Check reads every row for the model in modelDir, whose rows may have contextLength
+	// tokens. The error is that the data could not be read, not that they are bad.
+	Check(ctx context.Context, modelDir string, contextLength int, train Dataset, validations []Dataset) (DataReport, error)
+}
+
+// Service serves the operations. It is safe for concurrent use.
+type Service struct {
+	Unimplemented
+
+	store   outcrop.Store
+	objects outcrop.Objects
+	catalog Catalog
+	data    DataChecker
+	now     func() time.Time
+	newID   func() string
+	quotas  Quotas
+	log     *slog.Logger
+
+	// admission is held from the reading of what a new resource depends on to the writing of
+	// its row: two calls must not both take the last place of a quota, and a model must not
+	// be deleted between the two. Only one server writes a data directory.
+	admission sync.Mutex
+}
+
+// New returns a Service. newID makes resource ids: 12 of [a-z0-9], never the same twice.
+func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, data DataChecker,
+	now func() time.Time, newID func() string, quotas Quotas, log *slog.Logger) *Service {
+	return &Service{store: store, objects: objects, catalog: catalog, data: data, now: now, newID: newID, quotas: quotas, log: log}
+}
+
+// scope returns where the caller's resources live.
+func scope(ctx context.Context) (outcrop.Scope, error) {
+	c, err := outcrop.CallerOf(ctx)
+	return c.Scope(), err
+}
+
+// invalid returns a ValidationException.
+func invalid(format string, args ...any) error {
+	return outcrop.Errorf(outcrop.CodeValidation, format, args...)
+}

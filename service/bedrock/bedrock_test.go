@@ -1,0 +1,303 @@
+package bedrock_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/bedrock"
+	"github.com/aws/smithy-go"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/bedrock"
+	"outcrop.dev/outcrop/store/memory"
+	"outcrop.dev/outcrop/wire/restjson"
+)
+
+// Two ids that name the same foundation model, and where the tests' resources live.
+const (
+	pebble = "outcrop.pebble-v1"
+	titan  = "amazon.titan-text-express-v1"
+	role   = "arn:aws:iam::123456789012:role/BedrockFineTuningRole"
+)
+
+var home = outcrop.Scope{Account: "123456789012", Region: "us-east-1"}
+
+// env is a service over memory, driven through HTTP by the AWS SDK for Go.
+type env struct {
+	*testing.T
+	*sdk.Client
+	service *bedrock.Service
+	handler http.Handler
+	store   *memory.Store
+	objects *objects
+	checker *checker
+	url     string
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newEnv(t *testing.T) *env { return newEnvWith(t, bedrock.DefaultQuotas()) }
+
+func newEnvWith(t *testing.T, quotas bedrock.Quotas) *env {
+	e := &env{T: t, now: time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)}
+	e.store, e.checker = memory.New(e.clock), &checker{}
+	e.objects = &objects{data: map[string]string{
+		"data/train.jsonl": `{"prompt":"a","completion":"b"}`, "data/v1.jsonl": "{}", "data/v2.jsonl": "{}", "out/": "",
+	}}
+	id := 0
+	newID := func() string {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		id++
+		return fmt.Sprintf("id%010d", id)
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	e.service = bedrock.New(e.store, e.objects, catalog{}, e.checker, e.clock, newID, quotas, log)
+	r := restjson.NewRouter(newID, log)
+	bedrock.Register(r, e.service)
+	e.handler = authenticated(r, home)
+	e.Client = e.client(home)
+	return e
+}
+
+// client returns an SDK client of another account or region of the same service.
+func (e *env) client(sc outcrop.Scope) *sdk.Client {
+	srv := httptest.NewServer(authenticated(e.handler, sc))
+	e.Cleanup(srv.Close)
+	e.url = srv.URL
+	return sdk.New(sdk.Options{
+		BaseEndpoint: aws.String(srv.URL), Region: sc.Region, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+	})
+}
+
+// authenticated stands for the server's signature check; the outermost one counts.
+func authenticated(h http.Handler, sc outcrop.Scope) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := outcrop.CallerOf(r.Context()); err != nil {
+			r = r.WithContext(outcrop.WithCaller(r.Context(), outcrop.Caller{Account: sc.Account, Region: sc.Region, AccessKeyID: "AKIDEXAMPLE"}))
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// clock gives every call a time of its own, so that orders are certain.
+func (e *env) clock() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now = e.now.Add(time.Millisecond)
+	return e.now
+}
+
+func (e *env) advance(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now = e.now.Add(d)
+}
+
+// ctx is a caller's context, for direct calls of the service.
+func (e *env) ctx() context.Context {
+	return outcrop.WithCaller(e.Context(), outcrop.Caller{Account: home.Account, Region: home.Region})
+}
+
+// fails checks that err is the AWS error that it should be.
+func fails(t *testing.T, err error, code, text string) {
+	t.Helper()
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		t.Fatalf("%v, want %s %q", err, code, text)
+	}
+	if api.ErrorCode() != code || !strings.Contains(api.ErrorMessage(), text) {
+		t.Fatalf("%s: %s\nwant %s: %s", api.ErrorCode(), api.ErrorMessage(), code, text)
+	}
+}
+
+// must returns v of a call that may not fail.
+func must[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// conforms checks an answer against the constraints that the service model has for it.
+func conforms[Out any](t *testing.T, out *Out, err error) *Out {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := restjson.Marshal(bedrock.API, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := restjson.Unmarshal(bedrock.API, data, new(Out)); err != nil {
+		t.Errorf("the answer breaks the service model: %v\n%s", err, data)
+	}
+	return out
+}
+
+// update changes a record as the rooms that work on it do.
+func update[N interface{ Record() outcrop.Record }](e *env, arn string, of func(outcrop.Record) (N, error), f func(N)) {
+	e.Helper()
+	rec, err := e.store.Get(e.Context(), outcrop.Key{ARN: outcrop.ARN(arn)})
+	if err != nil {
+		e.Fatal(err)
+	}
+	noun, err := of(rec)
+	if err != nil {
+		e.Fatal(err)
+	}
+	f(noun)
+	if err := e.store.Apply(e.Context(), outcrop.Change{Op: outcrop.OpUpdate, Record: noun.Record()}); err != nil {
+		e.Fatal(err)
+	}
+}
+
+// complete publishes a job's model as the reconciler does, and returns the model's ARN.
+func (e *env) complete(jobARN string) string {
+	e.Helper()
+	loss := 0.5
+	var model *outcrop.CustomModel
+	update(e, jobARN, outcrop.JobOf, func(j *outcrop.Job) {
+		p, _ := outcrop.ParseARN(string(j.BaseModelARN))
+		arn := j.Scope.ARN(outcrop.KindCustomModel, p.Resource+"/"+j.CustomModelID)
+		j.Status, j.OutputModelARN, j.EndTime = outcrop.JobCompleted, arn, e.clock()
+		j.Progress.TrainingLoss, j.Progress.ValidationLosses = &loss, make([]float64, len(j.ValidationURIs))
+		model = &outcrop.CustomModel{
+			Meta: outcrop.Meta{Kind: outcrop.KindCustomModel, Scope: j.Scope, ID: j.CustomModelID, ARN: arn, Name: j.CustomModelName,
+				Status: outcrop.ModelActive, Parent: string(j.BaseModelARN), Tags: j.CustomModelTags},
+			JobName: j.Name, JobARN: j.ARN, BaseModelID: j.BaseModelID, BaseModelARN: j.BaseModelARN, CustomizationType: j.CustomizationType,
+			HyperParameters: j.HyperParameters, TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputURI: j.OutputURI,
+			TrainingLoss: &loss, ValidationLosses: j.Progress.ValidationLosses, KMSKeyID: j.KMSKeyID, Dir: "/models/" + j.CustomModelID,
+		}
+	})
+	if err := e.store.Apply(e.Context(), outcrop.Change{Op: outcrop.OpCreate, Record: model.Record()}); err != nil {
+		e.Fatal(err)
+	}
+	return string(model.ARN)
+}
+
+// catalog has one model, under two ids.
+type catalog struct{}
+
+func (catalog) List() []outcrop.FoundationModel {
+	return []outcrop.FoundationModel{{
+		ID: pebble, Aliases: []string{titan}, Name: "Pebble v1", Provider: "Outcrop", Customizations: []string{"FINE_TUNING"},
+		Dir: "/models/pebble", ContextLength: 512, Defaults: outcrop.TrainSpec{Epochs: 2, BatchSize: 4, LearningRate: 1e-3},
+	}}
+}
+
+func (c catalog) Lookup(id string) (outcrop.FoundationModel, bool) {
+	f := c.List()[0]
+	name, _, _ := strings.Cut(id, ":")
+	return f, name == f.ID || slices.Contains(f.Aliases, name)
+}
+
+// checker answers what a test wants and remembers what it was asked.
+type checker struct {
+	bad    error
+	err    error
+	during func() // called while the data are read
+	asked  []string
+}
+
+func (c *checker) Check(ctx context.Context, dir string, contextLength int, train bedrock.Dataset, validations []bedrock.Dataset) (bedrock.DataReport, error) {
+	if c.during != nil {
+		c.during()
+	}
+	c.asked = []string{dir, fmt.Sprint(contextLength)}
+	for _, d := range append([]bedrock.Dataset{train}, validations...) {
+		r, err := d.Open(ctx)
+		if err != nil {
+			return bedrock.DataReport{}, err
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return bedrock.DataReport{}, err
+		}
+		c.asked = append(c.asked, d.Name, string(data))
+		_ = r.Close()
+	}
+	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`)}, c.err
+}
+
+// objects is S3 in memory. A bucket exists if any key begins with its name.
+type objects struct {
+	mu     sync.Mutex
+	data   map[string]string
+	size   int64 // of every object, if not 0
+	broken error
+}
+
+func (o *objects) HeadBucket(_ context.Context, bucket string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for key := range o.data {
+		if strings.HasPrefix(key, bucket+"/") {
+			return nil
+		}
+	}
+	return outcrop.Errorf(outcrop.CodeNotFound, "no bucket %s", bucket)
+}
+
+func (o *objects) Head(_ context.Context, bucket, key string) (outcrop.ObjectInfo, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	data, ok := o.data[bucket+"/"+key]
+	if !ok {
+		return outcrop.ObjectInfo{}, outcrop.Errorf(outcrop.CodeNotFound, "no key %s", key)
+	}
+	return outcrop.ObjectInfo{Bucket: bucket, Key: key, Size: max(o.size, int64(len(data)))}, o.broken
+}
+
+func (o *objects) Get(ctx context.Context, bucket, key string) (io.ReadCloser, outcrop.ObjectInfo, error) {
+	info, err := o.Head(ctx, bucket, key)
+	if err != nil {
+		return nil, info, err
+	}
+	return io.NopCloser(strings.NewReader(o.object(bucket + "/" + key))), info, nil
+}
+
+func (o *objects) Put(ctx context.Context, bucket, key, _ string, r io.Reader) (outcrop.ObjectInfo, error) {
+	if err := o.HeadBucket(ctx, bucket); err != nil {
+		return outcrop.ObjectInfo{}, err
+	}
+	data, err := io.ReadAll(r)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.data[bucket+"/"+key] = string(data)
+	return outcrop.ObjectInfo{}, err
+}
+
+func (o *objects) List(context.Context, string, string, string, int) ([]outcrop.ObjectInfo, error) {
+	panic("the control plane lists no objects")
+}
+
+func (o *objects) object(path string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.data[path]
+}
+
+func (o *objects) keys() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Sorted(maps.Keys(o.data))
+}

@@ -1,0 +1,205 @@
+package bedrock
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"outcrop.dev/outcrop"
+)
+
+// fineTuning is the customization type of a request that names none.
+const fineTuning = "FINE_TUNING"
+
+// CreateModelCustomizationJob checks the request, the files it names and every row of its
+// data, and writes the job's row, which is its place in the queue. Nothing that can be known
+// now is left for the job to fail on.
+func (s *Service) CreateModelCustomizationJob(ctx context.Context, in *CreateModelCustomizationJobInput) (*CreateModelCustomizationJobOutput, error) {
+	sc, err := scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := supported(in); err != nil {
+		return nil, err
+	}
+	base, err := s.findModel(ctx, sc, in.BaseModelIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	job, err := s.newJob(in, base)
+	if err != nil {
+		return nil, err
+	}
+	if done, err := s.sameJob(ctx, job); done != nil || err != nil {
+		return done, err
+	}
+	if err := s.admissible(ctx, job); err != nil {
+		return nil, err // before the data are read: that takes a while
+	}
+	if err := s.checkJobData(ctx, job, base); err != nil {
+		return nil, err
+	}
+	return s.admitJob(ctx, job)
+}
+
+// supported refuses what the service model allows and we do not do.
+func supported(in *CreateModelCustomizationJobInput) error {
+	switch {
+	case in.CustomizationConfig != nil:
+		return invalid("customizationConfig is for distillation and reinforcement fine-tuning, which Outcrop does not do. Leave it out to fine-tune.")
+	case in.TrainingDataConfig.InvocationLogsConfig != nil:
+		return invalid("trainingDataConfig.invocationLogsConfig is not supported. Give the training data as trainingDataConfig.s3Uri.")
+	case in.TrainingDataConfig.S3Uri == "":
+		return invalid("trainingDataConfig.s3Uri is missing. Give the S3 URI of the training data.")
+	}
+	return nil
+}
+
+// newJob returns the job that a request asks for.
+func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*outcrop.Job, error) {
+	kind := in.CustomizationType
+	if kind == "" {
+		kind = fineTuning
+	}
+	if !slices.Contains(base.foundation.Customizations, kind) {
+		return nil, invalid("The model %s does not support the customization type %s. It supports: %v.", in.BaseModelIdentifier, kind, base.foundation.Customizations)
+	}
+	train, err := outcrop.ParseHyperParameters(base.foundation, in.HyperParameters)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := tagMap(in.JobTags)
+	if err != nil {
+		return nil, err
+	}
+	modelTags, err := tagMap(in.CustomModelTags)
+	if err != nil {
+		return nil, err
+	}
+	id, now := s.newID(), s.now()
+	job := &outcrop.Job{
+		Meta: outcrop.Meta{
+			Kind: outcrop.KindJob, Scope: base.scope, ID: id, ARN: base.scope.ARN(outcrop.KindJob, base.foundationID+"/"+id),
+			Name: in.JobName, Status: outcrop.JobInProgress, Parent: string(base.arn()), Token: in.ClientRequestToken, Tags: tags, Created: now,
+		},
+		CustomModelName: in.CustomModelName, CustomModelID: s.newID(), CustomModelTags: modelTags,
+		RoleARN: in.RoleArn, BaseModelID: base.id(), BaseModelARN: base.foundationARN(), CustomizationType: kind,
+		TrainingURI: in.TrainingDataConfig.S3Uri, OutputURI: in.OutputDataConfig.S3Uri,
+		HyperParameters: in.HyperParameters, Train: train, KMSKeyID: in.CustomModelKmsKeyId,
+		Validation:     outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
+		DataProcessing: outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
+		Training:       outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
+	}
+	if in.ValidationDataConfig != nil {
+		for _, v := range in.ValidationDataConfig.Validators {
+			job.ValidationURIs = append(job.ValidationURIs, v.S3Uri)
+		}
+	}
+	job.VPCConfig, err = vpcRecord(in.VpcConfig)
+	return job, err
+}
+
+// vpcRecord is a VPC configuration as a job keeps it: we do nothing with it but show it.
+func vpcRecord(v *VpcConfig) (json.RawMessage, error) {
+	if v == nil {
+		return nil, nil
+	}
+	return json.Marshal(v)
+}
+
+// sameJob answers a request whose token has created a job before, nil if it has not.
+func (s *Service) sameJob(ctx context.Context, job *outcrop.Job) (*CreateModelCustomizationJobOutput, error) {
+	rec, ok, err := s.createdBy(ctx, outcrop.KindJob, job.Scope, job.Token)
+	if !ok || err != nil {
+		return nil, err
+	}
+	first, err := outcrop.JobOf(rec)
+	if err != nil {
+		return nil, err
+	}
+	if request(first) != request(job) {
+		return nil, reused(outcrop.CodeConflict, job.Token)
+	}
+	return &CreateModelCustomizationJobOutput{JobArn: string(first.ARN)}, nil
+}
+
+// request returns what of a job its request said, in a form that can be compared. Tags are
+// left out: they may have been changed since.
+func request(j *outcrop.Job) string {
+	b, _ := json.Marshal([]any{ // strings, and maps and lists of them, always marshal
+		j.Name, j.CustomModelName, j.RoleARN, j.BaseModelID, j.CustomizationType, j.TrainingURI,
+		append([]string{}, j.ValidationURIs...), j.OutputURI, len(j.HyperParameters), j.HyperParameters, j.KMSKeyID, j.VPCConfig,
+	})
+	return string(b)
+}
+
+// admissible checks a new job against the jobs and models there are: the names must be free
+// and the quotas not used up.
+func (s *Service) admissible(ctx context.Context, job *outcrop.Job) error {
+	if _, err := s.store.Get(ctx, outcrop.Key{Kind: outcrop.KindJob, Scope: job.Scope, Ref: job.Name}); err == nil {
+		return invalid("The provided job name is currently in use.")
+	} else if outcrop.CodeOf(err) != outcrop.CodeNotFound {
+		return err
+	}
+	live, err := s.liveJobs(ctx, job.Scope)
+	if err != nil {
+		return err
+	}
+	if len(live) >= s.quotas.JobsInProgress {
+		return exceeded("jobs in progress", s.quotas.JobsInProgress, "Wait until one has ended, or stop one.")
+	}
+	if err := s.modelNameFree(ctx, job, live); err != nil {
+		return err
+	}
+	models, err := s.all(ctx, outcrop.Query{Kind: outcrop.KindCustomModel, Scope: job.Scope})
+	if err != nil {
+		return err
+	}
+	if len(models)+len(live) >= s.quotas.CustomModels {
+		return exceeded("custom models, counting those of the jobs in progress", s.quotas.CustomModels, "Delete one with DeleteCustomModel.")
+	}
+	return nil
+}
+
+// modelNameFree checks that neither a model nor a job that will make one has the name.
+func (s *Service) modelNameFree(ctx context.Context, job *outcrop.Job, live []outcrop.Record) error {
+	taken := invalid("The provided custom model name is currently in use.")
+	_, err := s.store.Get(ctx, outcrop.Key{Kind: outcrop.KindCustomModel, Scope: job.Scope, Ref: job.CustomModelName})
+	if err == nil {
+		return taken
+	}
+	if outcrop.CodeOf(err) != outcrop.CodeNotFound {
+		return err
+	}
+	for _, rec := range live {
+		other, err := outcrop.JobOf(rec)
+		if err != nil {
+			return err
+		}
+		if other.CustomModelName == job.CustomModelName {
+			return taken
+		}
+	}
+	return nil
+}
+
+// admitJob writes the row, if what was found out before the data were read still holds.
+func (s *Service) admitJob(ctx context.Context, job *outcrop.Job) (*CreateModelCustomizationJobOutput, error) {
+	s.admission.Lock()
+	defer s.admission.Unlock()
+	if done, err := s.sameJob(ctx, job); done != nil || err != nil {
+		return done, err // the same request, sent again while this one read the data
+	}
+	if err := s.admissible(ctx, job); err != nil {
+		return nil, err
+	}
+	base, err := s.findModel(ctx, job.Scope, job.BaseModelID)
+	if err != nil {
+		return nil, err // it was deleted while the data were read
+	}
+	if err := s.store.Apply(ctx, outcrop.Change{Op: outcrop.OpCreate, Record: job.Record()}); err != nil {
+		return nil, err
+	}
+	s.log.InfoContext(ctx, "job created", "job", job.ARN, "name", job.Name, "base", job.BaseModelID, "served by", base.foundation.Description)
+	return &CreateModelCustomizationJobOutput{JobArn: string(job.ARN)}, nil
+}

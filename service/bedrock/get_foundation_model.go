@@ -1,0 +1,13 @@
+package bedrock
+
+import "context"
+
+// GetFoundationModel returns a foundation model by its id, one of its aliases, or its ARN.
+func (s *Service) GetFoundationModel(ctx context.Context, in *GetFoundationModelInput) (*GetFoundationModelOutput, error) {
+	m, err := s.foundation(ctx, in.ModelIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	details := FoundationModelDetails(foundationSummary(m.scope, m.foundation, m.foundationID))
+	return &GetFoundationModelOutput{ModelDetails: &details}, nil
+}

@@ -1,0 +1,66 @@
+package bedrock
+
+import (
+	"context"
+
+	"outcrop.dev/outcrop"
+)
+
+// Quotas bound what one account may have in one region. Beyond them a call answers
+// ServiceQuotaExceededException.
+type Quotas struct {
+	JobsInProgress int // jobs that wait or run
+	CustomModels   int
+	Throughputs    int // provisioned throughputs
+	ModelUnits     int // of all provisioned throughputs together
+}
+
+// The default quotas. AWS documents 100 custom models (L-CB5B847D); the others are local:
+// jobs run one after another, so that a hundred are days of work, and a throughput keeps its
+// model in memory.
+const (
+	JobsInProgressMax = 100
+	CustomModelsMax   = 100
+	ThroughputsMax    = 20
+	ModelUnitsMax     = 40
+)
+
+// DefaultQuotas returns the quotas of a server that is not configured otherwise.
+func DefaultQuotas() Quotas {
+	return Quotas{JobsInProgress: JobsInProgressMax, CustomModels: CustomModelsMax, Throughputs: ThroughputsMax, ModelUnits: ModelUnitsMax}
+}
+
+// Size limits of a job's data, of Titan Text Express (AWS, "model-customization-prepare").
+const (
+	TrainingBytesMax   = 1 << 30
+	ValidationBytesMax = 100 << 20
+)
+
+// TagsMax is how many tags one resource may have (AWS, TooManyTagsException).
+const TagsMax = 50
+
+// liveJobs returns the jobs that wait or run.
+func (s *Service) liveJobs(ctx context.Context, sc outcrop.Scope) ([]outcrop.Record, error) {
+	return s.all(ctx, outcrop.Query{Kind: outcrop.KindJob, Scope: sc, Statuses: []string{outcrop.JobInProgress, outcrop.JobStopping}})
+}
+
+// all returns every page of a query; q selects what a quota bounds.
+func (s *Service) all(ctx context.Context, q outcrop.Query) ([]outcrop.Record, error) {
+	q.Limit = outcrop.MaxPage
+	var records []outcrop.Record
+	for {
+		page, next, err := s.store.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, page...)
+		if q.Next = next; next == "" {
+			return records, nil
+		}
+	}
+}
+
+// exceeded returns the error for a quota of n that is used up.
+func exceeded(what string, n int, todo string) error {
+	return outcrop.Errorf(outcrop.CodeQuotaExceeded, "The account has reached its quota of %d %s. %s", n, what, todo)
+}

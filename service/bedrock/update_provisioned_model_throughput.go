@@ -1,0 +1,70 @@
+package bedrock
+
+import (
+	"context"
+
+	"outcrop.dev/outcrop"
+)
+
+// UpdateProvisionedModelThroughput renames throughput, or has it serve another model. A new
+// name holds at once; a new model leaves the row in Updating, while the old model is still
+// served, until whoever loads models has it ready.
+func (s *Service) UpdateProvisionedModelThroughput(ctx context.Context, in *UpdateProvisionedModelThroughputInput) (*UpdateProvisionedModelThroughputOutput, error) {
+	sc, err := scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if in.DesiredModelId == "" && in.DesiredProvisionedModelName == "" {
+		return nil, invalid("There is nothing to update: give desiredModelId, desiredProvisionedModelName, or both.")
+	}
+	s.admission.Lock() // the desired model must not be deleted meanwhile
+	defer s.admission.Unlock()
+	rec, err := s.find(ctx, outcrop.KindThroughput, sc, in.ProvisionedModelId)
+	if err != nil {
+		return nil, err
+	}
+	err = s.change(ctx, outcrop.KindThroughput, sc, string(rec.ARN), func(rec *outcrop.Record) error {
+		t, err := outcrop.ThroughputOf(*rec)
+		if err != nil {
+			return err
+		}
+		if err := s.updateThroughput(ctx, t, in); err != nil {
+			return err
+		}
+		*rec = t.Record()
+		return nil
+	})
+	if outcrop.CodeOf(err) == outcrop.CodeConflict {
+		err = throughputNameTaken() // the only conflict that change leaves
+	}
+	return &UpdateProvisionedModelThroughputOutput{}, err
+}
+
+// updateThroughput applies a request to throughput. The operation's model lists no
+// ConflictException, so that the wrong state is a ValidationException too.
+func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, in *UpdateProvisionedModelThroughputInput) error {
+	if t.Status != outcrop.ThroughputInService {
+		return invalid("The provisioned model throughput %s is %s; only one that is InService can be updated.", t.Name, t.Status)
+	}
+	if in.DesiredProvisionedModelName != "" {
+		t.Name = in.DesiredProvisionedModelName
+	}
+	if in.DesiredModelId == "" {
+		return nil
+	}
+	m, err := s.findModel(ctx, t.Scope, in.DesiredModelId)
+	if err != nil {
+		return err
+	}
+	if t.ModelARN == t.FoundationModelARN {
+		return invalid("The provisioned model throughput %s was made for a foundation model, and cannot serve another.", t.Name)
+	}
+	if m.foundationARN() != t.FoundationModelARN {
+		return invalid("The provisioned model throughput %s can serve %s and custom models made from it; %s goes back to %s.",
+			t.Name, t.FoundationModelARN, in.DesiredModelId, m.foundationARN())
+	}
+	if m.arn() != t.ModelARN {
+		t.DesiredModelARN, t.Status = m.arn(), outcrop.ThroughputUpdating
+	}
+	return nil
+}
