@@ -72,9 +72,13 @@ func (m *Model) forward(b *Batch) error {
 			p.stream.Positions[s.Start+i] = int32(i)
 		}
 	}
-	p.embed.Forward(m.exec, p.x, b.Tokens)
-	for _, block := range p.blocks {
-		block.Forward(m.exec, p.x, p.x, &p.stream)
+	p.embed.Forward(m.exec, p.blocks[0].X, b.Tokens)
+	for i, block := range p.blocks {
+		y := p.x
+		if i+1 < len(p.blocks) {
+			y = p.blocks[i+1].X
+		}
+		block.Forward(m.exec, y, &p.stream)
 	}
 	p.norm.Forward(m.exec, p.y, p.x, n)
 	return nil

@@ -40,7 +40,7 @@ type plan struct {
 	norm   *nn.Norm
 	head   *nn.Head
 	stream nn.Stream
-	x      []float32 // (N,C) residual stream
+	x      []float32 // (N,C) what the last block leaves
 	y      []float32 // (N,C) after the last norm; then the gradient of x
 	dy     []float32 // (N,C) its gradient
 }

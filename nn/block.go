@@ -14,7 +14,10 @@ type Block struct {
 	Norm1, Norm2         *Norm
 	QKV, O, GateUp, Down Linear
 
-	x, mid  []float32 // (N,C) inputs of the two norms
+	// X (N,C) is the block's input: the one before writes it, Backward needs it.
+	X []float32
+
+	mid     []float32 // (N,C) input of the second norm
 	qkv     []float32 // (N,(H+2G)·D) after rope
 	att     []float32 // (N,H·D) attention's output
 	lse     []float32 // (N,H)
@@ -57,21 +60,20 @@ func NewBlock(w Weights, eps float32, n int, s *Scratch, alloc Alloc) *Block {
 	return &Block{
 		Norm1: NewNorm(w.Norm1, eps, n, alloc), Norm2: NewNorm(w.Norm2, eps, n, alloc),
 		QKV: Linear{w.QKV}, O: Linear{w.O}, GateUp: Linear{w.GateUp}, Down: Linear{w.Down},
-		x: alloc(n * w.QKV.Cols), mid: alloc(n * w.QKV.Cols), qkv: alloc(n * w.QKV.Rows),
+		X: alloc(n * w.QKV.Cols), mid: alloc(n * w.QKV.Cols), qkv: alloc(n * w.QKV.Rows),
 		att: alloc(n * w.O.Cols), lse: alloc(n * s.Attention.Heads), gateUp: alloc(n * w.GateUp.Rows),
 		scratch: s,
 	}
 }
 
-// Forward sets y from x, both (N,C), and keeps what Backward needs. y may be x.
-func (b *Block) Forward(e Exec, y, x []float32, st *Stream) {
+// Forward sets y (N,C) from X, and keeps what Backward needs. y must not be X.
+func (b *Block) Forward(e Exec, y []float32, st *Stream) {
 	n, s := len(st.Tokens), b.scratch
-	copyRows(e, b.x, x, n, b.QKV.W.Cols)
-	b.Norm1.Forward(e, s.xn, b.x, n)
+	b.Norm1.Forward(e, s.xn, b.X, n)
 	b.QKV.Forward(e, b.qkv, s.xn, n, false)
 	b.rotate(e, b.qkv, st, rope.Rotate)
 	s.Attention.Forward(st.Segments, b.att, b.lse, b.qkv)
-	copyRows(e, b.mid, b.x, n, b.QKV.W.Cols)
+	copyRows(e, b.mid, b.X, n, b.QKV.W.Cols)
 	b.O.Forward(e, b.mid, b.att, n, true)
 
 	b.Norm2.Forward(e, s.xn, b.mid, n)
@@ -95,9 +97,9 @@ func (b *Block) Backward(e Exec, dx []float32, st *Stream) {
 	b.O.Backward(e, s.datt, dx, b.att, n) // mid = x + att·Oᵀ
 	s.Attention.Backward(st.Segments, s.dqkv, s.datt, b.att, b.lse, b.qkv)
 	b.rotate(e, s.dqkv, st, rope.RotateBackward) // qkv = rope(xn·QKVᵀ)
-	b.Norm1.Forward(e, s.xn, b.x, n)             // again
+	b.Norm1.Forward(e, s.xn, b.X, n)             // again
 	b.QKV.Backward(e, s.dxn, s.dqkv, s.xn, n)
-	b.Norm1.Backward(e, dx, s.dxn, b.x, n) // xn = norm1(x)
+	b.Norm1.Backward(e, dx, s.dxn, b.X, n) // xn = norm1(x)
 }
 
 // rotate applies turn to the queries and keys of every row.
@@ -132,7 +134,7 @@ func (b *Block) swiGLUBackward(e Exec, n int) {
 	})
 }
 
-// copyRows copies n rows of c; y may be x.
+// copyRows copies n rows of c.
 func copyRows(e Exec, y, x []float32, n, c int) {
 	e.rows(n, func(_, a, b int) { copy(y[a*c:b*c], x[a*c:b*c]) })
 }

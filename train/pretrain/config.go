@@ -11,15 +11,19 @@ import (
 
 // Config is the JSON file that describes a run. Paths are relative to the working directory.
 type Config struct {
+	// Name is the model's, for its card.
+	Name string `json:"name"`
 	// Model is the config.json of the model to make.
 	Model json.RawMessage `json:"model"`
-	// Tokenizer is a directory; its files are copied beside the weights.
+	// Tokenizer is a directory; its tokenizer files are copied beside the weights.
 	Tokenizer string `json:"tokenizer"`
 
 	Corpus             []string `json:"corpus"`   // JSON lines of text; .zst is decompressed
 	Instruct           []string `json:"instruct"` // JSON lines of prompts and completions
 	CorpusValidation   string   `json:"corpus_validation"`
 	InstructValidation string   `json:"instruct_validation"`
+	// MinimalPairs is JSON lines of good and bad sentences, judged at the end; may be empty.
+	MinimalPairs string `json:"minimal_pairs"`
 	// ValidationTokens is how many tokens of each validation file are used during the run; at
 	// its end all are.
 	ValidationTokens int `json:"validation_tokens"`
@@ -81,8 +85,8 @@ func (c Config) check() error {
 		return fmt.Errorf("steps, batch_tokens, micro_tokens and validation_tokens must be at least 1")
 	case !(c.DecayShare >= 0 && c.DecayShare <= 1):
 		return fmt.Errorf("decay_share is %g: it must be from 0 to 1", c.DecayShare)
-	case len(c.Corpus) == 0 || c.Tokenizer == "":
-		return fmt.Errorf("corpus and tokenizer must be named")
+	case c.Name == "" || len(c.Corpus) == 0 || c.Tokenizer == "":
+		return fmt.Errorf("name, corpus and tokenizer must be given")
 	case c.ValidateEvery < 1 || c.CheckpointSeconds < 1:
 		return fmt.Errorf("validate_every and checkpoint_seconds must be at least 1")
 	}

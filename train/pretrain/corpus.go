@@ -23,9 +23,10 @@ const lineBytesMax = 16 << 20
 // corpus is tokenised documents, one after another.
 type corpus struct {
 	tokens  []uint16
-	ends    []int // of each document in tokens
-	Kept    int   // lines
-	Dropped int   // lines whose licence or group is left out
+	ends    []int          // of each document in tokens
+	Kept    int            // lines
+	Dropped int            // lines whose licence or group is left out
+	origins map[origin]int // lines kept
 }
 
 // add appends a document.
@@ -39,7 +40,7 @@ func (c *corpus) add(tokens []int32) {
 // line is one record of either kind of file.
 type line struct {
 	Text, Prompt, Completion string
-	Licence, Group           string
+	Licence, Source, Group   string
 }
 
 // shareable tells whether a model trained on the line may be given away under a permissive
@@ -143,6 +144,7 @@ func (c *corpus) readLines(r *bufio.Reader, f filter, number int) ([]line, int, 
 		}
 		if number++; f.keep(l) {
 			c.Kept++
+			c.origins[origin{l.Source, l.Licence}]++
 			lines = append(lines, l)
 		} else {
 			c.Dropped++

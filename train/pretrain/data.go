@@ -56,7 +56,7 @@ func (d *data) log(env Env) {
 }
 
 func readAll(paths []string, e *encoder, f filter, threads int) (*corpus, error) {
-	c := &corpus{}
+	c := &corpus{origins: map[origin]int{}}
 	for _, p := range paths {
 		if err := c.read(p, e, f, threads); err != nil {
 			return nil, err

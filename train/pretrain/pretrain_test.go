@@ -184,8 +184,8 @@ func writeFiles(t *testing.T, dir string) (corpus, instruct string) {
 		if i%4 == 0 {
 			licence = "CC BY-SA 4.0"
 		}
-		fmt.Fprintf(z, `{"text":"The %dth stone lies by the river. It is grey, and it is cold.","licence":%q}`+"\n", i, licence)
-		fmt.Fprintf(&rows, `{"prompt":"Count to %d.","completion":"%d","licence":"CC0"}`+"\n", i, i)
+		fmt.Fprintf(z, `{"text":"The %dth stone lies by the river. It is grey, and it is cold.","licence":%q,"source":"stones"}`+"\n", i, licence)
+		fmt.Fprintf(&rows, `{"prompt":"Count to %d.","completion":"%d","licence":"CC0","source":"counting"}`+"\n", i, i)
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
@@ -196,10 +196,20 @@ func writeFiles(t *testing.T, dir string) (corpus, instruct string) {
 	return corpus, instruct
 }
 
+// writePairs makes sentences that the corpus holds beside the same in another order.
+func writePairs(t *testing.T, dir string) string {
+	path := filepath.Join(dir, "pairs.jsonl")
+	line := `{"good":"The 3th stone lies by the river.","bad":"River the stone by 3th lies the."}` + "\n"
+	if err := os.WriteFile(path, []byte(strings.Repeat(line, 3)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func testConfig(t *testing.T) Config {
 	corpus, instruct := writeFiles(t, t.TempDir())
 	return Config{
-		Model: json.RawMessage(`{"model_type":"llama","hidden_size":16,"intermediate_size":24,"num_hidden_layers":1,
+		Name: "Test", MinimalPairs: writePairs(t, filepath.Dir(corpus)), Model: json.RawMessage(`{"model_type":"llama","hidden_size":16,"intermediate_size":24,"num_hidden_layers":1,
 			"num_attention_heads":2,"vocab_size":8192,"max_position_embeddings":32,"tie_word_embeddings":true,"torch_dtype":"bfloat16"}`),
 		Tokenizer: tokenizerDir, Corpus: []string{corpus}, Instruct: []string{instruct},
 		CorpusValidation: corpus, InstructValidation: instruct, ValidationTokens: 100,
@@ -253,7 +263,7 @@ func TestRun(t *testing.T) {
 	if err := Run(t.Context(), c, part); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []string{model.WeightsFile, RecordFile, model.ConfigFile, "tokenizer.json"} {
+	for _, f := range []string{model.WeightsFile, RecordFile, model.ConfigFile, "tokenizer.json", cardFile} {
 		a, err := os.ReadFile(filepath.Join(whole.Dir, modelDir, f))
 		if err != nil {
 			t.Fatal(err)
@@ -268,10 +278,53 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestCard: the card names every source with its licence and count, and what was measured.
+func TestCard(t *testing.T) {
+	t.Parallel()
+	e := testEnv(t, func(string) {})
+	c := testConfig(t)
+	c.Steps = 20
+	if err := Run(t.Context(), c, e); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(e.Dir, modelDir, cardFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# Test\n", "| stones | CC0 | 30 |", "| counting | CC0 | 40 |", "100.0 % of 3 ", "70 records; 10 were left out"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("the card does not say %q:\n%s", want, b)
+		}
+	}
+}
+
+// TestSources: parts of a collection are named, unless they are too many.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{partsMax, partsMax + 1} {
+		c := &corpus{origins: map[origin]int{{"books/1/chapter", "CC0"}: 2, {"books/1/preface", "CC0"}: 3, {"one", "CC0"}: 1}}
+		for i := range n {
+			c.origins[origin{fmt.Sprint("many/", i), "CC0"}] = 1
+		}
+		list := sources(c)
+		want, rows := cardSource{origin{"books/1", "CC0"}, 5}, 2+n
+		if n > partsMax {
+			rows = 3
+		}
+		if len(list) != rows || list[0] != want {
+			t.Errorf("%d parts: %d rows, the first %v", n, len(list), list[0])
+		}
+		if n > partsMax && list[1] != (cardSource{origin{"many", "CC0"}, n}) {
+			t.Errorf("many parts are %v", list[1])
+		}
+	}
+}
+
 func TestConfigRefuses(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){
 		"model":       func(c *Config) { c.Model = json.RawMessage(`{}`) },
+		"name":        func(c *Config) { c.Name = "" },
 		"vocabulary":  func(c *Config) { c.Model = json.RawMessage(strings.Replace(string(c.Model), "8192", "70000", 1)) },
 		"steps":       func(c *Config) { c.Steps = 0 },
 		"corpus":      func(c *Config) { c.Corpus = nil },
@@ -312,5 +365,13 @@ func TestReadConfig(t *testing.T) {
 		if _, err := ReadConfig(path); (err == nil) != c.ok {
 			t.Errorf("%.40s: %v", c.content, err)
 		}
+	}
+}
+
+// TestPebble: the configuration of the embedded model can be read.
+func TestPebble(t *testing.T) {
+	t.Parallel()
+	if _, err := ReadConfig("pebble-xs.json"); err != nil {
+		t.Error(err)
 	}
 }

@@ -3,8 +3,10 @@ package pretrain
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -168,6 +170,7 @@ type Record struct {
 	InstructBitsPerByte float64         `json:"instruct_validation_bits_per_byte"`
 	CorpusLoss          float64         `json:"corpus_validation_loss"`
 	InstructLoss        float64         `json:"instruct_validation_loss"`
+	MinimalPairs        *MinimalPairs   `json:"minimal_pairs,omitempty"`
 	LinesKept           int             `json:"lines_kept"`
 	LinesLeftOut        int             `json:"lines_left_out"`
 	Config              json.RawMessage `json:"config"`
@@ -186,11 +189,7 @@ func (r *run) finish() error {
 	if err != nil {
 		return err
 	}
-	b, err := json.MarshalIndent(record, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := durable.WriteBytes(filepath.Join(dir, RecordFile), 0o644, append(b, '\n')); err != nil {
+	if err := r.describe(dir, record); err != nil {
 		return err
 	}
 	if err := copyFiles(dir, r.Tokenizer); err != nil {
@@ -199,6 +198,21 @@ func (r *run) finish() error {
 	fmt.Fprintf(r.env.Log, "%s: %d weights, %d tokens read, bits/byte corpus %.4f instruct %.4f\n",
 		dir, record.Params, record.Tokens, record.CorpusBitsPerByte, record.InstructBitsPerByte)
 	return nil
+}
+
+// describe writes the record and the model card.
+func (r *run) describe(dir string, x Record) error {
+	b, err := json.MarshalIndent(x, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteBytes(filepath.Join(dir, RecordFile), 0o644, append(b, '\n')); err != nil {
+		return err
+	}
+	if b, err = r.card(x); err != nil {
+		return err
+	}
+	return durable.WriteBytes(filepath.Join(dir, cardFile), 0o644, b)
 }
 
 func (r *run) record() (Record, error) {
@@ -216,7 +230,12 @@ func (r *run) record() (Record, error) {
 	if x.CorpusLoss, x.CorpusBitsPerByte, err = r.validate(r.data.corpusVal.examples(math.MaxInt)); err != nil {
 		return x, err
 	}
-	x.InstructLoss, x.InstructBitsPerByte, err = r.validate(r.data.instructVal.examples(math.MaxInt))
+	if x.InstructLoss, x.InstructBitsPerByte, err = r.validate(r.data.instructVal.examples(math.MaxInt)); err != nil {
+		return x, err
+	}
+	if r.MinimalPairs != "" {
+		x.MinimalPairs, err = r.minimalPairs(r.MinimalPairs)
+	}
 	return x, err
 }
 
@@ -232,23 +251,19 @@ func (r *run) validate(examples []train.Example) (loss, bits float64, err error)
 	return l.Mean(), l.Sum / math.Ln2 / float64(max(bytes, 1)), err
 }
 
-// copyFiles copies what the tokenizer directory has and the model directory has not: the
-// tokenizer and its companions.
+// tokenizerFiles are copied beside the weights, those that the tokenizer's directory has.
+var tokenizerFiles = []string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"}
+
 func copyFiles(dst, src string) error {
-	entries, err := os.ReadDir(src)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		to := filepath.Join(dst, e.Name())
-		if _, err := os.Stat(to); err == nil || !e.Type().IsRegular() || filepath.Ext(to) != ".json" {
+	for _, name := range tokenizerFiles {
+		b, err := os.ReadFile(filepath.Join(src, name))
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		b, err := os.ReadFile(filepath.Join(src, e.Name()))
 		if err != nil {
 			return err
 		}
-		if err := durable.WriteBytes(to, 0o644, b); err != nil {
+		if err := durable.WriteBytes(filepath.Join(dst, name), 0o644, b); err != nil {
 			return err
 		}
 	}
