@@ -9,7 +9,10 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -69,7 +72,7 @@ func newEnvWith(t testing.TB, quotas bedrock.Quotas) *env {
 	e.service = bedrock.New(e.store, e.objects, catalog{}, e.checker, e.clock, newID, quotas, e.log)
 	r := restjson.NewRouter(newID, e.log)
 	bedrock.Register(r, e.service)
-	e.handler = authenticated(r, home)
+	e.handler = authenticated(onlyModelled(t, r), home)
 	e.Client = e.client(home)
 	return e
 }
@@ -82,6 +85,32 @@ func (e *env) client(sc outcrop.Scope) *sdk.Client {
 	return sdk.New(sdk.Options{
 		BaseEndpoint: aws.String(srv.URL), Region: sc.Region, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+	})
+}
+
+// modelled returns the exceptions that each operation's model lists, as api_gen.go has them.
+var modelled = sync.OnceValue(func() map[string]string {
+	src, err := os.ReadFile("api_gen.go")
+	if err != nil {
+		panic(err)
+	}
+	errs := map[string]string{}
+	for _, m := range regexp.MustCompile(`Operation\{Name: "(\w+)".*Errors: \[\]outcrop\.Code\{(.*)\}\}`).FindAllStringSubmatch(string(src), -1) {
+		errs[m[1]] = m[2]
+	}
+	return errs
+})
+
+// onlyModelled watches that no operation answers an exception that its model does not list:
+// typed clients have no class for it. SerializationException is of the protocol, and so is the
+// ValidationException for a broken constraint, which the model of CreateModelCopyJob forgets.
+func onlyModelled(t testing.TB, r *restjson.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.ServeHTTP(w, req)
+		op, code := r.Operation(req), w.Header().Get("X-Amzn-ErrorType")
+		if op != "" && code != "" && code != string(restjson.CodeSerialization) && op != "CreateModelCopyJob" && !strings.Contains(modelled()[op], strconv.Quote(code)) {
+			t.Errorf("%s answered %s, and its model lists %s", op, code, modelled()[op])
+		}
 	})
 }
 
