@@ -35,7 +35,7 @@ func jobRequest(name string) *sdk.CreateModelCustomizationJobInput {
 // createJob creates a job and returns its ARN.
 func (e *env) createJob(name string) string {
 	e.Helper()
-	return *must(e.CreateModelCustomizationJob(e.Context(), jobRequest(name)))(e.T).JobArn
+	return *must(e.CreateModelCustomizationJob(e.Context(), jobRequest(name)))(e.TB).JobArn
 }
 
 func TestCreateJob(t *testing.T) {
@@ -76,9 +76,9 @@ func TestCreateJob(t *testing.T) {
 func conformsJob(e *env, arn string) {
 	e.Helper()
 	out, err := e.service.GetModelCustomizationJob(e.ctx(), &bedrock.GetModelCustomizationJobInput{JobIdentifier: arn})
-	conforms(e.T, out, err)
+	conforms(e.TB, out, err)
 	list, err := e.service.ListModelCustomizationJobs(e.ctx(), &bedrock.ListModelCustomizationJobsInput{})
-	conforms(e.T, list, err)
+	conforms(e.TB, list, err)
 }
 
 func TestJobThatSaysLittle(t *testing.T) {
