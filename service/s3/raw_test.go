@@ -145,14 +145,12 @@ func TestClientGoesAway(t *testing.T) {
 // Expect: 100-continue: a request that is refused is refused before the body is sent.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
-	c := newClient(t)
-	transport := &http.Transport{ExpectContinueTimeout: 30 * time.Second}
-	withExpect := func(o *s3.Options) {
-		o.HTTPClient = &http.Client{Transport: transport}
+	c := s3.New(newClient(t).Options(), func(o *s3.Options) {
+		o.HTTPClient = &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 30 * time.Second}}
 		o.ContinueHeaderThresholdBytes = 1
-	}
+	})
 	put := func(bucket string, body io.ReadSeeker) error {
-		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("k"), Body: body}, withExpect,
+		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("k"), Body: body},
 			s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware))
 		return err
 	}
