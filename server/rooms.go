@@ -136,7 +136,7 @@ func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
 		Owner: s.cfg.DataDir, ModelsDir: s.path(modelsDir), ScratchRoot: s.path(scratchDir),
 		Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
-	r.throughputs = throughput.New(r.store, r.engine, models.dir)
+	r.throughputs = throughput.New(r.store, r.engine, models.dir, s.cfg.Log)
 	return nil
 }
 
