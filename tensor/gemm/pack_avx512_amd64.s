@@ -383,7 +383,8 @@ block:
 	RET
 
 // pairRoundTranspose sets, for 32 lines of 16*blocks float32: dst[i*dstWords+w] = the pair of src[2w][i] and src[2w+1][i],
-// rounded to bfloat16, w in [0,16). Bit i%16 of mask clear: column i is zero.
+// rounded to bfloat16, w in [0,16). Bit i%16 of mask clear: column i is zero. It fetches the next 32
+// lines meanwhile: the runs are too short for the hardware to do so.
 //
 // func pairRoundTranspose(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
 TEXT ·pairRoundTranspose(SB), NOSPLIT, $0-44

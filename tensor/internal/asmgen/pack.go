@@ -41,7 +41,8 @@ var transposers = []packer{
 	{
 		name: "pairRoundTranspose",
 		comment: "for 32 lines of 16*blocks float32: dst[i*dstWords+w] = the pair of src[2w][i] and src[2w+1][i],\n" +
-			"rounded to bfloat16, w in [0,16). Bit i%16 of mask clear: column i is zero.",
+			"rounded to bfloat16, w in [0,16). Bit i%16 of mask clear: column i is zero. It fetches the next 32\n" +
+			"lines meanwhile: the runs are too short for the hardware to do so.",
 		step: 64,
 		prep: "VMOVDQU64 pairs<>(SB), Z31",
 		load: func(f *file, r int) {
