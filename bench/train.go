@@ -32,11 +32,6 @@ func (r TrainReport) String() string {
 		float64(r.PeakRSS)/(1<<20))
 }
 
-// always is a source that gives the same examples at every step.
-type always []train.Example
-
-func (a always) Examples(int) []train.Example { return a }
-
 // Train measures full fine-tuning of s. Errors: no memory.
 func Train(e Env, s Shape) (TrainReport, error) {
 	m, err := model.New(s.Model, e.Exec)
@@ -45,7 +40,7 @@ func Train(e Env, s Shape) (TrainReport, error) {
 	}
 	defer m.Close()
 	m.Init(seed)
-	rows := make(always, s.Rows)
+	rows := make(train.Repeat, s.Rows)
 	tokens := randomTokens(s.Rows*s.Length+1, s.Model.Vocab)
 	for i := range rows {
 		rows[i] = train.NewExample(tokens[i*s.Length:(i+1)*s.Length+1], 0)

@@ -24,6 +24,12 @@ type Source interface {
 	Examples(step int) []Example
 }
 
+// Repeat is a Source that gives the same examples at every step.
+type Repeat []Example
+
+// Examples returns all of them.
+func (r Repeat) Examples(int) []Example { return r }
+
 // Rows goes through the examples Epochs times, BatchSize a step, in an order drawn from
 // the seed and the epoch. The last step of an epoch takes what is left.
 type Rows struct {

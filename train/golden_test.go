@@ -175,11 +175,6 @@ func (g *golden) checkGradients(k *gemm.Kernel, tol tolerances) {
 	}
 }
 
-// always is a source that gives the same examples at every step.
-type always []Example
-
-func (a always) Examples(int) []Example { return a }
-
 func (g *golden) checkLosses(k *gemm.Kernel, tol tolerances) {
 	var a struct {
 		LR, Beta1, Beta2, Eps, Clip float64
@@ -187,7 +182,7 @@ func (g *golden) checkLosses(k *gemm.Kernel, tol tolerances) {
 		Steps                       int
 	}
 	g.json("adamw", &a)
-	tr, err := New(g.model(k), always(g.examples()), 64, Options{
+	tr, err := New(g.model(k), Repeat(g.examples()), 64, Options{
 		Steps: a.Steps, LearningRate: a.LR, Schedule: func(int) float64 { return 1 },
 		Beta1: a.Beta1, Beta2: a.Beta2, Eps: a.Eps, WeightDecay: a.WeightDecay, Clip: a.Clip, MicroTokens: 64,
 	})

@@ -298,6 +298,35 @@ func TestCard(t *testing.T) {
 	}
 }
 
+// TestExport writes the model of a run that was stopped, and refuses where there is none.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	c := testConfig(t)
+	ctx, stop := context.WithCancel(t.Context())
+	e := testEnv(t, func(s string) {
+		if strings.Contains(s, " step 2/8") {
+			stop()
+		}
+	})
+	if err := Export(c, e); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
+		t.Errorf("nothing to export: %v", err)
+	}
+	if err := Run(ctx, c, e); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if err := Export(c, e); err != nil {
+		t.Fatal(err)
+	}
+	var x Record
+	b, err := os.ReadFile(filepath.Join(e.Dir, modelDir, RecordFile))
+	if err == nil {
+		err = json.Unmarshal(b, &x)
+	}
+	if err != nil || x.Steps != 2 || x.StepsPlanned != 8 || x.MinimalPairs.Pairs != 3 {
+		t.Errorf("record %+v, %v", x, err)
+	}
+}
+
 // TestSources: parts of a collection are named, unless they are too many.
 func TestSources(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,7 @@ func Run(ctx context.Context, c Config, env Env) error {
 }
 
 // Export writes the model of the newest checkpoint as it is to env.Dir/model, without
-// training on.
+// training on. It is an error if there is none.
 func Export(c Config, env Env) error {
 	r, err := newRun(c, env)
 	if err != nil {
@@ -63,6 +63,9 @@ func Export(c Config, env Env) error {
 	defer r.close()
 	if err := r.restore(); err != nil {
 		return err
+	}
+	if r.trainer.Steps() == 0 {
+		return fmt.Errorf("there is no checkpoint in %s to export: run the training first", r.checkpoints())
 	}
 	return r.finish()
 }
