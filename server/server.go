@@ -108,6 +108,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.rooms.throughputs.Run(running) })
 	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), s.cfg.Log), s.listener) })
 	err := g.Wait()
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // told to stop before it had quite begun
+	}
 	return errors.Join(err, removeInfo(s.cfg.DataDir), s.close())
 }
 
