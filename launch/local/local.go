@@ -9,7 +9,9 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -133,6 +135,16 @@ func startNice(cmd *exec.Cmd, nice int) error {
 	return <-done
 }
 
+// yieldGroup lowers the priority of a worker's session as a whole. Where the kernel groups
+// sessions (sched_autogroup_enabled, see sched(7)), they share the CPU alike, and the
+// priority of a process counts only inside its own.
+func (l *Launcher) yieldGroup(pid int) {
+	err := os.WriteFile(procPath(pid, "autogroup"), []byte(strconv.Itoa(l.config.Nice)), 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.config.Log.Debug("worker's session keeps its priority", "pid", pid, "error", err)
+	}
+}
+
 // adopt names the new process and waits for its end in the background.
 func (l *Launcher) adopt(cmd *exec.Cmd, logPath string, oomBefore int64) (string, error) {
 	pid := cmd.Process.Pid
@@ -145,6 +157,7 @@ func (l *Launcher) adopt(cmd *exec.Cmd, logPath string, oomBefore int64) (string
 	if err := os.WriteFile(procPath(pid, "oom_score_adj"), []byte(strconv.Itoa(oomScoreAdj)), 0); err != nil {
 		l.config.Log.Debug("worker keeps its out-of-memory score", "pid", pid, "error", err)
 	}
+	l.yieldGroup(pid)
 	c := &child{logPath: logPath, done: make(chan struct{})}
 	handle := id.String()
 	l.remember(handle, c)

@@ -112,6 +112,26 @@ func TestWorkerIsToldWhatToDo(t *testing.T) {
 	}
 }
 
+// A worker is a session of its own; where the kernel shares the CPU out by sessions, the
+// session gives way, not only the process in it.
+func TestWorkersSessionYields(t *testing.T) {
+	t.Parallel()
+	if b, err := os.ReadFile("/proc/sys/kernel/sched_autogroup_enabled"); err != nil || strings.TrimSpace(string(b)) != "1" {
+		t.Skipf("SKIPPED: this kernel does not group sessions: %q, %v", b, err)
+	}
+	l := launcher(t, t.TempDir(), "sleep")
+	handle := start(t, l)
+	defer l.Kill(t.Context(), handle)
+	id, err := parseIdentity(handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(procPath(id.pid, "autogroup"))
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(string(b)), fmt.Sprintf("nice %d", NiceDefault)) {
+		t.Errorf("the session's priority is %q, %v, want nice %d", b, err, NiceDefault)
+	}
+}
+
 func TestExits(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[string]struct {
