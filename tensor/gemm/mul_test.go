@@ -104,9 +104,9 @@ func TestNotFinite(t *testing.T) {
 	})
 }
 
-// TestRowsAlone: a row of C has the same bits whatever the number of rows and of threads,
-// and wherever the row is.
-func TestRowsAlone(t *testing.T) {
+// TestElementsAlone: an element of C has the same bits whatever the number of rows, of
+// columns and of threads, and wherever it is.
+func TestElementsAlone(t *testing.T) {
 	t.Parallel()
 	pool := tensor.NewPool(3)
 	t.Cleanup(pool.Close)
@@ -126,6 +126,16 @@ func TestRowsAlone(t *testing.T) {
 			some := make([]float32, rows*n)
 			MulPacked(pool, k, some, n, a.sub(i, 0, rows, kk), packed, false)
 			sameBits(t, fmt.Sprintf("rows %d to %d alone", i, i+rows), all[i*n:][:rows*n], some)
+		}
+		for range 10 {
+			cols := 1 + r.IntN(40)
+			j := r.IntN(n - cols + 1)
+			some, want := make([]float32, 3*cols), make([]float32, 0, 3*cols)
+			Mul(nil, k, some, cols, a.sub(7, 0, 3, kk), b.sub(0, j, kk, cols), false)
+			for i := 7; i < 10; i++ {
+				want = append(want, all[i*n+j:][:cols]...)
+			}
+			sameBits(t, fmt.Sprintf("columns %d to %d alone", j, j+cols), want, some)
 		}
 	})
 }

@@ -6,8 +6,8 @@ import "unsafe"
 var registry = append(assemblyKernels(), refF32, refBF16)
 
 var (
-	refF32  = refKernel("ref-f32", false, refTileF32(256+aRowPad))
-	refBF16 = refKernel("ref-bf16", true, refTileBF16(128+aRowPad))
+	refF32  = refKernel("ref-f32", false, refTileF32)
+	refBF16 = refKernel("ref-bf16", true, refTileBF16)
 )
 
 // floats returns words as float32.
