@@ -53,6 +53,13 @@ func Open(dataDir string) (*Catalog, error) {
 	return open(dataDir, pebble.Files())
 }
 
+// Read returns the catalog of a data directory as it is, and writes nothing. It fails if there
+// is none yet.
+func Read(dataDir string) (*Catalog, error) {
+	c := &Catalog{dir: filepath.Join(dataDir, Dir)}
+	return c, c.refresh()
+}
+
 func open(dataDir string, files map[string][]byte) (*Catalog, error) {
 	c := &Catalog{dir: filepath.Join(dataDir, Dir)}
 	files, err := embedded(files)

@@ -85,6 +85,9 @@ func memberName(f reflect.StructField) string {
 }
 
 func lowerFirst(s string) string {
+	if s == strings.ToUpper(s) {
+		return strings.ToLower(s) // an abbreviation
+	}
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToLower(r)) + s[n:]
 }

@@ -88,8 +88,9 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.dataFlag, "data", "", "data `directory` (default "+defaultDataDirText+")")
 	f.StringVar(&a.output, "output", outputTable, "how to print results: table or json")
 	root.AddCommand(
-		a.envCommand(), a.doctorCommand(), a.jobsCommand(), a.modelsCommand(), a.throughputCommand(), a.invokeCommand(), a.workerCommand(), a.pretrainCommand(),
-		a.versionCommand(),
+		a.serveCommand(), a.envCommand(), a.doctorCommand(), a.dataCommand(),
+		a.jobsCommand(), a.modelsCommand(), a.throughputCommand(), a.invokeCommand(),
+		a.workerCommand(), a.pretrainCommand(), a.benchCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	a.noteStart(root)
 	return root

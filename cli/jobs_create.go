@@ -13,10 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrock/types"
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
+
+	"outcrop.dev/outcrop/catalog"
 )
 
 // defaultBaseModel is the model that every server has.
-const defaultBaseModel = "outcrop.pebble-v1"
+const defaultBaseModel = catalog.PebbleID
 
 // newJob is what the flags of jobs create say.
 type newJob struct {

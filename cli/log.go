@@ -10,3 +10,8 @@ func (a *app) logger(verbose bool) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
 }
+
+// quietLogger tells only what went wrong: for a server that runs behind a command of its own.
+func (a *app) quietLogger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}

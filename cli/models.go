@@ -6,5 +6,5 @@ import (
 
 func (a *app) modelsCommand() *cobra.Command {
 	return group("models", "Foundation models and custom models",
-		a.modelsListCommand(), a.modelsGetCommand())
+		a.modelsListCommand(), a.modelsGetCommand(), a.modelsAddCommand())
 }

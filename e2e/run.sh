@@ -32,6 +32,9 @@ cp e2e/js/package.json e2e/js/package-lock.json e2e/js/sdk.mjs "$tools/js/"
 (cd "$tools/js" && npm ci --no-audit --no-fund --loglevel=error)
 PATH=$tools/venv/bin:$PATH
 
+say "service models"
+python tools/conform/botocore_diff.py
+
 say "server"
 CGO_ENABLED=0 go build -o bin/outcrop ./cmd/outcrop
 unset AWS_PROFILE AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CA_BUNDLE

@@ -43,7 +43,7 @@ func (r *Reconciler) Spec(ctx context.Context, id attempt.ID) (attempt.Spec, err
 		JobARN: j.ARN, JobID: j.ID, Attempt: id.Number, CustomizationType: j.CustomizationType,
 		BaseModelID: j.BaseModelID, ModelDir: dir, ContextLength: contextLength,
 		ScratchDir: filepath.Join(r.o.ScratchRoot, j.ID), HyperParameters: j.HyperParameters, Train: j.Train,
-		Heartbeat: heartbeat, Threads: r.o.Threads, Grant: grant(j),
+		Heartbeat: r.o.Heartbeat, Threads: r.o.Threads, Grant: grant(j),
 	}, nil
 }
 

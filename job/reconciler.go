@@ -19,6 +19,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,10 +37,11 @@ type Options struct {
 	// Owner names this server in leases. It must be the same after a restart, by which the
 	// server takes its own leases up again at once, and no other server's.
 	Owner       string
-	ModelsDir   string // absolute; a published model is ModelsDir/{custom model id}
-	ScratchRoot string // absolute, on the same file system; a job's is ScratchRoot/{job id}
-	Slots       int    // attempts at once; 0 is 1, because one uses every core
-	Threads     int    // of an attempt
+	ModelsDir   string        // absolute; a published model is ModelsDir/{custom model id}
+	ScratchRoot string        // absolute, on the same file system; a job's is ScratchRoot/{job id}
+	Slots       int           // attempts at once; 0 is 1, because one uses every core
+	Threads     int           // of an attempt
+	Heartbeat   time.Duration // how often workers report; 0 is a second
 	Now         func() time.Time
 	Log         *slog.Logger // nil discards
 }
@@ -50,7 +52,7 @@ type BaseModel func(ctx context.Context, j *outcrop.Job) (dir string, contextLen
 
 // The pace of a reconciler.
 const (
-	heartbeat     = time.Second      // how often workers report; loopback HTTP and one indexed read
+	heartbeat     = time.Second      // Options.Heartbeat's default; each is one indexed read
 	leaseTTL      = 30 * time.Second // how long another server waits before it takes over
 	leaseRenewal  = leaseTTL / 2
 	progressEvery = 2 * time.Second // how often progress is written: each write is an fsync
@@ -98,6 +100,7 @@ func New(store outcrop.Store, launcher outcrop.Launcher, base BaseModel, signer 
 	}
 	o.Slots = max(o.Slots, 1)
 	o.Threads = max(o.Threads, 1)
+	o.Heartbeat = cmp.Or(o.Heartbeat, heartbeat)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

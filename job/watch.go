@@ -87,7 +87,7 @@ func (w *watch) step(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 		if ok {
-			return heartbeat, w.conclude(ctx, j, res)
+			return w.r.o.Heartbeat, w.conclude(ctx, j, res)
 		}
 	}
 	if j.Attempt.Handle == "" {
@@ -98,7 +98,7 @@ func (w *watch) step(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if alive {
-		return heartbeat, w.follow(ctx, j)
+		return w.r.o.Heartbeat, w.follow(ctx, j)
 	}
 	if _, ok, err := attempt.ReadResult(w.scratch(j), j.Attempt.Number); ok || err != nil {
 		return 0, err // it was written while we looked

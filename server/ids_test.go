@@ -20,7 +20,7 @@ func TestIDForms(t *testing.T) {
 			seen[id] = true
 		}
 	}
-	if newSeed() == newSeed() {
+	if first := newSeed(); first == newSeed() {
 		t.Error("two seeds are the same")
 	}
 }

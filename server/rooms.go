@@ -28,6 +28,7 @@ import (
 // Names inside the data directory; the package comment says what they are.
 const (
 	databaseFile   = "outcrop.db"
+	usageFile      = "usage.db"
 	attemptKeyFile = "attempt-key"
 	objectsDir     = "s3"
 	modelsDir      = "models"
@@ -36,7 +37,8 @@ const (
 
 // rooms is everything that lives behind the services.
 type rooms struct {
-	store       outcrop.Store // tells the reconcilers what it writes
+	rows        *store.Store
+	store       outcrop.Store // rows, telling the reconcilers what is written
 	blobs       *disk.Store
 	catalog     *catalog.Catalog
 	engine      *infer.Engine
@@ -74,6 +76,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	s.onClose(rows.Close)
+	r.rows = rows
 	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
 		outcrop.KindJob:        func() { r.jobs.Notify() },
 		outcrop.KindThroughput: func() { r.throughputs.Notify() },
@@ -136,12 +139,17 @@ func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
 		Owner: s.cfg.DataDir, ModelsDir: s.path(modelsDir), ScratchRoot: s.path(scratchDir),
 		Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
-	r.throughputs = throughput.New(r.store, r.engine, models.dir)
+	r.throughputs = throughput.New(r.store, r.engine, models.dir, s.cfg.Log)
+	r.meter.Watch(r.rows.Counts, r.jobs.Running)
 	return nil
 }
 
 func (s *Server) buildMeter(ctx context.Context, r *rooms) error {
-	r.meter = meter.New()
+	var err error
+	if r.meter, err = meter.Open(ctx, s.path(usageFile), s.cfg.Log); err != nil {
+		return fmt.Errorf("open the usage database: %w", err)
+	}
+	s.onClose(r.meter.Close)
 	return nil
 }
 

@@ -11,7 +11,8 @@
 //	server.json             where that server listens
 //	root-credentials.json   the root key, unless it comes from the environment
 //	attempt-key             with which workers' tokens are made
-//	outcrop.db              jobs, models, throughputs, usage
+//	outcrop.db              jobs, models, throughputs
+//	usage.db                what was used, by the hour
 //	s3/                     buckets and objects
 //	foundation-models/      base models
 //	models/                 tuned models, in Hugging Face layout

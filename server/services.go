@@ -33,10 +33,11 @@ func (s *Server) route() {
 
 	caller := sts.New(newRequestID, log)
 
+	metered := func(service string, h http.Handler) http.Handler { return r.meter.Instrument(service, s.cfg.Clock, h) }
 	s.endpoints = endpoints{
-		bedrock:       endpoint{name: "bedrock", handler: router, refuse: refuseJSON(log)},
-		s3:            endpoint{name: "s3", handler: buckets, refuse: refuseS3},
-		sts:           endpoint{name: "sts", handler: caller, refuse: refuseXML(caller)},
+		bedrock:       endpoint{name: "bedrock", handler: metered("bedrock", router), refuse: refuseJSON(log)},
+		s3:            endpoint{name: "s3", handler: metered("s3", buckets), refuse: refuseS3},
+		sts:           endpoint{name: "sts", handler: metered("sts", caller), refuse: refuseXML(caller)},
 		bedrockRoutes: router,
 	}
 	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Services: []string{"s3", "bedrock", "sts"}, Bucket: buckets.BucketOf}

@@ -97,9 +97,20 @@ func (a *Arena) grow(bytes int) error {
 	start := int(-uintptr(unsafe.Pointer(unsafe.SliceData(m))) & (hugePage - 1))
 	a.maps = append(a.maps, m)
 	a.free = m[start : start+size]
-	// Advice only: a kernel without huge pages serves small ones.
-	_ = unix.Madvise(a.free, unix.MADV_HUGEPAGE)
+	AdviseHuge(a.free)
 	return nil
+}
+
+// AdviseHuge asks the kernel to serve s, which should not have been touched yet, with huge
+// pages, as far as it covers whole ones. It is advice: where there are no huge pages small
+// ones do.
+func AdviseHuge[T any](s []T) {
+	var zero T
+	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(zero)))
+	start := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & (hugePage - 1))
+	if whole := (len(b) - start) / hugePage * hugePage; whole > 0 {
+		_ = unix.Madvise(b[start:start+whole], unix.MADV_HUGEPAGE)
+	}
 }
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }

@@ -63,3 +63,21 @@ func TestArenaBadSizes(t *testing.T) {
 	}()
 	a.F32(-1)
 }
+
+// TestAdviseHuge: advice changes no content, whatever the size and the place of the slice.
+func TestAdviseHuge(t *testing.T) {
+	t.Parallel()
+	AdviseHuge[float32](nil)
+	for _, n := range []int{1, 1000, hugePage / 4, 3*hugePage/4 + 5} {
+		s := make([]float32, n)
+		for i := range s {
+			s[i] = float32(i)
+		}
+		AdviseHuge(s[1:])
+		for i := range s {
+			if s[i] != float32(i) {
+				t.Fatalf("element %d of %d has changed", i, n)
+			}
+		}
+	}
+}

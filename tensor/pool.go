@@ -63,7 +63,7 @@ func (p *Pool) Threads() int {
 // returned. Tasks are claimed in order by whoever is free; worker in [0, Threads()) tells
 // which scratch memory a call may use. For may be called from several goroutines, one
 // runs at a time. f must not call For on the same pool. A panic in a task is raised again
-// in the caller, after the other tasks.
+// in the caller; with several threads the other tasks are done first.
 func (p *Pool) For(n int, f func(task, worker int)) {
 	if p == nil {
 		forInline(n, f)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +43,7 @@ func interval(rows *train.Rows, validation [][]train.Example) int {
 	if perEvaluation > 0 {
 		wanted = min(wanted, trained*evaluationShare/perEvaluation)
 	}
-	return max(1, int(float64(rows.Steps())/max(wanted, 1)))
+	return int(math.Ceil(float64(rows.Steps()) / max(wanted, 1)))
 }
 
 func tokensOf(examples []train.Example) (n int) {

@@ -41,70 +41,74 @@ func TestReadAccepts(t *testing.T) {
 	}
 }
 
+// deepArray opens more brackets than a recursive reader could follow.
+var deepArray = strings.Repeat("[", 100_000)
+
+var refusals = []struct {
+	line string
+	kind Kind
+	want string
+}{
+	{"", NoRows, "the file is empty"},
+	{"\n", NotJSONL, "line 1: is blank"},
+	{" \t\r\n", NotJSONL, "line 1: is blank"},
+	{"\ufeff{}", NotJSONL, "byte order mark"},
+	{"\xff\xfe{\x00", NotJSONL, "UTF-16"},
+	{"\x1f\x8b\x08", NotJSONL, "gzip"},
+	{"{\"prompt\":\"a\x00\"}", NotJSONL, "column 13: there is a NUL byte"},
+	{"{\"prompt\":\"é\xe9\"}", NotJSONL, "column 13: byte 0xE9 is not valid UTF-8"},
+	{"{\"prompt\":\"\xed\xa0\x80\"}", NotJSONL, "not valid UTF-8"},
+	{`[{"prompt":"p","completion":"c"}]`, NotJSONL, "a JSON array"},
+	{deepArray, NotJSONL, "a JSON array"},
+	{`"x"`, NotJSONL, "not a JSON object"},
+	{`null`, NotJSONL, "not a JSON object"},
+	{`}`, NotJSONL, "each object on one line"},
+	{`{`, NotJSONL, "the line ends where a key"},
+	{`{"prompt":"p","completion":"c"`, NotJSONL, "the line ends where a comma or }"},
+	{`{"prompt":"p","completion":"c"},`, NotJSONL, "column 32: there is text after the object"},
+	{`{"prompt":"p","completion":"c"} {"prompt":"p","completion":"c"}`, NotJSONL, "text after the object"},
+	{`{"prompt":"p","completion":"c",}`, NotJSONL, "comma before the closing brace"},
+	{`{"prompt":"p" "completion":"c"}`, NotJSONL, `'"' where a comma or }`},
+	{`{"prompt" "p"}`, NotJSONL, "a colon"},
+	{`{prompt:"p"}`, NotJSONL, "'p' where a key in double quotes"},
+	{`{'prompt':'p'}`, NotJSONL, "double quotes"},
+	{`{"prompt":p}`, NotJSONL, "'p' where text in double quotes"},
+	{`{"prompt":"p`, NotJSONL, "the line ends inside text"},
+	{`{"prompt":"a\`, NotJSONL, "backslash"},
+	{`{"prompt":"C:\Users"}`, NotJSONL, "write \\\\ for a backslash"},
+	{`{"prompt":"\u12"}`, NotJSONL, "backslash"},
+	{`{"prompt":"\u12G4"}`, NotJSONL, "backslash"},
+	{`{"prompt":"\uD800"}`, NotJSONL, "surrogate"},
+	{`{"prompt":"\uD800\u0041"}`, NotJSONL, "surrogate"},
+	{`{"prompt":"\uDC00\uD800"}`, NotJSONL, "surrogate"},
+	{`{"prompt":"\u0000"}`, NotJSONL, "NUL character"},
+	{"{\"prompt\":\"a\tb\"}", NotJSONL, `U+0009) inside text: write it as \t`},
+	{"{\"prompt\":\"a\x01b\"}", NotJSONL, `write it as \u0001`},
+	{`{}`, Content, `key "prompt" is missing`},
+	{`{"prompt":"p"}`, Content, `key "completion" is missing`},
+	{`{"completion":"c"}`, Content, `key "prompt" is missing`},
+	{`{"prompt":"p","prompt":"q","completion":"c"}`, Content, `key "prompt" occurs twice`},
+	{`{"prompt":"p","completion":"c","completion":"c"}`, Content, `key "completion" occurs twice`},
+	{`{"Prompt":"p","completion":"c"}`, Content, `key "Prompt" must be written "prompt"`},
+	{`{"prompt":"p","completion ":"c"}`, Content, `key "completion " must be written "completion"`},
+	{`{"prompt":"p","completion":"c","id":7}`, Content, `key "id" is not known`},
+	{`{"` + strings.Repeat("k", 99) + `":1}`, Content, `kkk..." is not known`},
+	{`{"messages":[]}`, Content, "conversation format"},
+	{`{"input":"x"}`, Content, "continued pre-training"},
+	{`{"prompt":7}`, Content, `"prompt" is a number`},
+	{`{"prompt":-7}`, Content, `"prompt" is a number`},
+	{`{"prompt":null}`, Content, `"prompt" is null`},
+	{`{"prompt":true}`, Content, `"prompt" is a boolean`},
+	{`{"prompt":{}}`, Content, `"prompt" is an object`},
+	{`{"prompt":` + deepArray, Content, `"prompt" is an array`},
+	{`{"prompt":'p'}`, Content, "in single quotes"},
+	{`{"prompt":"","completion":"c"}`, Content, `"prompt" is empty`},
+	{`{"prompt":"p","completion":" \t\n\u00a0\u2003"}`, Content, `"completion" is only white space`},
+}
+
 func TestReadRefuses(t *testing.T) {
 	t.Parallel()
-	deep := strings.Repeat("[", 100_000)
-	for _, c := range []struct {
-		line string
-		kind Kind
-		want string
-	}{
-		{"", NoRows, "the file is empty"},
-		{"\n", NotJSONL, "line 1: is blank"},
-		{" \t\r\n", NotJSONL, "line 1: is blank"},
-		{"\ufeff{}", NotJSONL, "byte order mark"},
-		{"\xff\xfe{\x00", NotJSONL, "UTF-16"},
-		{"\x1f\x8b\x08", NotJSONL, "gzip"},
-		{"{\"prompt\":\"a\x00\"}", NotJSONL, "column 13: there is a NUL byte"},
-		{"{\"prompt\":\"é\xe9\"}", NotJSONL, "column 13: byte 0xE9 is not valid UTF-8"},
-		{"{\"prompt\":\"\xed\xa0\x80\"}", NotJSONL, "not valid UTF-8"},
-		{`[{"prompt":"p","completion":"c"}]`, NotJSONL, "a JSON array"},
-		{deep, NotJSONL, "a JSON array"},
-		{`"x"`, NotJSONL, "not a JSON object"},
-		{`null`, NotJSONL, "not a JSON object"},
-		{`}`, NotJSONL, "each object on one line"},
-		{`{`, NotJSONL, "the line ends where a key"},
-		{`{"prompt":"p","completion":"c"`, NotJSONL, "the line ends where a comma or }"},
-		{`{"prompt":"p","completion":"c"},`, NotJSONL, "column 32: there is text after the object"},
-		{`{"prompt":"p","completion":"c"} {"prompt":"p","completion":"c"}`, NotJSONL, "text after the object"},
-		{`{"prompt":"p","completion":"c",}`, NotJSONL, "comma before the closing brace"},
-		{`{"prompt":"p" "completion":"c"}`, NotJSONL, `'"' where a comma or }`},
-		{`{"prompt" "p"}`, NotJSONL, "a colon"},
-		{`{prompt:"p"}`, NotJSONL, "'p' where a key in double quotes"},
-		{`{'prompt':'p'}`, NotJSONL, "double quotes"},
-		{`{"prompt":p}`, NotJSONL, "'p' where text in double quotes"},
-		{`{"prompt":"p`, NotJSONL, "the line ends inside text"},
-		{`{"prompt":"a\`, NotJSONL, "backslash"},
-		{`{"prompt":"C:\Users"}`, NotJSONL, "write \\\\ for a backslash"},
-		{`{"prompt":"\u12"}`, NotJSONL, "backslash"},
-		{`{"prompt":"\u12G4"}`, NotJSONL, "backslash"},
-		{`{"prompt":"\uD800"}`, NotJSONL, "surrogate"},
-		{`{"prompt":"\uD800\u0041"}`, NotJSONL, "surrogate"},
-		{`{"prompt":"\uDC00\uD800"}`, NotJSONL, "surrogate"},
-		{`{"prompt":"\u0000"}`, NotJSONL, "NUL character"},
-		{"{\"prompt\":\"a\tb\"}", NotJSONL, `U+0009) inside text: write it as \t`},
-		{"{\"prompt\":\"a\x01b\"}", NotJSONL, `write it as \u0001`},
-		{`{}`, Content, `key "prompt" is missing`},
-		{`{"prompt":"p"}`, Content, `key "completion" is missing`},
-		{`{"completion":"c"}`, Content, `key "prompt" is missing`},
-		{`{"prompt":"p","prompt":"q","completion":"c"}`, Content, `key "prompt" occurs twice`},
-		{`{"prompt":"p","completion":"c","completion":"c"}`, Content, `key "completion" occurs twice`},
-		{`{"Prompt":"p","completion":"c"}`, Content, `key "Prompt" must be written "prompt"`},
-		{`{"prompt":"p","completion ":"c"}`, Content, `key "completion " must be written "completion"`},
-		{`{"prompt":"p","completion":"c","id":7}`, Content, `key "id" is not known`},
-		{`{"` + strings.Repeat("k", 99) + `":1}`, Content, `kkk..." is not known`},
-		{`{"messages":[]}`, Content, "conversation format"},
-		{`{"input":"x"}`, Content, "continued pre-training"},
-		{`{"prompt":7}`, Content, `"prompt" is a number`},
-		{`{"prompt":-7}`, Content, `"prompt" is a number`},
-		{`{"prompt":null}`, Content, `"prompt" is null`},
-		{`{"prompt":true}`, Content, `"prompt" is a boolean`},
-		{`{"prompt":{}}`, Content, `"prompt" is an object`},
-		{`{"prompt":` + deep, Content, `"prompt" is an array`},
-		{`{"prompt":'p'}`, Content, "in single quotes"},
-		{`{"prompt":"","completion":"c"}`, Content, `"prompt" is empty`},
-		{`{"prompt":"p","completion":" \t\n\u00a0\u2003"}`, Content, `"completion" is only white space`},
-	} {
+	for _, c := range refusals {
 		rows, r := readAll(t, c.line, Limits{})
 		if len(rows) != 0 || r.ProblemCount != 1 {
 			t.Errorf("%.60q: %d rows, %d problems", c.line, len(rows), r.ProblemCount)

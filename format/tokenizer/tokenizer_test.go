@@ -312,3 +312,39 @@ func BenchmarkEncode(b *testing.B) {
 		})
 	}
 }
+
+// FuzzParse: no file panics, and with one that is accepted any text comes back.
+func FuzzParse(f *testing.F) {
+	vocab := map[string]int{}
+	for i := range 256 {
+		vocab[EncodeByteLevel([]byte{byte(i)})] = i
+	}
+	vocab["ab"], vocab["abc"] = 256, 257
+	small, err := json.Marshal(map[string]any{
+		"added_tokens":  []any{map[string]any{"id": 258, "content": "<e>", "special": true}, map[string]any{"id": 259, "content": "xy"}},
+		"pre_tokenizer": map[string]any{"type": "ByteLevel", "use_regex": true},
+		"model":         map[string]any{"type": "BPE", "vocab": vocab, "merges": []string{"a b", "ab c"}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(small, "abcab <e> xyxy")
+	f.Add([]byte(`{"model":{"type":"BPE"}}`), "")
+	f.Fuzz(func(t *testing.T, file []byte, text string) {
+		tok, err := Parse(file)
+		if err != nil {
+			return
+		}
+		ids, err := tok.Encode(text)
+		if err != nil {
+			return // a pattern of the file's own that ran away
+		}
+		var b []byte
+		for _, id := range ids {
+			b = append(b, tok.Token(id)...)
+		}
+		if got := string(b); got != text && !tok.prefixed {
+			t.Errorf("%q came back as %q", text, got)
+		}
+	})
+}

@@ -5,11 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // services are the ones whose api_gen.go this command writes.
-var services = []string{"bedrock", "bedrockruntime"}
+var services = map[string]func() (*service, error){"bedrock": bedrock, "bedrockruntime": func() (*service, error) { return load("../..", "bedrockruntime") }}
+
+// bedrock is loaded once: its sources are long.
+var bedrock = sync.OnceValues(func() (*service, error) { return load("../..", "bedrock") })
 
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	t.Parallel()
@@ -17,8 +21,8 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range services {
-		s, err := load(root, name)
+	for name, load := range services {
+		s, err := load()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,11 +42,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 
 func TestModel(t *testing.T) {
 	t.Parallel()
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := load(root, "bedrock")
+	s, err := bedrock()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ func Handler(ctx context.Context, dir string, log *slog.Logger) (http.Handler, *
 
 func authenticate(v *sigv4.Verifier, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(r.Context()) // net/http looks at the body of its own request
 		id, err := v.Verify(r, time.Now())
 		if err != nil {
 			refuse(w, r, err)

@@ -9,7 +9,10 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +40,7 @@ var home = outcrop.Scope{Account: "123456789012", Region: "us-east-1"}
 
 // env is a service over memory, driven through HTTP by the AWS SDK for Go.
 type env struct {
-	*testing.T
+	testing.TB
 	*sdk.Client
 	service *bedrock.Service
 	handler http.Handler
@@ -45,6 +48,7 @@ type env struct {
 	objects *objects
 	checker *checker
 	url     string
+	log     *slog.Logger
 
 	mu  sync.Mutex
 	now time.Time
@@ -52,8 +56,8 @@ type env struct {
 
 func newEnv(t *testing.T) *env { return newEnvWith(t, bedrock.DefaultQuotas()) }
 
-func newEnvWith(t *testing.T, quotas bedrock.Quotas) *env {
-	e := &env{T: t, now: time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)}
+func newEnvWith(t testing.TB, quotas bedrock.Quotas) *env {
+	e := &env{TB: t, log: slog.New(slog.DiscardHandler), now: time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)}
 	e.store, e.checker = memory.New(e.clock), &checker{}
 	e.objects = &objects{data: map[string]string{
 		"data/train.jsonl": `{"prompt":"a","completion":"b"}`, "data/v1.jsonl": "{}", "data/v2.jsonl": "{}", "out/": "",
@@ -65,11 +69,10 @@ func newEnvWith(t *testing.T, quotas bedrock.Quotas) *env {
 		id++
 		return fmt.Sprintf("id%010d", id)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	e.service = bedrock.New(e.store, e.objects, catalog{}, e.checker, e.clock, newID, quotas, log)
-	r := restjson.NewRouter(newID, log)
+	e.service = bedrock.New(e.store, e.objects, catalog{}, e.checker, e.clock, newID, quotas, e.log)
+	r := restjson.NewRouter(newID, e.log)
 	bedrock.Register(r, e.service)
-	e.handler = authenticated(r, home)
+	e.handler = authenticated(onlyModelled(t, r), home)
 	e.Client = e.client(home)
 	return e
 }
@@ -82,6 +85,32 @@ func (e *env) client(sc outcrop.Scope) *sdk.Client {
 	return sdk.New(sdk.Options{
 		BaseEndpoint: aws.String(srv.URL), Region: sc.Region, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+	})
+}
+
+// modelled returns the exceptions that each operation's model lists, as api_gen.go has them.
+var modelled = sync.OnceValue(func() map[string]string {
+	src, err := os.ReadFile("api_gen.go")
+	if err != nil {
+		panic(err)
+	}
+	errs := map[string]string{}
+	for _, m := range regexp.MustCompile(`Operation\{Name: "(\w+)".*Errors: \[\]outcrop\.Code\{(.*)\}\}`).FindAllStringSubmatch(string(src), -1) {
+		errs[m[1]] = m[2]
+	}
+	return errs
+})
+
+// onlyModelled watches that no operation answers an exception that its model does not list:
+// typed clients have no class for it. SerializationException is of the protocol, and so is the
+// ValidationException for a broken constraint, which the model of CreateModelCopyJob forgets.
+func onlyModelled(t testing.TB, r *restjson.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.ServeHTTP(w, req)
+		op, code := r.Operation(req), w.Header().Get("X-Amzn-ErrorType")
+		if op != "" && code != "" && code != string(restjson.CodeSerialization) && op != "CreateModelCopyJob" && !strings.Contains(modelled()[op], strconv.Quote(code)) {
+			t.Errorf("%s answered %s, and its model lists %s", op, code, modelled()[op])
+		}
 	})
 }
 
@@ -115,7 +144,7 @@ func (e *env) ctx() context.Context {
 }
 
 // fails checks that err is the AWS error that it should be.
-func fails(t *testing.T, err error, code, text string) {
+func fails(t testing.TB, err error, code, text string) {
 	t.Helper()
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -127,8 +156,8 @@ func fails(t *testing.T, err error, code, text string) {
 }
 
 // must returns v of a call that may not fail.
-func must[T any](v T, err error) func(t *testing.T) T {
-	return func(t *testing.T) T {
+func must[T any](v T, err error) func(t testing.TB) T {
+	return func(t testing.TB) T {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +167,7 @@ func must[T any](v T, err error) func(t *testing.T) T {
 }
 
 // conforms checks an answer against the constraints that the service model has for it.
-func conforms[Out any](t *testing.T, out *Out, err error) *Out {
+func conforms[Out any](t testing.TB, out *Out, err error) *Out {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -151,7 +151,7 @@ func (s *Service) admissible(ctx context.Context, job *outcrop.Job) error {
 	if err := s.modelNameFree(ctx, job, live); err != nil {
 		return err
 	}
-	models, err := s.all(ctx, outcrop.Query{Kind: outcrop.KindCustomModel, Scope: job.Scope})
+	models, err := all(ctx, s, outcrop.Query{Kind: outcrop.KindCustomModel, Scope: job.Scope}, outcrop.CustomModelOf)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (s *Service) admissible(ctx context.Context, job *outcrop.Job) error {
 }
 
 // modelNameFree checks that neither a model nor a job that will make one has the name.
-func (s *Service) modelNameFree(ctx context.Context, job *outcrop.Job, live []outcrop.Record) error {
+func (s *Service) modelNameFree(ctx context.Context, job *outcrop.Job, live []*outcrop.Job) error {
 	taken := invalid("The provided custom model name is currently in use.")
 	_, err := s.store.Get(ctx, outcrop.Key{Kind: outcrop.KindCustomModel, Scope: job.Scope, Ref: job.CustomModelName})
 	if err == nil {
@@ -171,11 +171,7 @@ func (s *Service) modelNameFree(ctx context.Context, job *outcrop.Job, live []ou
 	if outcrop.CodeOf(err) != outcrop.CodeNotFound {
 		return err
 	}
-	for _, rec := range live {
-		other, err := outcrop.JobOf(rec)
-		if err != nil {
-			return err
-		}
+	for _, other := range live {
 		if other.CustomModelName == job.CustomModelName {
 			return taken
 		}

@@ -80,22 +80,18 @@ func (s *Service) sameThroughput(ctx context.Context, t *outcrop.Throughput) (*C
 
 // throughputFits checks that the name is free and the quotas are not used up.
 func (s *Service) throughputFits(ctx context.Context, t *outcrop.Throughput) error {
-	all, err := s.all(ctx, outcrop.Query{Kind: outcrop.KindThroughput, Scope: t.Scope})
+	others, err := all(ctx, s, outcrop.Query{Kind: outcrop.KindThroughput, Scope: t.Scope}, outcrop.ThroughputOf)
 	if err != nil {
 		return err
 	}
 	units := t.ModelUnits
-	for _, rec := range all {
-		other, err := outcrop.ThroughputOf(rec)
-		if err != nil {
-			return err
-		}
+	for _, other := range others {
 		if other.Name == t.Name {
 			return throughputNameTaken()
 		}
 		units += other.ModelUnits
 	}
-	if len(all) >= s.quotas.Throughputs {
+	if len(others) >= s.quotas.Throughputs {
 		return exceeded("provisioned model throughputs", s.quotas.Throughputs, "Delete one with DeleteProvisionedModelThroughput.")
 	}
 	if units > s.quotas.ModelUnits {

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	sdk "github.com/aws/aws-sdk-go-v2/service/bedrock"
 	"github.com/aws/aws-sdk-go-v2/service/bedrock/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/service/bedrock"
@@ -35,7 +37,7 @@ func jobRequest(name string) *sdk.CreateModelCustomizationJobInput {
 // createJob creates a job and returns its ARN.
 func (e *env) createJob(name string) string {
 	e.Helper()
-	return *must(e.CreateModelCustomizationJob(e.Context(), jobRequest(name)))(e.T).JobArn
+	return *must(e.CreateModelCustomizationJob(e.Context(), jobRequest(name)))(e.TB).JobArn
 }
 
 func TestCreateJob(t *testing.T) {
@@ -76,9 +78,9 @@ func TestCreateJob(t *testing.T) {
 func conformsJob(e *env, arn string) {
 	e.Helper()
 	out, err := e.service.GetModelCustomizationJob(e.ctx(), &bedrock.GetModelCustomizationJobInput{JobIdentifier: arn})
-	conforms(e.T, out, err)
+	conforms(e.TB, out, err)
 	list, err := e.service.ListModelCustomizationJobs(e.ctx(), &bedrock.ListModelCustomizationJobsInput{})
-	conforms(e.T, list, err)
+	conforms(e.TB, list, err)
 }
 
 func TestJobThatSaysLittle(t *testing.T) {
@@ -110,13 +112,17 @@ func TestJobProgressAndEnd(t *testing.T) {
 	arn := e.createJob("run")
 	loss := 1.25
 	update(e, arn, outcrop.JobOf, func(j *outcrop.Job) {
-		j.Progress = outcrop.Progress{Step: 3, TrainingLoss: &loss, ValidationLosses: []float64{1.5, 0}}
+		j.Progress = outcrop.Progress{Step: 3, Steps: 9, TrainingLoss: &loss, ValidationLosses: []float64{1.5, 0}, TokensPerSecond: 10.5, ETASeconds: 2}
 		j.Training.Status = outcrop.PhaseInProgress
 	})
 	in := &sdk.GetModelCustomizationJobInput{JobIdentifier: aws.String("run")}
 	got := must(e.GetModelCustomizationJob(t.Context(), in))(t)
 	if *got.TrainingMetrics.TrainingLoss != 1.25 || *got.ValidationMetrics[0].ValidationLoss != 1.5 || *got.ValidationMetrics[1].ValidationLoss != 0 || got.OutputModelArn != nil {
 		t.Errorf("in progress: %+v", got)
+	}
+	response, ok := awsmiddleware.GetRawResponse(got.ResultMetadata).(*smithyhttp.Response)
+	if want := `{"step":3,"steps":9,"epoch":0,"tokens":0,"tokensPerSecond":10.5,"etaSeconds":2}`; !ok || response.Header.Get("X-Outcrop-Progress") != want {
+		t.Errorf("the progress header is %q, want %s", response.Header.Get("X-Outcrop-Progress"), want)
 	}
 	conformsJob(e, arn)
 

@@ -21,15 +21,11 @@ func (s *Service) DeleteCustomModel(ctx context.Context, in *DeleteCustomModelIn
 
 // unused checks that nothing needs a model's files.
 func (s *Service) unused(ctx context.Context, m outcrop.Meta) error {
-	throughputs, err := s.all(ctx, outcrop.Query{Kind: outcrop.KindThroughput, Scope: m.Scope})
+	throughputs, err := all(ctx, s, outcrop.Query{Kind: outcrop.KindThroughput, Scope: m.Scope}, outcrop.ThroughputOf)
 	if err != nil {
 		return err
 	}
-	for _, rec := range throughputs {
-		t, err := outcrop.ThroughputOf(rec)
-		if err != nil {
-			return err
-		}
+	for _, t := range throughputs {
 		if t.ModelARN == m.ARN || t.DesiredModelARN == m.ARN {
 			return outcrop.Errorf(outcrop.CodeConflict, "The custom model %s is in use by the provisioned model throughput %s. Delete that one first.", m.Name, t.Name)
 		}
@@ -38,9 +34,9 @@ func (s *Service) unused(ctx context.Context, m outcrop.Meta) error {
 	if err != nil {
 		return err
 	}
-	for _, rec := range jobs {
-		if rec.Parent == string(m.ARN) {
-			return outcrop.Errorf(outcrop.CodeConflict, "The custom model %s is the base of the model customization job %s. Wait until that one has ended, or stop it.", m.Name, rec.Name)
+	for _, j := range jobs {
+		if j.Parent == string(m.ARN) {
+			return outcrop.Errorf(outcrop.CodeConflict, "The custom model %s is the base of the model customization job %s. Wait until that one has ended, or stop it.", m.Name, j.Name)
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 
 // GetModelCustomizationJob returns a job by its name or ARN. outputModelArn appears when the
 // job has completed; the losses of the training and of each validator as soon as there are
-// any.
+// any. How far it is, for which Bedrock has no member, is in the header X-Outcrop-Progress.
 func (s *Service) GetModelCustomizationJob(ctx context.Context, in *GetModelCustomizationJobInput) (*GetModelCustomizationJobOutput, error) {
 	j, err := get(ctx, s, outcrop.KindJob, in.JobIdentifier, outcrop.JobOf)
 	if err != nil {
@@ -18,6 +18,7 @@ func (s *Service) GetModelCustomizationJob(ctx context.Context, in *GetModelCust
 	if err != nil {
 		return nil, err
 	}
+	showProgress(ctx, j)
 	return &GetModelCustomizationJobOutput{
 		JobArn:               string(j.ARN),
 		JobName:              j.Name,

@@ -8,8 +8,8 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// nouns are the kinds as messages call them.
-var nouns = map[outcrop.Kind]string{
+// kindNames are the kinds as messages call them.
+var kindNames = map[outcrop.Kind]string{
 	outcrop.KindJob:         "model customization job",
 	outcrop.KindCustomModel: "custom model",
 	outcrop.KindThroughput:  "provisioned model throughput",
@@ -52,7 +52,7 @@ func names(identifier string, m outcrop.Meta) bool {
 
 func missing(kind outcrop.Kind, sc outcrop.Scope, identifier string) error {
 	return outcrop.Errorf(outcrop.CodeNotFound, "The %s %s does not exist in account %s, region %s. Check its name or ARN and the region.",
-		nouns[kind], identifier, sc.Account, sc.Region)
+		kindNames[kind], identifier, sc.Account, sc.Region)
 }
 
 // changeTriesMax bounds how often edit starts again. Workers write a job's row every few

@@ -1,10 +1,12 @@
 package bedrock
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/wire/restjson"
 )
 
 // failureMessageMax is how many characters of a failure message AWS shows.
@@ -25,6 +27,32 @@ func trainingMetrics(loss *float64) *TrainingMetrics {
 		return nil
 	}
 	return &TrainingMetrics{TrainingLoss: loss}
+}
+
+// headerProgress tells watchers what the service model has no member for.
+const headerProgress = "X-Outcrop-Progress"
+
+// progress is that header's value.
+type progress struct {
+	Step            int     `json:"step"`
+	Steps           int     `json:"steps"`
+	Epoch           int     `json:"epoch"`
+	Tokens          int64   `json:"tokens"` // trained so far
+	TokensPerSecond float64 `json:"tokensPerSecond"`
+	ETASeconds      float64 `json:"etaSeconds"`
+}
+
+// showProgress adds the header for a job that has begun to train.
+func showProgress(ctx context.Context, j *outcrop.Job) {
+	p := j.Progress
+	if p.Steps == 0 {
+		return
+	}
+	b, err := json.Marshal(progress{p.Step, p.Steps, p.Epoch, p.Tokens, p.TokensPerSecond, p.ETASeconds})
+	if err != nil {
+		return // a number that is none: the rest of the answer is worth having
+	}
+	restjson.Header(ctx).Set(headerProgress, string(b))
 }
 
 // validationMetrics has one entry for each validator, or is absent.

@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"context"
+	"slices"
 
 	"outcrop.dev/outcrop"
 )
@@ -10,28 +11,18 @@ import (
 // A page may be shorter than maxResults, and even empty, where baseModelArnEquals or
 // foundationModelArnEquals leave models out; the list ends where nextToken is absent.
 func (s *Service) ListCustomModels(ctx context.Context, in *ListCustomModelsInput) (*ListCustomModelsOutput, error) {
-	out := &ListCustomModelsOutput{ModelSummaries: []CustomModelSummary{}}
 	if in.IsOwned != nil && !*in.IsOwned {
-		return out, nil // models that other accounts share; there are none
+		return &ListCustomModelsOutput{ModelSummaries: []CustomModelSummary{}}, nil // other accounts share none
 	}
-	page, next, err := s.list(ctx, listing{
+	page, next, err := list(ctx, s, listing{
 		kind: outcrop.KindCustomModel, status: in.ModelStatus, nameContains: in.NameContains,
 		after: in.CreationTimeAfter, before: in.CreationTimeBefore, order: in.SortOrder, max: in.MaxResults, next: in.NextToken,
-	})
+	}, outcrop.CustomModelOf)
 	if err != nil {
 		return nil, err
 	}
-	out.NextToken = next
-	for _, rec := range page {
-		m, err := outcrop.CustomModelOf(rec)
-		if err != nil {
-			return nil, err
-		}
-		if in.selects(m) {
-			out.ModelSummaries = append(out.ModelSummaries, modelSummary(m))
-		}
-	}
-	return out, nil
+	page = slices.DeleteFunc(page, func(m *outcrop.CustomModel) bool { return !in.selects(m) })
+	return &ListCustomModelsOutput{NextToken: next, ModelSummaries: each(page, modelSummary)}, nil
 }
 
 // selects reports whether a model goes back to what a request asks for: baseModelArnEquals is

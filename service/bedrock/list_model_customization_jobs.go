@@ -9,22 +9,14 @@ import (
 // ListModelCustomizationJobs returns the jobs that match, the newest first unless asked
 // otherwise.
 func (s *Service) ListModelCustomizationJobs(ctx context.Context, in *ListModelCustomizationJobsInput) (*ListModelCustomizationJobsOutput, error) {
-	page, next, err := s.list(ctx, listing{
+	page, next, err := list(ctx, s, listing{
 		kind: outcrop.KindJob, status: in.StatusEquals, nameContains: in.NameContains,
 		after: in.CreationTimeAfter, before: in.CreationTimeBefore, order: in.SortOrder, max: in.MaxResults, next: in.NextToken,
-	})
+	}, outcrop.JobOf)
 	if err != nil {
 		return nil, err
 	}
-	out := &ListModelCustomizationJobsOutput{NextToken: next, ModelCustomizationJobSummaries: []ModelCustomizationJobSummary{}}
-	for _, rec := range page {
-		j, err := outcrop.JobOf(rec)
-		if err != nil {
-			return nil, err
-		}
-		out.ModelCustomizationJobSummaries = append(out.ModelCustomizationJobSummaries, jobSummary(j))
-	}
-	return out, nil
+	return &ListModelCustomizationJobsOutput{NextToken: next, ModelCustomizationJobSummaries: each(page, jobSummary)}, nil
 }
 
 func jobSummary(j *outcrop.Job) ModelCustomizationJobSummary {

@@ -9,22 +9,14 @@ import (
 // ListProvisionedModelThroughputs returns the throughputs that match, the newest first unless
 // asked otherwise.
 func (s *Service) ListProvisionedModelThroughputs(ctx context.Context, in *ListProvisionedModelThroughputsInput) (*ListProvisionedModelThroughputsOutput, error) {
-	page, next, err := s.list(ctx, listing{
+	page, next, err := list(ctx, s, listing{
 		kind: outcrop.KindThroughput, status: in.StatusEquals, nameContains: in.NameContains, parent: in.ModelArnEquals,
 		after: in.CreationTimeAfter, before: in.CreationTimeBefore, order: in.SortOrder, max: in.MaxResults, next: in.NextToken,
-	})
+	}, outcrop.ThroughputOf)
 	if err != nil {
 		return nil, err
 	}
-	out := &ListProvisionedModelThroughputsOutput{NextToken: next, ProvisionedModelSummaries: []ProvisionedModelSummary{}}
-	for _, rec := range page {
-		t, err := outcrop.ThroughputOf(rec)
-		if err != nil {
-			return nil, err
-		}
-		out.ProvisionedModelSummaries = append(out.ProvisionedModelSummaries, throughputSummary(t))
-	}
-	return out, nil
+	return &ListProvisionedModelThroughputsOutput{NextToken: next, ProvisionedModelSummaries: each(page, throughputSummary)}, nil
 }
 
 func throughputSummary(t *outcrop.Throughput) ProvisionedModelSummary {

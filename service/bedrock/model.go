@@ -115,15 +115,15 @@ func unknownModel(identifier string) error {
 func (s *Service) notYetModel(ctx context.Context, sc outcrop.Scope, identifier string) error {
 	ref := outcrop.KeyFor(outcrop.KindCustomModel, sc, identifier).Ref
 	q := outcrop.Query{Kind: outcrop.KindJob, Scope: sc, Limit: outcrop.MaxPage}
-	jobs, _, err := s.store.List(ctx, q) // the newest; older jobs are told as unknown models
+	newest, _, err := s.store.List(ctx, q) // models of older jobs are told as unknown
 	if err != nil {
 		return err
 	}
-	for _, rec := range jobs {
-		job, err := outcrop.JobOf(rec)
-		if err != nil {
-			return err
-		}
+	jobs, err := nouns(newest, outcrop.JobOf)
+	if err != nil {
+		return err
+	}
+	for _, job := range jobs {
 		if job.CustomModelName != ref && job.CustomModelID != ref {
 			continue
 		}

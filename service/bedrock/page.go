@@ -21,7 +21,7 @@ type listing struct {
 
 // list returns one page of the caller's records. AWS lists the newest first unless told
 // otherwise; CreationTime is the only key there is to sort by.
-func (s *Service) list(ctx context.Context, l listing) (page []outcrop.Record, next string, err error) {
+func list[N any](ctx context.Context, s *Service, l listing, of func(outcrop.Record) (*N, error)) (page []*N, next string, err error) {
 	sc, err := scope(ctx)
 	if err != nil {
 		return nil, "", err
@@ -36,5 +36,55 @@ func (s *Service) list(ctx context.Context, l listing) (page []outcrop.Record, n
 	if l.max != nil {
 		q.Limit = *l.max
 	}
-	return s.store.List(ctx, q)
+	records, next, err := s.store.List(ctx, q)
+	if err != nil {
+		return nil, "", err
+	}
+	page, err = nouns(records, of)
+	return page, next, err
+}
+
+// all returns every noun that a query selects; it must be one that a quota bounds.
+func all[N any](ctx context.Context, s *Service, q outcrop.Query, of func(outcrop.Record) (*N, error)) ([]*N, error) {
+	q.Limit = outcrop.MaxPage
+	var records []outcrop.Record
+	for {
+		page, next, err := s.store.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, page...)
+		if q.Next = next; next == "" {
+			return nouns(records, of)
+		}
+	}
+}
+
+// liveJobs returns the jobs that wait or run.
+func (s *Service) liveJobs(ctx context.Context, sc outcrop.Scope) ([]*outcrop.Job, error) {
+	q := outcrop.Query{Kind: outcrop.KindJob, Scope: sc, Statuses: []string{outcrop.JobInProgress, outcrop.JobStopping}}
+	return all(ctx, s, q, outcrop.JobOf)
+}
+
+// nouns reads records as what they are, and fails if one cannot be read.
+func nouns[N any](records []outcrop.Record, of func(outcrop.Record) (*N, error)) ([]*N, error) {
+	read := make([]*N, len(records))
+	for i, rec := range records {
+		noun, err := of(rec)
+		if err != nil {
+			return nil, err
+		}
+		read[i] = noun
+	}
+	return read, nil
+}
+
+// each returns what an operation shows of the nouns of a page; never nil, for an empty list is
+// sent as one.
+func each[N, S any](page []*N, show func(*N) S) []S {
+	shown := make([]S, len(page))
+	for i, noun := range page {
+		shown[i] = show(noun)
+	}
+	return shown
 }

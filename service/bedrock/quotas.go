@@ -1,10 +1,6 @@
 package bedrock
 
-import (
-	"context"
-
-	"outcrop.dev/outcrop"
-)
+import "outcrop.dev/outcrop"
 
 // Quotas bound what one account may have in one region. Beyond them a call answers
 // ServiceQuotaExceededException.
@@ -38,27 +34,6 @@ const (
 
 // TagsMax is how many tags one resource may have (AWS, TooManyTagsException).
 const TagsMax = 50
-
-// liveJobs returns the jobs that wait or run.
-func (s *Service) liveJobs(ctx context.Context, sc outcrop.Scope) ([]outcrop.Record, error) {
-	return s.all(ctx, outcrop.Query{Kind: outcrop.KindJob, Scope: sc, Statuses: []string{outcrop.JobInProgress, outcrop.JobStopping}})
-}
-
-// all returns every page of a query; q selects what a quota bounds.
-func (s *Service) all(ctx context.Context, q outcrop.Query) ([]outcrop.Record, error) {
-	q.Limit = outcrop.MaxPage
-	var records []outcrop.Record
-	for {
-		page, next, err := s.store.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, page...)
-		if q.Next = next; next == "" {
-			return records, nil
-		}
-	}
-}
 
 // exceeded returns the error for a quota of n that is used up.
 func exceeded(what string, n int, todo string) error {

@@ -40,7 +40,7 @@ func tagList(m map[string]string) []Tag {
 // that has no tags.
 func taggable(arn string) (outcrop.Kind, error) {
 	p, ok := outcrop.ParseARN(arn)
-	if !ok || nouns[p.Kind] == "" {
+	if !ok || kindNames[p.Kind] == "" {
 		return "", invalid("The resource %s cannot have tags: give the ARN of a model customization job, a custom model or a provisioned model throughput.", arn)
 	}
 	return p.Kind, nil

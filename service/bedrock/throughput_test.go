@@ -23,7 +23,7 @@ func reserve(name, model string) *sdk.CreateProvisionedModelThroughputInput {
 // reserveFor creates throughput and brings it into service.
 func (e *env) reserveFor(name, model string) string {
 	e.Helper()
-	arn := *must(e.CreateProvisionedModelThroughput(e.Context(), reserve(name, model)))(e.T).ProvisionedModelArn
+	arn := *must(e.CreateProvisionedModelThroughput(e.Context(), reserve(name, model)))(e.TB).ProvisionedModelArn
 	update(e, arn, outcrop.ThroughputOf, func(t *outcrop.Throughput) { t.Status = outcrop.ThroughputInService })
 	return arn
 }
@@ -31,9 +31,9 @@ func (e *env) reserveFor(name, model string) string {
 func conformsThroughput(e *env, arn string) {
 	e.Helper()
 	out, err := e.service.GetProvisionedModelThroughput(e.ctx(), &bedrock.GetProvisionedModelThroughputInput{ProvisionedModelId: arn})
-	conforms(e.T, out, err)
+	conforms(e.TB, out, err)
 	list, err := e.service.ListProvisionedModelThroughputs(e.ctx(), &bedrock.ListProvisionedModelThroughputsInput{})
-	conforms(e.T, list, err)
+	conforms(e.TB, list, err)
 }
 
 func TestCreateThroughput(t *testing.T) {

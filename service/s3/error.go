@@ -95,10 +95,23 @@ func (c *call) fail(err error) {
 		c.opt.Log.Error("S3 request failed", "method", c.r.Method, "bucket", c.bucket, "key", c.key,
 			"request", c.w.Header().Get(restxml.RequestIDHeader), "error", err)
 	}
-	if c.r.ContentLength != 0 && c.r.ProtoMajor == 1 {
-		c.w.Header().Set("Connection", "close") // what is left of the body is not worth reading
-	}
+	c.drain()
 	restxml.WriteError(c.w, c.r, e)
+}
+
+// drainMax is how much of a body is read although the request is refused already. A client
+// that sends all of a body before it reads would otherwise find the connection reset, and
+// not the error. Parts are of 5 to 8 MiB.
+const drainMax = 16 << 20
+
+// drain reads the rest of the body, unless the client waits to be told to send it.
+func (c *call) drain() {
+	switch {
+	case c.header("Expect") != "" && c.r.ProtoMajor == 1:
+		c.w.Header().Set("Connection", "close") // says: do not send it
+	case c.r.Body != nil && c.r.ContentLength <= drainMax:
+		_, _ = io.Copy(io.Discard, io.LimitReader(c.r.Body, drainMax)) // its error is not the answer
+	}
 }
 
 func (c *call) explain(err error) *restxml.Error {

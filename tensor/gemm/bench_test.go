@@ -105,7 +105,7 @@ func BenchmarkPack(b *testing.B) {
 				dst := Pack(nil, k, src)
 				b.SetBytes(4 * n * n)
 				for b.Loop() {
-					dst.Repack(nil, src)
+					dst.fill(nil, src)
 				}
 			})
 		}

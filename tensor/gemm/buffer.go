@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"sync"
 	"unsafe"
+
+	"outcrop.dev/outcrop/tensor"
 )
 
 // cacheLine is the alignment of packed memory, in bytes.
@@ -13,6 +15,7 @@ const cacheLine = 64
 func aligned(n int) []uint32 {
 	const extra = cacheLine / 4
 	s := make([]uint32, n+extra)
+	tensor.AdviseHuge(s)
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))&(cacheLine-1)) / 4
 	return s[skip : skip+n : skip+n]
 }

@@ -19,12 +19,7 @@ type product struct {
 // exact multiplies in float64, after rounding the inputs as the kernel does.
 func exact(bf16 bool, a, b Matrix, c []float32, ldc int, accumulate bool) product {
 	p := product{rows: a.Rows, cols: b.Cols, k: a.Cols}
-	value := func(m Matrix, i, j int) float64 {
-		if bf16 {
-			return float64(tensor.ToBF16(m.At(i, j)).Float32())
-		}
-		return float64(m.At(i, j))
-	}
+	as, bs := values(bf16, a), values(bf16, b.transposed())
 	for i := range p.rows {
 		for j := range p.cols {
 			var sum, mag float64
@@ -32,15 +27,30 @@ func exact(bf16 bool, a, b Matrix, c []float32, ldc int, accumulate bool) produc
 				sum = float64(c[i*ldc+j])
 				mag = math.Abs(sum)
 			}
-			for k := range p.k {
-				x := value(a, i, k) * value(b, k, j)
-				sum += x
-				mag += math.Abs(x)
+			column := bs[j*p.k:][:p.k]
+			for k, x := range as[i*p.k:][:p.k] {
+				sum += x * column[k]
+				mag += math.Abs(x * column[k])
 			}
 			p.want, p.mag = append(p.want, sum), append(p.mag, mag)
 		}
 	}
 	return p
+}
+
+// values returns the elements of m row by row, rounded to bfloat16 if so wanted.
+func values(bf16 bool, m Matrix) []float64 {
+	v := make([]float64, 0, m.Rows*m.Cols)
+	for i := range m.Rows {
+		for j := range m.Cols {
+			x := m.At(i, j)
+			if bf16 {
+				x = tensor.ToBF16(x).Float32()
+			}
+			v = append(v, float64(x))
+		}
+	}
+	return v
 }
 
 // compare returns an error unless every element of c is as close to the product as K+2

@@ -36,7 +36,7 @@ func shapes(k *Kernel, r *rand.Rand) [][3]int {
 		{0, 5, 5}, {5, 0, 5}, {5, 5, 0}, {1, 1, 1}, {1, k.nr, 2}, {k.mr, k.nr, k.kUnit},
 		{k.mr + 1, k.nr + 1, k.kUnit + 1}, {k.mr - 1, k.nr - 1, max(k.kUnit-1, 1)},
 		{2*k.mr + 3, 3*k.nr + 5, k.kc}, {3, 2*k.nr + 1, k.kc + 1}, {k.mc + 1, k.nr, 2*k.kc - 1},
-		{1, 5*k.nr + 2, 40}, {k.mr, 9*k.nr - 1, 33}, {17, 47, 2*k.kc + 3}, {64, 64, 64},
+		{1, 5*k.nr + 2, 40}, {k.mr, 9*k.nr - 1, 33}, {17, 47, 2*k.kc + 3}, {64, 64, 64}, {300, 600, 40},
 	}
 	for range 25 {
 		s = append(s, [3]int{1 + r.IntN(100), 1 + r.IntN(150), 1 + r.IntN(120)})

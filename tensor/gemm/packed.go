@@ -19,16 +19,6 @@ func Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
 	return pb
 }
 
-// Repack packs b, which has the shape of the matrix that p was made from, into the memory
-// of pb: for weights that training has changed.
-func (pb *Packed) Repack(p *tensor.Pool, b Matrix) {
-	b.check("B")
-	if b.Rows != pb.rows || b.Cols != pb.cols {
-		panic("gemm: Repack with another shape")
-	}
-	pb.fill(p, b)
-}
-
 // Rows returns K.
 func (pb *Packed) Rows() int { return pb.rows }
 

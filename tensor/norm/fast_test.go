@@ -1,60 +1,33 @@
 package norm
 
 import (
-	"math"
 	"math/rand/v2"
 	"testing"
 
 	"outcrop.dev/outcrop/tensor/internal/vec"
+	"outcrop.dev/outcrop/tensor/internal/vec/vectest"
 )
 
-// TestFastIsRef compares the assembly of every instruction set with the definition.
 func TestFastIsRef(t *testing.T) {
 	t.Parallel()
-	if len(vec.Sets()) == 0 {
-		t.Skip("NOT TESTED: this build or CPU has no assembly")
-	}
-	r := rand.New(rand.NewPCG(35, 36))
-	normal := func(n int) []float32 {
-		x := make([]float32, n)
-		for i := range x {
-			x[i] = float32(r.NormFloat64())
-		}
-		return x
-	}
-	twice := func(x []float32) (a, b []float32) { return append([]float32(nil), x...), append([]float32(nil), x...) }
-	const rows, eps = 3, 1e-5
-	for _, set := range vec.Sets() {
-		f := fast{set}
+	const rows, tol = 3, 0x1p-18
+	vectest.Each(t, func(t *testing.T, set *vec.Set) {
+		r, f := rand.New(rand.NewPCG(35, 36)), fast{set}
 		for _, c := range []int{1, 7, 16, 33, 256} {
-			x, w, dy := normal(rows*c), normal(c), normal(rows*c)
-			y, yRef := twice(x)
-			rstd, rstdRef := twice(make([]float32, rows))
+			x, w, dy := random(r, rows*c), random(r, c), random(r, rows*c)
+			y, yRef := vectest.Two(x)
+			rstd, rstdRef := vectest.Two(make([]float32, rows))
 			f.rmsNorm(y, rstd, x, w, eps)
 			rmsNormRef(yRef, rstdRef, x, w, eps)
-			near(t, set.Name+" rmsNorm", y, yRef)
-			near(t, set.Name+" rstd", rstd, rstdRef)
+			vectest.Near(t, "rmsNorm", y, yRef, tol, 0)
+			vectest.Near(t, "rstd", rstd, rstdRef, tol, 0)
 
-			dx, dxRef := twice(normal(rows * c))
-			dw, dwRef := twice(normal(c))
+			dx, dxRef := vectest.Two(random(r, rows*c))
+			dw, dwRef := vectest.Two(random(r, c))
 			f.rmsNormBackward(dx, dw, dy, x, w, rstd)
 			rmsNormBackwardRef(dxRef, dwRef, dy, x, w, rstd)
-			near(t, set.Name+" dx", dx, dxRef)
-			near(t, set.Name+" dw", dw, dwRef)
+			vectest.Near(t, "dx", dx, dxRef, tol, 1)
+			vectest.Near(t, "dw", dw, dwRef, tol, 1)
 		}
-	}
-}
-
-// near fails unless got is want within 2⁻¹⁸ of the largest element.
-func near(t *testing.T, what string, got, want []float32) {
-	t.Helper()
-	largest := 0.0
-	for _, v := range want {
-		largest = max(largest, math.Abs(float64(v)))
-	}
-	for i := range want {
-		if !(math.Abs(float64(got[i]-want[i])) <= 0x1p-18*largest) {
-			t.Fatalf("%s: element %d of %d is %g, by the definition %g", what, i, len(want), got[i], want[i])
-		}
-	}
+	})
 }

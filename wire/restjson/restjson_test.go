@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -464,4 +465,29 @@ func TestBodyThatFails(t *testing.T) {
 			t.Errorf("%v: %s %s", err, got, w.Body)
 		}
 	}
+}
+
+// FuzzRoute sends arbitrary request lines: every answer is JSON with a request id, and none
+// is a redirect or our own fault.
+func FuzzRoute(f *testing.F) {
+	for _, path := range []string{"/things/arn:a:b/c/stop", "/things/%61rn:x", "/things/arn%3A%2F/%2f/", "/things/a/../b", "//", "*", "/things/arn:/arn:/arn:", "/blobs/%"} {
+		f.Add("POST", path)
+	}
+	f.Fuzz(func(t *testing.T, method, path string) {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			return // net/http refuses it before a handler sees it
+		}
+		r := NewRouter(func() string { return "id" }, slog.New(slog.DiscardHandler))
+		Handle(r, testAPI, thingOp, func(context.Context, *thingInput) (*thingOutput, error) { return &thingOutput{}, nil })
+		Handle(r, testAPI, Operation{Name: "Stop", Method: "POST", Path: "/things/{id}/stop", Status: 200},
+			func(context.Context, *stopInput) (*thingOutput, error) { return &thingOutput{}, nil })
+		req := httptest.NewRequestWithContext(t.Context(), "GET", "/", strings.NewReader(`{"name":"x"}`))
+		req.Method, req.URL, req.RequestURI = method, u, path
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, req)
+		if w.Code >= 500 || w.Code >= 300 && w.Code < 400 || w.Header().Get("X-Amzn-Requestid") == "" || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%s %q: %d %v %s", method, path, w.Code, w.Header(), w.Body)
+		}
+	})
 }

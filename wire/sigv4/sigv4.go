@@ -61,7 +61,9 @@ type Verifier struct {
 }
 
 // Verify checks r's signature against the clock now and replaces r.Body as the package
-// comment says. Every error is an *Error, except one from reading the body.
+// comment says. Pass a shallow copy of the server's request: by the body of its own, net/http
+// tells whether a client that sent Expect: 100-continue was told to go on. Every error is an
+// *Error, except one from reading the body.
 func (v *Verifier) Verify(r *http.Request, now time.Time) (Identity, error) {
 	auth := r.Header.Values("Authorization")
 	query := canonicalQueryPairs(r.URL.RawQuery)

@@ -29,10 +29,11 @@ func (f *file) raw(format string, args ...any) {
 	f.WriteByte('\n')
 }
 
-// comment writes text as comment lines.
+// comment writes text as comment lines, less the two tabs by which raw strings in this
+// package are indented.
 func (f *file) comment(text string) {
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		f.raw("%s", strings.TrimSpace("// "+strings.TrimSpace(line)))
+		f.raw("%s", strings.TrimSpace("// "+strings.TrimPrefix(line, "\t\t")))
 	}
 }
 

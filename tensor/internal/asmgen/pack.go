@@ -41,12 +41,15 @@ var transposers = []packer{
 	{
 		name: "pairRoundTranspose",
 		comment: "for 32 lines of 16*blocks float32: dst[i*dstWords+w] = the pair of src[2w][i] and src[2w+1][i],\n" +
-			"rounded to bfloat16, w in [0,16). Bit i%16 of mask clear: column i is zero.",
+			"rounded to bfloat16, w in [0,16). Bit i%16 of mask clear: column i is zero. It fetches the next 32\n" +
+			"lines meanwhile: the runs are too short for the hardware to do so.",
 		step: 64,
 		prep: "VMOVDQU64 pairs<>(SB), Z31",
 		load: func(f *file, r int) {
 			f.ins(`VMOVUPS.Z (AX), K1, Z16
 				VMOVUPS.Z (AX)(R8*1), K1, Z17
+				PREFETCHT0 (AX)(R10*1)
+				PREFETCHT0 (AX)(R11*1)
 				VCVTNE2PS2BF16(16, 17, %[1]d)
 				VPERMW Z%[1]d, Z31, Z%[1]d
 				LEAQ (AX)(R8*2), AX`, r)
@@ -79,7 +82,10 @@ func (p packer) emit(f *file) {
 		SHLQ $2, R9
 		KMOVW DX, K1
 		SHRL $16, DX
-		KMOVW DX, K2`)
+		KMOVW DX, K2
+		MOVQ R8, R10
+		SHLQ $5, R10
+		LEAQ (R10)(R8*1), R11`)
 	f.label("block")
 	f.ins("MOVQ SI, AX")
 	if p.prep != "" {

@@ -7,59 +7,86 @@ import "fmt"
 type tile struct {
 	prefix    string // of the function names
 	heights   []int  // of the tiles, in rows
-	vectors   int    // vectors across the tile
 	reg       string // Z or Y
 	bytes     int    // of a vector
 	scratch   int    // the first register that is not an accumulator
 	last      int    // the last register
 	mulAdd    func(f *file, b, a, acc int)
 	broadcast string
-	load      string
 	unroll    int
 }
 
 // aRowBytes is the row stride of packed A: 256 words of a K block and 16 of padding (gemm.Kernel.aRow).
 const aRowBytes = (256 + 16) * 4
 
-// move loads and stores vectors.
-const move = "VMOVUPS"
+const (
+	move    = "VMOVUPS" // loads and stores vectors
+	vectors = 2         // across a tile
+)
 
 const tileArgs = "a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int"
 
-func (t tile) acc(row, vec int) int { return row*t.vectors + vec }
+func (t tile) acc(row, vec int) int { return row*vectors + vec }
 
 // emit writes the function for the given number of rows.
 func (t tile) emit(f *file, rows int) {
-	f.text(fmt.Sprintf("%s%d adds a K block to a tile of %d x %d floats.", t.prefix, rows, rows, t.vectors*t.bytes/4),
-		fmt.Sprintf("%s%d", t.prefix, rows), tileArgs, 64)
-	f.ins(`MOVQ a+0(FP), SI
-		MOVQ b+8(FP), DI
-		MOVQ c+24(FP), DX
-		MOVQ ldc+32(FP), R8
-		MOVQ words+40(FP), CX
-		MOVQ acc+56(FP), AX
-		SHLQ $2, R8
-		MOVQ DX, R9
-		TESTQ AX, AX
+	name := fmt.Sprintf("%s%d", t.prefix, rows)
+	f.text(fmt.Sprintf("%s is a tile of %d x %d floats.", name, rows, t.width()), name, tileArgs, 64)
+	f.ins(`MOVQ a+0(FP), A_PTR
+		MOVQ b+8(FP), B_PTR
+		MOVQ c+24(FP), C_PTR
+		MOVQ ldc+32(FP), LDC
+		MOVQ words+40(FP), WORDS
+		MOVQ acc+56(FP), ACC
+		SHLQ $2, LDC
+		MOVQ C_PTR, ROW
+		TESTQ ACC, ACC
 		JZ   zero`)
-	t.each(rows, func(acc, off int) { f.ins("%s %d(R9), %s%d", move, off, t.reg, acc) }, func() { f.ins("ADDQ R8, R9") })
+	nextRow := func() { f.ins("ADDQ LDC, ROW") }
+	t.each(rows, func(acc, off int) { f.ins("%s %d(ROW), %s%d", move, off, t.reg, acc) }, nextRow)
 	f.ins("JMP  loop")
 	f.label("zero")
-	t.each(rows, func(acc, _ int) { f.ins("VXORPS %[1]s%[2]d, %[1]s%[2]d, %[1]s%[2]d", t.reg, acc) }, func() {})
+	t.each(rows, func(acc, off int) {
+		if off%64 == 0 {
+			f.ins("PREFETCHT0 %d(ROW)", off)
+		}
+		f.ins("VXORPS %[1]s%[2]d, %[1]s%[2]d, %[1]s%[2]d", t.reg, acc)
+	}, nextRow)
 	f.label("loop")
 	for u := range t.unroll {
 		t.step(f, rows, u)
 	}
-	f.ins("ADDQ $%d, SI\nADDQ $%d, DI\nSUBQ $%d, CX\nJNZ  loop", 4*t.unroll, t.unroll*t.vectors*t.bytes, t.unroll)
-	t.each(rows, func(acc, off int) { f.ins("%s %s%d, %d(DX)", move, t.reg, acc, off) }, func() { f.ins("ADDQ R8, DX") })
+	f.ins("ADDQ $%d, A_PTR\nADDQ $%d, B_PTR\nSUBQ $%d, WORDS\nJNZ  loop", 4*t.unroll, t.unroll*vectors*t.bytes, t.unroll)
+	t.each(rows, func(acc, off int) { f.ins("%s %s%d, %d(C_PTR)", move, t.reg, acc, off) }, func() { f.ins("ADDQ LDC, C_PTR") })
 	f.ret()
+}
+
+// width returns the columns of the tile.
+func (t tile) width() int { return vectors * t.bytes / 4 }
+
+// header says what all functions of the family have in common.
+func (t tile) header(what string) string {
+	return fmt.Sprintf(`%[1]s
+		All functions are, for r < rows and j < %[2]d, with words > 0 and a multiple of %[3]d:
+
+			sum = acc != 0 ? c[r*ldc+j] : 0
+			for w < words: sum += a[r*%[4]d+w] * b[w*%[2]d+j]
+			c[r*ldc+j] = sum
+
+		where the product of two words is that of their float32, or the sum of those of their pairs of
+		bfloat16. bStride and panels are not used: there is one panel.
+
+			%[5]s(2r), %[5]s(2r+1)  the sums of row r
+			%[5]s%[6]d, %[5]s%[7]d      row w of b
+			%[5]s%[8]d, %[5]s%[9]d      a word of a in all lanes, in turn`,
+		what, t.width(), t.unroll, aRowBytes/4, t.reg, t.scratch, t.scratch+1, t.scratch+2, t.last)
 }
 
 // each calls do for every accumulator and its offset in the row, and next after each row
 // but the last.
 func (t tile) each(rows int, do func(acc, off int), next func()) {
 	for r := range rows {
-		for v := range t.vectors {
+		for v := range vectors {
 			do(t.acc(r, v), v*t.bytes)
 		}
 		if r < rows-1 {
@@ -70,14 +97,14 @@ func (t tile) each(rows int, do func(acc, off int), next func()) {
 
 // step is one word of K: the vectors of B, and for every row a word of A in all lanes.
 func (t tile) step(f *file, rows, u int) {
-	for v := range t.vectors {
-		f.ins("%s %d(DI), %s%d", move, (u*t.vectors+v)*t.bytes, t.reg, t.scratch+v)
+	for v := range vectors {
+		f.ins("%s %d(B_PTR), %s%d", move, (u*vectors+v)*t.bytes, t.reg, t.scratch+v)
 	}
-	free := t.scratch + t.vectors
+	free := t.scratch + vectors
 	for r := range rows {
 		a := free + r%(t.last-free+1)
-		f.ins("%s %d(SI), %s%d", t.broadcast, r*aRowBytes+4*u, t.reg, a)
-		for v := range t.vectors {
+		f.ins("%s %d(A_PTR), %s%d", t.broadcast, r*aRowBytes+4*u, t.reg, a)
+		for v := range vectors {
 			t.mulAdd(f, t.scratch+v, a, t.acc(r, v))
 		}
 	}
@@ -92,18 +119,18 @@ var (
 
 var (
 	tilesBF16 = tile{
-		prefix: "tileBF16x", heights: rows512, vectors: 2, reg: "Z", bytes: 64, scratch: 28, last: 31,
-		broadcast: "VPBROADCASTD", unroll: 4,
+		prefix: "tileBF16x", heights: rows512, reg: "Z", bytes: 64, scratch: 28, last: 31,
+		broadcast: "VPBROADCASTD", unroll: 2,
 		mulAdd: func(f *file, b, a, acc int) { f.ins("VDPBF16PS(%d, %d, %d)", b, a, acc) },
 	}
 	tilesF32 = tile{
-		prefix: "tileF32x", heights: rows512, vectors: 2, reg: "Z", bytes: 64, scratch: 28, last: 31,
-		broadcast: "VBROADCASTSS", unroll: 4,
+		prefix: "tileF32x", heights: rows512, reg: "Z", bytes: 64, scratch: 28, last: 31,
+		broadcast: "VBROADCASTSS", unroll: 2,
 		mulAdd: func(f *file, b, a, acc int) { f.ins("VFMADD231PS Z%d, Z%d, Z%d", b, a, acc) },
 	}
 	tilesAVX2 = tile{
-		prefix: "tileAVX2x", heights: rows256, vectors: 2, reg: "Y", bytes: 32, scratch: 12, last: 15,
-		broadcast: "VBROADCASTSS", unroll: 4,
+		prefix: "tileAVX2x", heights: rows256, reg: "Y", bytes: 32, scratch: 12, last: 15,
+		broadcast: "VBROADCASTSS", unroll: 2,
 		mulAdd: func(f *file, b, a, acc int) { f.ins("VFMADD231PS Y%d, Y%d, Y%d", b, a, acc) },
 	}
 )
@@ -113,7 +140,8 @@ func tileAVX512F32() string  { return tilesF32.file("Micro-kernels for AVX-512, 
 func tileAVX2F32() string    { return tilesAVX2.file("Micro-kernels for AVX2 and FMA3, float32.") }
 
 func (t tile) file(comment string, includes ...string) string {
-	f := newFile(comment, includes...)
+	f := newFile(t.header(comment), includes...)
+	f.raw("\n#define A_PTR SI\n#define B_PTR DI\n#define C_PTR DX\n#define ROW R9 // of c\n#define LDC R8 // in bytes\n#define WORDS CX\n#define ACC AX")
 	for _, r := range t.heights {
 		t.emit(f, r)
 	}

@@ -309,7 +309,11 @@ func (v *vec) reduce64(at int) {
 
 func vecFile(i isa) func() string {
 	return func() string {
-		f := newFile("Loops over vectors of float32.")
+		f := newFile(`Loops over slices of float32, one vector at a time; the last, shorter vector is masked.
+
+		The comment above each function is what it does with every element. AX counts the bytes done, CX
+		the elements left; the slices are at SI, DI, DX, BX and R8, scalars in registers 14, 13, ..., a
+		sum or maximum in register 9. Lanes beyond the end are read as zero and never written.`)
 		vecConstants(f)
 		for _, l := range loops {
 			l.emit(f, i)

@@ -2,7 +2,11 @@
 
 //go:build amd64 && linux && !purego
 
-// Loops over vectors of float32.
+// Loops over slices of float32, one vector at a time; the last, shorter vector is masked.
+//
+// The comment above each function is what it does with every element. AX counts the bytes done, CX
+// the elements left; the slices are at SI, DI, DX, BX and R8, scalars in registers 14, 13, ..., a
+// sum or maximum in register 9. Lanes beyond the end are read as zero and never written.
 
 #include "textflag.h"
 

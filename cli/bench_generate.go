@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"outcrop.dev/outcrop/bench"
+)
+
+func (a *app) benchGenerateCommand() *cobra.Command {
+	var b benchmark
+	var sessions int
+	c := &cobra.Command{
+		Use:   "generate",
+		Short: "Measure generation: tokens a second of reading a prompt and of answering, memory",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if sessions < 1 {
+				return usagef("--sessions must be at least 1")
+			}
+			return a.benchmark(&b, func(e bench.Env, s bench.Shape) (fmt.Stringer, error) { return bench.Generate(e, s, sessions) })
+		},
+	}
+	b.addFlags(c)
+	c.Flags().IntVar(&sessions, "sessions", 1, "requests that are answered together")
+	return c
+}

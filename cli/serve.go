@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/server"
+)
+
+const serveLong = `Start the server: S3, Bedrock, Bedrock Runtime and STS on one port, with all that is durable in the
+data directory. It stops at an interrupt or a termination signal; jobs that run go on by themselves
+and are found again at the next start.
+
+Environment:
+  OUTCROP_ROOT_ACCESS_KEY_ID, OUTCROP_ROOT_SECRET_ACCESS_KEY
+                    the root key; without them one is made and kept in the data directory
+  OUTCROP_DATA      the data directory, if --data is not given
+  OUTCROP_KERNEL    the matrix kernel to use (outcrop doctor lists them)`
+
+func (a *app) serveCommand() *cobra.Command {
+	var cfg server.Config
+	var verbose bool
+	var threads threadsFlag
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Start the server",
+		Long:  serveLong,
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			dir, err := a.dataDir()
+			if err != nil {
+				return err
+			}
+			cfg.DataDir, cfg.Threads, cfg.Log = dir, int(threads), a.logger(verbose)
+			s, err := server.New(c.Context(), a.serverConfig(cfg))
+			if err != nil {
+				return err
+			}
+			a.note("Outcrop serves %s from %s", s.URL(), dir)
+			a.note(`In another terminal: eval "$(outcrop env%s)"`, a.dataArgument())
+			return orderly(s.Run(c.Context()))
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&cfg.Listen, "listen", server.DefaultListen, "`address` to listen on; port 0 takes a free one")
+	f.StringVar(&cfg.Account, "account", server.DefaultAccount, "account number, 12 digits")
+	f.Var(&threads, "threads", "threads to serve with; 0 is one for each core")
+	f.BoolVar(&verbose, "verbose", false, "log every request")
+	return c
+}
+
+// orderly is nil for a server that ended because it was asked to.
+func orderly(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// serverConfig adds what the environment says.
+func (a *app) serverConfig(cfg server.Config) server.Config {
+	cfg.RootKey = iam.Key{
+		AccessKeyID:     a.getenv("OUTCROP_ROOT_ACCESS_KEY_ID"),
+		SecretAccessKey: a.getenv("OUTCROP_ROOT_SECRET_ACCESS_KEY"),
+	}
+	cfg.Kernel = a.getenv(kernelVariable)
+	return cfg
+}

@@ -1,0 +1,96 @@
+package bedrock_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/bedrock"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/bedrock"
+	"outcrop.dev/outcrop/tune"
+)
+
+// realChecker is the checker that jobs have, over the embedded model's tokenizer.
+type realChecker struct{ tune.Checker }
+
+func (c *realChecker) Check(ctx context.Context, _ string, contextLength int, train bedrock.Dataset, validations []bedrock.Dataset) (bedrock.DataReport, error) {
+	var sources []tune.Source
+	for _, v := range validations {
+		sources = append(sources, tune.Source(v))
+	}
+	report, err := c.Checker.Check(ctx, "../../catalog/pebble", contextLength, tune.Source(train), sources)
+	if err != nil {
+		return bedrock.DataReport{}, err
+	}
+	data, err := json.Marshal(report)
+	return bedrock.DataReport{Err: report.Err(), JSON: data}, err
+}
+
+// checking returns an env whose data are really read.
+func checking(t testing.TB, rows string) (*env, *bedrock.Service) {
+	e := newEnvWith(t, bedrock.DefaultQuotas())
+	e.objects.data["data/train.jsonl"], e.objects.data["data/v1.jsonl"], e.objects.data["data/v2.jsonl"] = rows, goodRow(1), goodRow(2)
+	n := 0
+	newID := func() string { n++; return fmt.Sprintf("check%07d", n) }
+	return e, bedrock.New(e.store, e.objects, catalog{}, &realChecker{}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
+}
+
+func goodRow(n int) string {
+	return fmt.Sprintf(`{"prompt":"What is %d and %d?","completion":"It is %d."}`+"\n", n, n, 2*n)
+}
+
+// TestEveryRowIsChecked has two mistakes far apart in a long file: the answer names both with
+// their lines, and the whole report is in the output prefix.
+func TestEveryRowIsChecked(t *testing.T) {
+	t.Parallel()
+	var rows strings.Builder
+	for i := range 3000 {
+		switch i {
+		case 6:
+			rows.WriteString(`{"prompt":"no completion"}` + "\n")
+		case 2998:
+			rows.WriteString("not JSON\n")
+		default:
+			rows.WriteString(goodRow(i))
+		}
+	}
+	e, service := checking(t, rows.String())
+	_, err := service.CreateModelCustomizationJob(e.ctx(), direct(jobRequest("bad")))
+	if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), "line 7: ") || !strings.Contains(err.Error(), "line 2999: ") {
+		t.Fatalf("%v", err)
+	}
+	_, uri, _ := strings.Cut(err.Error(), "The full report is at s3://")
+	var report tune.Report
+	if err := json.Unmarshal([]byte(e.objects.object(strings.TrimSuffix(uri, "."))), &report); err != nil {
+		t.Fatalf("%s: %v", uri, err)
+	}
+	if report.Files[0].ProblemCount != 2 || report.Files[0].Rows != 2998 {
+		t.Errorf("%+v", report.Files[0])
+	}
+	if _, err := e.GetModelCustomizationJob(t.Context(), &sdk.GetModelCustomizationJobInput{JobIdentifier: aws.String("bad")}); err == nil {
+		t.Error("the job was created all the same")
+	}
+}
+
+// BenchmarkCreateJob creates jobs of 10,000 rows: what a caller waits for.
+func BenchmarkCreateJob(b *testing.B) {
+	var rows strings.Builder
+	for i := range 10_000 {
+		rows.WriteString(goodRow(i))
+	}
+	e, service := checking(b, rows.String())
+	for i := 0; b.Loop(); i++ {
+		in := direct(jobRequest(fmt.Sprint("job-", i)))
+		out, err := service.CreateModelCustomizationJob(e.ctx(), in)
+		if err != nil {
+			b.Fatal(err)
+		}
+		update(e, out.JobArn, outcrop.JobOf, func(j *outcrop.Job) { j.Status = outcrop.JobStopped })
+	}
+	b.ReportMetric(10_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}

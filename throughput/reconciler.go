@@ -1,0 +1,286 @@
+// Package throughput brings provisioned throughput into service: what is Creating or
+// Updating gets its model loaded and becomes InService, or Failed with a message; what is
+// deleted lets its model go. It knows neither how models are run nor who creates
+// throughput.
+//
+//	Creating ──► load the desired model ──► InService        Updating ──► the same
+//	                     └── cannot be loaded ──► Failed
+//
+// After a restart the models of throughput that is InService are loaded again, one after
+// the other, behind the ones that somebody waits for; a request that comes sooner loads its
+// model itself.
+package throughput
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"outcrop.dev/outcrop"
+)
+
+// Engine is what of outcrop.Engine loads models.
+type Engine interface {
+	Load(ctx context.Context, dir string) error
+	Unload(dir string)
+}
+
+// Locate finds the directory of a model by its ARN. CodeNotFound if there is none.
+type Locate func(ctx context.Context, model outcrop.ARN) (dir string, err error)
+
+// The pace of a reconciler.
+const (
+	pollEvery  = 15 * time.Second // for what Notify was not called for
+	loadsMax   = 2                // models at once: loading is bound by the disk and by memory
+	triesMax   = 3                // loads that fail for no reason of the model's own
+	retryAfter = 2 * time.Second
+	changesMax = 20 // tries to write against other writers
+)
+
+// Reconciler works on provisioned throughput.
+type Reconciler struct {
+	store  outcrop.Store
+	engine Engine
+	locate Locate
+	log    *slog.Logger
+	wake   chan struct{}
+	loads  chan struct{} // holds a token for each model that is being loaded for somebody
+	warm   chan struct{} // holds a token while a model is loaded in advance
+
+	mu      sync.Mutex
+	held    map[outcrop.ARN]string // which model directory a throughput keeps loaded
+	working map[outcrop.ARN]bool   // somebody is settling it
+	running sync.WaitGroup
+}
+
+// New returns a reconciler. log may be nil.
+func New(store outcrop.Store, engine Engine, locate Locate, log *slog.Logger) *Reconciler {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Reconciler{
+		store: store, engine: engine, locate: locate, log: log, wake: make(chan struct{}, 1),
+		loads: make(chan struct{}, loadsMax), warm: make(chan struct{}, 1),
+		held: map[outcrop.ARN]string{}, working: map[outcrop.ARN]bool{},
+	}
+}
+
+// Notify says that throughput was created, updated or deleted. It never waits.
+func (r *Reconciler) Notify() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run works until ctx ends.
+func (r *Reconciler) Run(ctx context.Context) error {
+	defer r.running.Wait()
+	for ctx.Err() == nil {
+		if err := r.pass(ctx); err != nil && ctx.Err() == nil {
+			r.log.Error("list throughput", "error", err)
+		}
+		pause(ctx, pollEvery, r.wake)
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-wake:
+	case <-ctx.Done():
+	}
+}
+
+// pass looks at every throughput once.
+func (r *Reconciler) pass(ctx context.Context) error {
+	all, err := r.list(ctx)
+	if err != nil {
+		return err
+	}
+	r.releaseMissing(all)
+	for _, t := range all {
+		switch t.Status {
+		case outcrop.ThroughputCreating, outcrop.ThroughputUpdating:
+			r.work(t.ARN, func() { r.settle(ctx, t) })
+		case outcrop.ThroughputInService:
+			if r.holds(t.ARN) == "" {
+				r.work(t.ARN, func() { r.preload(ctx, t) })
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) list(ctx context.Context) (all []*outcrop.Throughput, err error) {
+	q := outcrop.Query{Kind: outcrop.KindThroughput, AllScopes: true, Ascending: true, Limit: outcrop.MaxPage}
+	for {
+		page, next, err := r.store.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, rec := range page {
+			t, err := outcrop.ThroughputOf(rec)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, t)
+		}
+		if next == "" {
+			return all, nil
+		}
+		q.Next = next
+	}
+}
+
+// work runs f in a goroutine unless one works on the throughput already.
+func (r *Reconciler) work(arn outcrop.ARN, f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.working[arn] {
+		return
+	}
+	r.working[arn] = true
+	r.running.Go(func() {
+		f()
+		r.mu.Lock()
+		delete(r.working, arn)
+		r.mu.Unlock()
+		r.Notify() // it may have changed meanwhile
+	})
+}
+
+// settle brings a throughput into service, or finds out that it cannot be.
+func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
+	select {
+	case r.loads <- struct{}{}:
+		defer func() { <-r.loads }()
+	case <-ctx.Done():
+		return
+	}
+	wanted := desired(t)
+	dir, err := r.load(ctx, t.ARN, wanted)
+	if ctx.Err() != nil {
+		return
+	}
+	loaded := err == nil
+	err = r.change(ctx, t.ARN, func(t *outcrop.Throughput) bool {
+		if t.Status != outcrop.ThroughputCreating && t.Status != outcrop.ThroughputUpdating || desired(t) != wanted {
+			return false
+		}
+		if err != nil {
+			t.Status, t.FailureMessage = outcrop.ThroughputFailed, message(err)
+			return true
+		}
+		t.Status, t.FailureMessage = outcrop.ThroughputInService, ""
+		t.ModelARN, t.DesiredModelARN, t.Parent = wanted, wanted, string(wanted)
+		return true
+	})
+	if loaded { // the model that it had before goes only now that no request finds it
+		r.hold(t.ARN, dir)
+	}
+	switch {
+	case outcrop.CodeOf(err) == outcrop.CodeNotFound:
+		r.release(t.ARN) // deleted while its model was loaded
+	case err != nil && ctx.Err() == nil:
+		r.log.Error("settle throughput", "throughput", t.ARN, "error", err)
+		pause(ctx, retryAfter, nil)
+	}
+}
+
+// desired is the model that a throughput is to serve.
+func desired(t *outcrop.Throughput) outcrop.ARN {
+	if t.DesiredModelARN != "" {
+		return t.DesiredModelARN
+	}
+	return t.ModelARN
+}
+
+// preload loads the model of a throughput that was InService before the server started. It
+// is not tried again: a request will, and will be told what is wrong.
+func (r *Reconciler) preload(ctx context.Context, t *outcrop.Throughput) {
+	select {
+	case r.warm <- struct{}{}:
+		defer func() { <-r.warm }()
+	case <-ctx.Done():
+		return
+	}
+	for len(r.loads) > 0 && ctx.Err() == nil { // somebody waits for those
+		pause(ctx, retryAfter/10, nil)
+	}
+	dir, err := r.load(ctx, t.ARN, t.ModelARN)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		r.log.Warn("load model in advance", "throughput", t.ARN, "model", t.ModelARN, "error", err)
+		dir = unloadable
+	}
+	r.hold(t.ARN, dir)
+}
+
+// unloadable is held by throughput whose model could not be loaded in advance. No engine
+// has a model there.
+const unloadable = "\x00"
+
+// load loads a model for a throughput and returns where it lies. What is the model's own
+// fault fails at once, anything else after some tries.
+func (r *Reconciler) load(ctx context.Context, arn, model outcrop.ARN) (dir string, err error) {
+	for try := 1; ; try++ {
+		if dir, err = r.locate(ctx, model); err == nil {
+			err = r.engine.Load(ctx, dir)
+		}
+		if err == nil || ctx.Err() != nil || final(err) || try == triesMax {
+			return dir, err
+		}
+		r.log.Warn("load model", "throughput", arn, "model", model, "try", try, "error", err)
+		pause(ctx, retryAfter, nil)
+	}
+}
+
+// final reports whether a load would fail in the same way again.
+func final(err error) bool {
+	switch outcrop.CodeOf(err) {
+	case outcrop.CodeNotFound, outcrop.CodeValidation, outcrop.CodeModelError:
+		return true
+	}
+	return false
+}
+
+// message is what a user reads of a model that could not be loaded.
+func message(err error) string {
+	var e *outcrop.Error
+	if errors.As(err, &e) {
+		return e.Msg
+	}
+	return fmt.Sprintf("The model could not be loaded: %v. The server's log says more; delete the throughput and create it again when the cause is mended.", err)
+}
+
+// change applies f to the newest version of a throughput; if f returns false, nothing is
+// written.
+func (r *Reconciler) change(ctx context.Context, arn outcrop.ARN, f func(*outcrop.Throughput) bool) error {
+	var err error
+	for range changesMax {
+		var rec outcrop.Record
+		if rec, err = r.store.Get(ctx, outcrop.Key{ARN: arn}); err != nil {
+			return err
+		}
+		t, err2 := outcrop.ThroughputOf(rec)
+		if err2 != nil {
+			return err2
+		}
+		if !f(t) {
+			return nil
+		}
+		if err = r.store.Apply(ctx, outcrop.Change{Op: outcrop.OpUpdate, Record: t.Record()}); !errors.Is(err, outcrop.ErrStale) {
+			return err
+		}
+	}
+	return err
+}

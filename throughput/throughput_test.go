@@ -1,0 +1,340 @@
+package throughput
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/store/memory"
+)
+
+var scope = outcrop.Scope{Account: "123456789012", Region: "us-east-1"}
+
+// world is a reconciler over a store in memory and an engine that takes loadTime to load,
+// in a synctest bubble.
+type world struct {
+	t      *testing.T
+	store  *memory.Store
+	engine *fakeEngine
+	models map[outcrop.ARN]string
+	r      *Reconciler
+	end    func()
+}
+
+const loadTime = 500 * time.Millisecond
+
+func in(t *testing.T, f func(w *world)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, store: memory.New(time.Now), engine: &fakeEngine{loaded: map[string]bool{}, failing: map[string][]error{}},
+			models: map[outcrop.ARN]string{"arn:base": "/base", "arn:a": "/a", "arn:b": "/b"}}
+		t.Cleanup(func() {
+			if w.end != nil {
+				w.end()
+			}
+		})
+		f(w)
+	})
+}
+
+func (w *world) serve() {
+	w.r = New(w.store, w.engine, func(_ context.Context, arn outcrop.ARN) (string, error) {
+		dir, ok := w.models[arn]
+		if !ok {
+			return "", outcrop.Errorf(outcrop.CodeNotFound, "The model %s has been deleted.", arn)
+		}
+		return dir, nil
+	}, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	r := w.r
+	go func() { done <- r.Run(ctx) }()
+	w.end = func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("Run: %v", err)
+		}
+		w.end = nil
+	}
+	synctest.Wait()
+}
+
+func (w *world) apply(op outcrop.Op, t *outcrop.Throughput) {
+	w.t.Helper()
+	if err := w.store.Apply(context.Background(), outcrop.Change{Op: op, Record: t.Record()}); err != nil {
+		w.t.Fatal(err)
+	}
+	if w.end != nil {
+		w.r.Notify()
+		synctest.Wait()
+	}
+}
+
+func (w *world) create(name string, model outcrop.ARN) *outcrop.Throughput {
+	w.t.Helper()
+	t := &outcrop.Throughput{
+		Meta: outcrop.Meta{Kind: outcrop.KindThroughput, Scope: scope, ID: name, Name: name, ARN: scope.ARN(outcrop.KindThroughput, name),
+			Status: outcrop.ThroughputCreating, Parent: string(model)},
+		ModelUnits: 1, ModelARN: model, DesiredModelARN: model,
+	}
+	w.apply(outcrop.OpCreate, t)
+	return t
+}
+
+func (w *world) get(t *outcrop.Throughput) *outcrop.Throughput {
+	w.t.Helper()
+	rec, err := w.store.Get(context.Background(), outcrop.Key{ARN: t.ARN})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	got, err := outcrop.ThroughputOf(rec)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got
+}
+
+func (w *world) is(t *outcrop.Throughput, status string) *outcrop.Throughput {
+	w.t.Helper()
+	got := w.get(t)
+	if got.Status != status {
+		w.t.Fatalf("%s is %s (%s), want %s", t.Name, got.Status, got.FailureMessage, status)
+	}
+	return got
+}
+
+// pass lets time pass.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+type fakeEngine struct {
+	mu      sync.Mutex
+	loaded  map[string]bool
+	failing map[string][]error // for each directory, what its next loads return
+	loads   []string
+	most    int // at once
+	now     int
+}
+
+func (e *fakeEngine) Load(ctx context.Context, dir string) error {
+	e.mu.Lock()
+	e.loads = append(e.loads, dir)
+	e.now++
+	e.most = max(e.most, e.now)
+	e.mu.Unlock()
+	defer func() { e.mu.Lock(); e.now--; e.mu.Unlock() }()
+	select {
+	case <-time.After(loadTime):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if fs := e.failing[dir]; len(fs) > 0 {
+		e.failing[dir] = fs[1:]
+		return fs[0]
+	}
+	e.loaded[dir] = true
+	return nil
+}
+
+func (e *fakeEngine) Unload(dir string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.loaded[dir] {
+		panic("unloaded " + dir + ", which is not loaded")
+	}
+	delete(e.loaded, dir)
+}
+
+func (e *fakeEngine) has(t *testing.T, want ...string) {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if got := slices.Sorted(maps.Keys(e.loaded)); !slices.Equal(got, want) {
+		t.Errorf("loaded are %v, want %v", got, want)
+	}
+}
+
+func TestCreateAndDelete(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		a := w.create("a", "arn:a")
+		w.is(a, outcrop.ThroughputCreating)
+		pass(loadTime)
+		if got := w.is(a, outcrop.ThroughputInService); got.ModelARN != "arn:a" || got.FailureMessage != "" {
+			t.Errorf("%+v", got)
+		}
+		w.engine.has(t, "/a")
+		second := w.create("second", "arn:a")
+		pass(loadTime)
+		w.apply(outcrop.OpDelete, w.get(a))
+		w.engine.has(t, "/a") // the other still serves it
+		w.apply(outcrop.OpDelete, w.get(second))
+		w.engine.has(t)
+	})
+}
+
+func TestUpdate(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(loadTime)
+		a = w.get(a)
+		a.Status, a.DesiredModelARN = outcrop.ThroughputUpdating, "arn:b"
+		w.apply(outcrop.OpUpdate, a)
+		w.is(a, outcrop.ThroughputUpdating)
+		pass(loadTime / 2)
+		w.engine.has(t, "/a") // still serving
+		pass(loadTime)
+		got := w.is(a, outcrop.ThroughputInService)
+		if got.ModelARN != "arn:b" || got.DesiredModelARN != "arn:b" || got.Parent != "arn:b" {
+			t.Errorf("%+v", got)
+		}
+		w.engine.has(t, "/b")
+	})
+}
+
+func TestModelThatCannotBeLoaded(t *testing.T) {
+	broken := outcrop.Errorf(outcrop.CodeModelError, "The model in /a has no weights.")
+	odd := errors.New("read: input/output error")
+	for name, tc := range map[string]struct {
+		model outcrop.ARN
+		fails []error
+		loads int
+		want  string // "" is InService
+	}{
+		"broken":   {"arn:a", []error{broken}, 1, "has no weights"},
+		"deleted":  {"arn:gone", nil, 0, "has been deleted"},
+		"odd":      {"arn:a", []error{odd, odd, odd}, triesMax, "input/output error"},
+		"odd once": {"arn:a", []error{odd}, 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(w *world) {
+				w.engine.failing["/a"] = tc.fails
+				w.serve()
+				a := w.create("a", tc.model)
+				pass(time.Minute)
+				got := w.get(a)
+				if (got.Status == outcrop.ThroughputFailed) != (tc.want != "") || !strings.Contains(got.FailureMessage, tc.want) {
+					t.Errorf("%s: %q", got.Status, got.FailureMessage)
+				}
+				if len(w.engine.loads) != tc.loads {
+					t.Errorf("%d loads", len(w.engine.loads))
+				}
+				w.apply(outcrop.OpDelete, w.get(a))
+			})
+		})
+	}
+}
+
+func TestDeletedWhileLoading(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(loadTime / 2)
+		w.apply(outcrop.OpDelete, w.get(a))
+		pass(time.Minute)
+		w.engine.has(t)
+	})
+}
+
+// What the API writes while a model is loaded is kept.
+func TestChangedWhileLoading(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(loadTime / 2)
+		a = w.get(a)
+		a.Name, a.Tags = "renamed", map[string]string{"k": "v"}
+		w.apply(outcrop.OpUpdate, a)
+		pass(loadTime)
+		if got := w.is(a, outcrop.ThroughputInService); got.Name != "renamed" || got.Tags["k"] != "v" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestRestart(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		ready := w.create("ready", "arn:a")
+		pass(loadTime)
+		w.create("interrupted", "arn:b")
+		pass(loadTime / 2)
+		w.end()
+		w.engine = &fakeEngine{loaded: map[string]bool{}, failing: map[string][]error{}} // a new process
+		created := w.create("created", "arn:base")
+		w.serve()
+		pass(loadTime)
+		w.is(created, outcrop.ThroughputInService)
+		w.engine.has(t, "/b", "/base") // first what somebody waits for
+		w.is(ready, outcrop.ThroughputInService)
+		pass(2*loadTime + retryAfter)
+		w.engine.has(t, "/a", "/b", "/base")
+		if n := len(w.engine.loads); n != 3 {
+			t.Errorf("%d loads: %v", n, w.engine.loads)
+		}
+	})
+}
+
+func TestBrokenModelAfterRestart(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(loadTime)
+		w.end()
+		w.engine = &fakeEngine{loaded: map[string]bool{}, failing: map[string][]error{"/a": {outcrop.Errorf(outcrop.CodeModelError, "broken")}}}
+		w.serve()
+		pass(time.Hour)
+		w.is(a, outcrop.ThroughputInService) // a request is told what is wrong
+		if n := len(w.engine.loads); n != 1 {
+			t.Errorf("%d loads", n)
+		}
+		w.apply(outcrop.OpDelete, w.get(a))
+		w.engine.has(t)
+	})
+}
+
+func TestLoadsAtOnce(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		var all []*outcrop.Throughput
+		for i := range 5 {
+			arn := outcrop.ARN(fmt.Sprintf("arn:%d", i))
+			w.models[arn] = fmt.Sprintf("/%d", i)
+			all = append(all, w.create(fmt.Sprintf("t%d", i), arn))
+		}
+		pass(3 * loadTime)
+		for _, th := range all {
+			w.is(th, outcrop.ThroughputInService)
+		}
+		if w.engine.most != loadsMax {
+			t.Errorf("%d loads at once", w.engine.most)
+		}
+	})
+}
+
+// Without a notification it takes a poll.
+func TestUnannounced(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		end := w.end
+		w.end = nil // create does not notify
+		a := w.create("a", "arn:a")
+		w.end = end
+		pass(pollEvery + loadTime)
+		w.is(a, outcrop.ThroughputInService)
+	})
+}
