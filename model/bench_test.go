@@ -6,15 +6,23 @@ import (
 	"outcrop.dev/outcrop/tensor/gemm"
 )
 
-// BenchmarkAccumulate measures forward and backward of Pebble xs on 16 documents of 512.
-func BenchmarkAccumulate(b *testing.B) {
-	c := Config{Family: "llama", Hidden: 256, FFN: 704, Layers: 6, Heads: 4, KVHeads: 4, HeadSize: 64, Vocab: 8192, Context: 1024, NormEps: 1e-5, Theta: 10000, Tied: true, DType: BFloat16}
-	m, err := New(c, newExec(b, 2, gemm.Best()))
+// pebble returns a model of Pebble's shape, as it is before training.
+func pebble(b *testing.B) *Model {
+	m, err := New(Config{
+		Family: "llama", Hidden: 256, FFN: 704, Layers: 6, Heads: 4, KVHeads: 4, HeadSize: 64, Vocab: 8192,
+		Context: 1024, NormEps: 1e-5, Theta: 10000, Tied: true, DType: BFloat16,
+	}, newExec(b, 2, gemm.Best()))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer m.Close()
+	b.Cleanup(func() { m.Close() })
 	m.Init(1)
+	return m
+}
+
+// BenchmarkAccumulate measures forward and backward of Pebble xs on 16 documents of 512.
+func BenchmarkAccumulate(b *testing.B) {
+	m := pebble(b)
 	lengths := make([]int, 16)
 	for i := range lengths {
 		lengths[i] = 512
@@ -22,7 +30,7 @@ func BenchmarkAccumulate(b *testing.B) {
 	if err := m.Plan(Budget{Tokens: 8192, Longest: 512, Train: true}); err != nil {
 		b.Fatal(err)
 	}
-	batch := randomBatch(c, 1, lengths...)
+	batch := randomBatch(m.Config, 1, lengths...)
 	for i := range batch.Targets {
 		batch.Targets[i] = batch.Tokens[i]
 	}
@@ -37,19 +45,13 @@ func BenchmarkAccumulate(b *testing.B) {
 
 // BenchmarkDecode measures one session of Pebble xs, token by token after a prompt of 256.
 func BenchmarkDecode(b *testing.B) {
-	c := Config{Family: "llama", Hidden: 256, FFN: 704, Layers: 6, Heads: 4, KVHeads: 4, HeadSize: 64, Vocab: 8192, Context: 1024, NormEps: 1e-5, Theta: 10000, Tied: true, DType: BFloat16}
-	m, err := New(c, newExec(b, 2, gemm.Best()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer m.Close()
-	m.Init(1)
+	m := pebble(b)
 	s := m.Serving()
 	n, err := s.NewSession(512)
 	if err != nil {
 		b.Fatal(err)
 	}
-	step := []Step{{n, randomBatch(c, 1, 256).Tokens}}
+	step := []Step{{n, randomBatch(m.Config, 1, 256).Tokens}}
 	if _, err := s.Forward(step); err != nil {
 		b.Fatal(err)
 	}

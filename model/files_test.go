@@ -246,3 +246,15 @@ func TestPackedEqualsAlone(t *testing.T) {
 		t.Errorf("packed %v, alone %v", packed, alone)
 	}
 }
+
+// FuzzParseConfig: no content makes the parser panic, and what it accepts is in range.
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte(goodConfig + "}"))
+	f.Add([]byte(goodConfig + `,"eos_token_id":[],"head_dim":null,"rope_parameters":{}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := ParseConfig(b)
+		if err == nil && (c.Check() != nil || c.Params() > paramsMax) {
+			t.Errorf("accepted %+v", c)
+		}
+	})
+}
