@@ -67,6 +67,15 @@ type Upload struct {
 	Attributes
 }
 
+// EffectiveChecksum returns the checksum that the object will have: if none was asked for,
+// S3 makes a CRC64NVME of the whole.
+func (u Upload) EffectiveChecksum() Checksum {
+	if u.Checksum.Algorithm == "" {
+		return Checksum{Algorithm: CRC64NVME, Type: FullObject}
+	}
+	return u.Checksum
+}
+
 // Digest is what a store computed of the bytes it was given.
 type Digest struct {
 	Size int64

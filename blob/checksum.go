@@ -12,12 +12,15 @@ import (
 	"hash/crc32"
 	"hash/crc64"
 	"strconv"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/zeebo/xxh3"
 )
 
 // Algorithm names a checksum as S3 does.
 type Algorithm string
 
-// The algorithms that are computed. S3 also has three of the xxHash family.
+// The algorithms of S3.
 const (
 	CRC32     Algorithm = "CRC32"
 	CRC32C    Algorithm = "CRC32C"
@@ -26,10 +29,13 @@ const (
 	SHA256    Algorithm = "SHA256"
 	SHA512    Algorithm = "SHA512"
 	MD5       Algorithm = "MD5"
+	XXHASH64  Algorithm = "XXHASH64"
+	XXHASH3   Algorithm = "XXHASH3"
+	XXHASH128 Algorithm = "XXHASH128"
 )
 
 // Algorithms lists them all.
-var Algorithms = []Algorithm{CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5}
+var Algorithms = []Algorithm{CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128}
 
 // ChecksumType says what a multipart object's checksum is of.
 type ChecksumType string
@@ -73,8 +79,24 @@ func (a Algorithm) New() hash.Hash {
 		return sha512.New()
 	case MD5:
 		return md5.New()
+	case XXHASH64:
+		return xxhash.New()
+	case XXHASH3:
+		return xxh3.New()
+	case XXHASH128:
+		return xxh128{xxh3.New()}
 	}
 	panic("blob: unknown checksum algorithm " + strconv.Quote(string(a)))
+}
+
+// xxh128 makes a hash.Hash of the 128-bit form of XXH3.
+type xxh128 struct{ *xxh3.Hasher }
+
+func (x xxh128) Size() int { return 16 }
+
+func (x xxh128) Sum(b []byte) []byte {
+	sum := x.Sum128().Bytes()
+	return append(b, sum[:]...)
 }
 
 // Size returns the length of a digest in bytes.

@@ -34,7 +34,7 @@ func (s *Store) CompleteUpload(ctx context.Context, bucket, key, id string, in b
 		if err != nil {
 			return nil, err
 		}
-		chosen, err := choose(have, in)
+		chosen, err := choose(up, have, in)
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +52,7 @@ func (s *Store) CompleteUpload(ctx context.Context, bucket, key, id string, in b
 }
 
 // choose picks the named parts out of those there are.
-func choose(have []blob.Part, in blob.CompleteInput) ([]blob.Part, error) {
+func choose(up blob.Upload, have []blob.Part, in blob.CompleteInput) ([]blob.Part, error) {
 	if len(in.Parts) == 0 {
 		return nil, blob.ErrNoParts
 	}
@@ -68,7 +68,7 @@ func choose(have []blob.Part, in blob.CompleteInput) ([]blob.Part, error) {
 	chosen := make([]blob.Part, len(in.Parts))
 	for i, want := range in.Parts {
 		p, ok := byNumber[want.Number]
-		if !ok || p.ETag != want.ETag || want.Checksum.Value != "" && want.Checksum != p.Checksum {
+		if !ok || p.ETag != want.ETag || !sameChecksum(up, want.Checksum, p.Checksum) {
 			return nil, &blob.PartError{Number: want.Number, ETag: want.ETag}
 		}
 		if i < len(in.Parts)-1 && p.Size < in.PartMin {
@@ -77,6 +77,12 @@ func choose(have []blob.Part, in blob.CompleteInput) ([]blob.Part, error) {
 		chosen[i] = p
 	}
 	return chosen, nil
+}
+
+// sameChecksum compares what the client says of a part, unless it never said which checksum
+// the upload shall have: then ours need not be the one it knows.
+func sameChecksum(up blob.Upload, want, have blob.Checksum) bool {
+	return want.Value == "" || up.Checksum.Algorithm == "" || want == have
 }
 
 // assemble describes the object that parts make.
@@ -88,9 +94,7 @@ func (s *Store) assemble(up blob.Upload, parts []blob.Part) (o blob.Object, err 
 	if o.ETag, err = blob.JoinETags(parts); err != nil {
 		return o, err
 	}
-	if up.Checksum.Algorithm != "" {
-		o.Checksum, _ = blob.JoinChecksums(up.Checksum, parts)
-	}
+	o.Checksum, _ = blob.JoinChecksums(up.EffectiveChecksum(), parts)
 	return o, nil
 }
 

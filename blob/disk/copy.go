@@ -58,11 +58,12 @@ func (s *Store) UploadPartCopy(ctx context.Context, src blob.Source, bucket, key
 		r.Range(src.First, src.Length)
 		segments = cut(r.pinned, src.First, src.Length)
 	}
-	d, err := digest(ctx, r, up.Checksum.Algorithm)
+	a := up.EffectiveChecksum().Algorithm
+	d, err := digest(ctx, r, a)
 	if err != nil {
 		return blob.Part{}, err
 	}
-	p := blob.Part{Number: number, Size: d.Size, ETag: hex.EncodeToString(d.Sums[blob.MD5]), Checksum: fullChecksum(up.Checksum.Algorithm, d)}
+	p := blob.Part{Number: number, Size: d.Size, ETag: hex.EncodeToString(d.Sums[blob.MD5]), Checksum: fullChecksum(a, d)}
 	return s.commitPart(ctx, bucket, key, id, p, segments)
 }
 

@@ -160,6 +160,7 @@ func (c *call) describe(o blob.Object) {
 	h.Set("ETag", quote(o.ETag))
 	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
 	h.Set("Accept-Ranges", "bytes")
+	h.Set("X-Amz-Storage-Class", "STANDARD")
 	if n := len(o.Tags); n > 0 {
 		h.Set("X-Amz-Tagging-Count", itoa(n))
 	}

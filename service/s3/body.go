@@ -77,27 +77,40 @@ func (c *call) expectation() (e expectation, err error) {
 			return e, apiError("InvalidDigest", http.StatusBadRequest, "The Content-Md5 you specified is not valid.", [2]string{"Content-MD5", v[0]})
 		}
 	}
-	for name, values := range c.r.Header {
-		lower := strings.ToLower(name)
-		suffix, ok := strings.CutPrefix(lower, checksumPrefix)
-		if !ok || suffix == "algorithm" || suffix == "type" || suffix == "mode" {
-			continue
-		}
-		if e.algorithm != "" || len(values) != 1 {
-			return e, errMultipleChecksums
-		}
-		if e.algorithm, ok = parseAlgorithm(suffix); !ok {
+	name, value, err := checksumHeader(c.r.Header)
+	if err != nil {
+		return e, err
+	}
+	if name != "" {
+		var ok bool
+		if e.algorithm, ok = parseAlgorithm(strings.TrimPrefix(name, checksumPrefix)); !ok {
 			return e, errInvalidRequest("The algorithm type you specified in x-amz-checksum- header is invalid.")
 		}
-		e.name = lower
-		if e.sum, ok = e.algorithm.Decode(values[0]); !ok {
-			return e, errInvalidRequest("Value for " + lower + " header is invalid.")
+		e.name = name
+		if e.sum, ok = e.algorithm.Decode(value); !ok {
+			return e, errInvalidRequest("Value for " + name + " header is invalid.")
 		}
 	}
 	if err := e.readTrailer(c.r.Header.Get("X-Amz-Trailer")); err != nil {
 		return e, err
 	}
 	return e, e.checkSDKAlgorithm(c.header("X-Amz-Sdk-Checksum-Algorithm"))
+}
+
+// checksumHeader returns the one header x-amz-checksum-…, its name in lower case.
+func checksumHeader(h http.Header) (name, value string, err error) {
+	for n, values := range h {
+		lower := strings.ToLower(n)
+		suffix, ok := strings.CutPrefix(lower, checksumPrefix)
+		if !ok || suffix == "algorithm" || suffix == "type" || suffix == "mode" {
+			continue
+		}
+		if name != "" || len(values) != 1 {
+			return "", "", errMultipleChecksums
+		}
+		name, value = lower, values[0]
+	}
+	return name, value, nil
 }
 
 var errMultipleChecksums = apiError("InvalidRequest", http.StatusBadRequest,
@@ -142,6 +155,14 @@ func parseAlgorithm(s string) (blob.Algorithm, bool) {
 		}
 	}
 	return "", false
+}
+
+// value returns the checksum that the client sent, at the end of the body.
+func (e expectation) value(trailer http.Header) string {
+	if e.trailer {
+		return trailer.Get(e.name)
+	}
+	return blob.Encode(e.sum)
 }
 
 // check compares a body in memory.

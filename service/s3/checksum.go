@@ -19,6 +19,9 @@ type xmlChecksum struct {
 	ChecksumSHA256    string `xml:",omitempty"`
 	ChecksumSHA512    string `xml:",omitempty"`
 	ChecksumMD5       string `xml:",omitempty"`
+	ChecksumXXHASH64  string `xml:",omitempty"`
+	ChecksumXXHASH3   string `xml:",omitempty"`
+	ChecksumXXHASH128 string `xml:",omitempty"`
 	ChecksumType      string `xml:",omitempty"`
 }
 
@@ -39,6 +42,12 @@ func (x *xmlChecksum) field(a blob.Algorithm) *string {
 		return &x.ChecksumSHA512
 	case blob.MD5:
 		return &x.ChecksumMD5
+	case blob.XXHASH64:
+		return &x.ChecksumXXHASH64
+	case blob.XXHASH3:
+		return &x.ChecksumXXHASH3
+	case blob.XXHASH128:
+		return &x.ChecksumXXHASH128
 	}
 	return new(string)
 }
@@ -51,19 +60,44 @@ func checksumElements(s blob.Checksum) (x xmlChecksum) {
 	return x
 }
 
-// checksum returns the one that x holds, if any.
-func (x *xmlChecksum) checksum() blob.Checksum {
+// checksum returns the one that x holds, if any. value is what is wrong with x if ok is false:
+// several checksums, or not base64.
+func (x *xmlChecksum) checksum() (sum blob.Checksum, value string, ok bool) {
+	var all string
+	n := 0
 	for _, a := range blob.Algorithms {
 		if v := *x.field(a); v != "" {
-			return blob.Checksum{Algorithm: a, Value: v}
+			sum = blob.Checksum{Algorithm: a, Value: v}
+			all += string(a) + ":" + v + ";"
+			n++
 		}
 	}
-	return blob.Checksum{}
+	if n > 1 {
+		return sum, all, false
+	}
+	if n == 1 {
+		_, ok = sum.Algorithm.Decode(sum.Value)
+		return sum, sum.Value, ok
+	}
+	return sum, "", true
+}
+
+// checksumType reads x-amz-checksum-type, which may be in lower case.
+func (c *call) checksumType() (blob.ChecksumType, error) {
+	switch t := blob.ChecksumType(strings.ToUpper(c.header("X-Amz-Checksum-Type"))); t {
+	case "", blob.FullObject, blob.Composite:
+		return t, nil
+	}
+	return "", errInvalidRequest("Value for x-amz-checksum-type header is invalid.")
 }
 
 // uploadChecksum reads the algorithm and type that an upload shall have.
 func (c *call) uploadChecksum() (s blob.Checksum, err error) {
-	name, kind := c.header("X-Amz-Checksum-Algorithm"), c.header("X-Amz-Checksum-Type")
+	name := c.header("X-Amz-Checksum-Algorithm")
+	kind, err := c.checksumType()
+	if err != nil {
+		return s, err
+	}
 	if name == "" {
 		if kind != "" {
 			return s, errInvalidRequest("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
@@ -74,15 +108,11 @@ func (c *call) uploadChecksum() (s blob.Checksum, err error) {
 	if s.Algorithm, ok = parseAlgorithm(name); !ok {
 		return s, errAlgorithm
 	}
-	switch s.Type = blob.ChecksumType(kind); s.Type {
-	case "":
+	if s.Type = kind; kind == "" {
 		s.Type = blob.Composite
 		if s.Algorithm == blob.CRC64NVME {
 			s.Type = blob.FullObject
 		}
-	case blob.FullObject, blob.Composite:
-	default:
-		return s, errInvalidRequest("Value for x-amz-checksum-type header is invalid.")
 	}
 	if s.Type == blob.FullObject && !s.Algorithm.Linear() || s.Type == blob.Composite && s.Algorithm == blob.CRC64NVME {
 		return s, errInvalidRequest("The " + string(s.Type) + " checksum type cannot be used with the " + strings.ToLower(string(s.Algorithm)) + " checksum algorithm.")

@@ -2,6 +2,8 @@ package s3
 
 import (
 	"encoding/xml"
+	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -33,14 +35,27 @@ type completeMultipartUploadResult struct {
 func (c *call) completeMultipartUpload() error {
 	id := c.query.Get("uploadId")
 	in := blob.CompleteInput{PartMin: partMin}
-	var err error
-	if in.Parts, err = c.completedParts(); err != nil {
+	name, value, err := checksumHeader(c.r.Header)
+	if err != nil {
 		return err
+	}
+	if in.Parts, err = c.completedParts(name); err != nil {
+		return err
+	}
+	up, err := c.store.FindUpload(c.ctx, c.bucket, c.key, id)
+	switch {
+	case errors.Is(err, blob.ErrNoSuchUpload): // it may be complete already: the store knows
+	case err != nil:
+		return err
+	default:
+		if err := checkPartChecksums(up, in.Parts); err != nil {
+			return err
+		}
 	}
 	if in.Condition, err = c.writeCondition(); err != nil {
 		return err
 	}
-	if in.Accept, err = c.acceptCompleted(); err != nil {
+	if in.Accept, err = c.acceptCompleted(up, name, value); err != nil {
 		return err
 	}
 	o, err := c.store.CompleteUpload(c.ctx, c.bucket, c.key, id, in)
@@ -57,16 +72,16 @@ func (c *call) completeMultipartUpload() error {
 	})
 }
 
-func (c *call) completedParts() ([]blob.CompletedPart, error) {
+// completedParts parses the body. The checksum header of this request, name, is the object's
+// and not the body's.
+func (c *call) completedParts(name string) ([]blob.CompletedPart, error) {
 	var in completeMultipartUpload
-	sum := c.r.Header.Clone()
-	for name := range sum { // they are the object's, not the body's
-		if strings.HasPrefix(strings.ToLower(name), checksumPrefix) {
-			c.r.Header.Del(name)
-		}
-	}
+	value := c.r.Header.Values(name)
+	c.r.Header.Del(name)
 	err := c.document(&in, false)
-	c.r.Header = sum
+	if name != "" {
+		c.r.Header[http.CanonicalHeaderKey(name)] = value
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -81,37 +96,87 @@ func (c *call) completedParts() ([]blob.CompletedPart, error) {
 		if *p.PartNumber < 1 {
 			return nil, errInvalidArgument("PartNumber", itoa(*p.PartNumber), "PartNumber must be >= 1")
 		}
-		parts[i] = blob.CompletedPart{Number: *p.PartNumber, ETag: unquote(*p.ETag), Checksum: p.checksum()}
+		sum, wrong, ok := p.checksum()
+		if !ok {
+			return nil, errInvalidArgument("Checksum", wrong, "Invalid Base64 or multiple checksums present in request")
+		}
+		parts[i] = blob.CompletedPart{Number: *p.PartNumber, ETag: unquote(*p.ETag), Checksum: sum}
 	}
 	return parts, nil
 }
 
-// acceptCompleted compares what the request says about the whole object.
-func (c *call) acceptCompleted() (func(blob.Object) error, error) {
-	size := int64(-1)
-	if v := c.header("X-Amz-Mp-Object-Size"); v != "" {
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil {
-			return nil, errInvalidRequest("Value for x-amz-mp-object-size header is invalid: '" + v + "'")
-		}
-		if n < 0 {
-			return nil, errInvalidRequest("Value for x-amz-mp-object-size header is less than zero: '" + v + "'")
-		}
-		size = n
+// checkPartChecksums sees that parts are named with the upload's checksum, as they must be
+// for a composite one.
+func checkPartChecksums(up blob.Upload, parts []blob.CompletedPart) error {
+	a := up.Checksum.Algorithm
+	if a == "" {
+		return nil
 	}
-	kind := c.header("X-Amz-Checksum-Type")
+	for _, p := range parts {
+		switch sent := p.Checksum.Algorithm; {
+		case sent == "" && up.Checksum.Type == blob.Composite:
+			return errInvalidRequest("The upload was created using a " + strings.ToLower(string(a)) + " checksum. The complete request must " +
+				"include the checksum for each part. It was missing for part " + itoa(p.Number) + " in the request.")
+		case sent != "" && sent != a:
+			return apiError("BadDigest", http.StatusBadRequest, "The "+strings.ToLower(string(sent))+" you specified for part "+
+				itoa(p.Number)+" did not match what we received.")
+		}
+	}
+	return nil
+}
+
+// acceptCompleted compares what the request says about the whole object: its size, and the
+// checksum if it is of the upload's algorithm.
+func (c *call) acceptCompleted(up blob.Upload, name, value string) (func(blob.Object) error, error) {
+	size, err := c.objectSize()
+	if err != nil {
+		return nil, err
+	}
+	kind, err := c.checksumType()
+	if err != nil {
+		return nil, err
+	}
+	a, known := parseAlgorithm(strings.TrimPrefix(name, checksumPrefix))
+	compare := known && a == up.Checksum.Algorithm
+	plain, number, composite := strings.Cut(value, "-")
+	if compare {
+		if _, ok := a.Decode(plain); !ok || composite && !isNumber(number) {
+			return nil, errInvalidRequest("Value for " + name + " header is invalid.")
+		}
+	}
 	return func(o blob.Object) error {
 		if size >= 0 && size != o.Size {
 			return errInvalidRequest("The provided 'x-amz-mp-object-size' header value " + itoa64(size) + " does not match what was computed: " + itoa64(o.Size))
 		}
-		if kind != "" && o.Checksum.Type != "" && kind != string(o.Checksum.Type) {
-			return errInvalidRequest("The upload was created using the " + string(o.Checksum.Type) +
+		if kind != "" && up.Checksum.Type != "" && kind != up.Checksum.Type {
+			return errInvalidRequest("The upload was created using the " + string(up.Checksum.Type) +
 				" checksum mode. The complete request must use the same checksum mode.")
 		}
-		want := c.header(checksumPrefix + string(o.Checksum.Algorithm))
-		if o.Checksum.Value != "" && want != "" && strings.Split(want, "-")[0] != strings.Split(o.Checksum.Value, "-")[0] {
-			return apiError("BadDigest", 400, "The "+string(o.Checksum.Algorithm)+" you specified did not match the calculated checksum.")
+		ours, ourNumber, _ := strings.Cut(o.Checksum.Value, "-")
+		if compare && (plain != ours || composite && number != ourNumber) {
+			return apiError("BadDigest", http.StatusBadRequest, "The "+string(a)+" you specified did not match the calculated checksum.")
 		}
 		return nil
 	}, nil
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 31)
+	return err == nil
+}
+
+// objectSize reads x-amz-mp-object-size; -1 if it is not there.
+func (c *call) objectSize() (int64, error) {
+	v := c.header("X-Amz-Mp-Object-Size")
+	if v == "" {
+		return -1, nil
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		return 0, errInvalidRequest("Value for x-amz-mp-object-size header is invalid: '" + v + "'")
+	}
+	if n < 0 {
+		return 0, errInvalidRequest("Value for x-amz-mp-object-size header is less than zero: '" + v + "'")
+	}
+	return n, nil
 }

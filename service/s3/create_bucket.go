@@ -25,8 +25,12 @@ func (c *call) createBucket() error {
 	if err := c.checkUnsupported(); err != nil {
 		return err
 	}
-	if o := c.header("X-Amz-Object-Ownership"); o != "" && o != "BucketOwnerEnforced" {
+	switch o := c.header("X-Amz-Object-Ownership"); o {
+	case "", "BucketOwnerEnforced":
+	case "BucketOwnerPreferred", "ObjectWriter":
 		return errNotImplemented("There are no ACLs: the only object ownership is BucketOwnerEnforced.")
+	default:
+		return errInvalidArgument("x-amz-object-ownership", o, "Invalid x-amz-object-ownership header: "+o)
 	}
 	if c.header("X-Amz-Bucket-Object-Lock-Enabled") == "true" {
 		return errNotImplemented("Object Lock is not implemented.")
@@ -44,6 +48,7 @@ func (c *call) createBucket() error {
 		return err
 	}
 	c.w.Header().Set("Location", "/"+c.bucket)
+	c.w.Header().Set("X-Amz-Bucket-Arn", "arn:aws:s3:::"+c.bucket)
 	return c.empty(http.StatusOK)
 }
 

@@ -38,6 +38,9 @@ func (c *call) getObjectAttributes() error {
 	if err := c.checkVersion(); err != nil {
 		return err
 	}
+	if _, err := c.store.HeadBucket(c.ctx, c.bucket); err != nil {
+		return err
+	}
 	wanted := map[string]bool{}
 	for _, v := range c.r.Header.Values("X-Amz-Object-Attributes") {
 		for name := range strings.SplitSeq(v, ",") {

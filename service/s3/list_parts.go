@@ -3,6 +3,8 @@ package s3
 import (
 	"encoding/xml"
 	"strconv"
+
+	"outcrop.dev/outcrop/blob"
 )
 
 type listPartsResult struct {
@@ -39,7 +41,7 @@ func (c *call) listParts() error {
 	marker := 0
 	if v := c.query.Get("part-number-marker"); v != "" {
 		if marker, err = strconv.Atoi(v); err != nil || marker < 0 {
-			return errInvalidArgument("partNumberMarker", v, "Provided part-number-marker not an integer or within integer range")
+			return errInvalidArgument("partNumberMarker", v, "Provided "+v+" not an integer or within integer range")
 		}
 	}
 	u, parts, err := c.store.ListParts(c.ctx, c.bucket, c.key, c.query.Get("uploadId"), marker, max+1)
@@ -54,6 +56,9 @@ func (c *call) listParts() error {
 	for _, p := range parts[:min(len(parts), max)] {
 		out.NextPartNumberMarker = p.Number
 		p.Checksum.Type = ""
+		if u.Checksum.Algorithm == "" {
+			p.Checksum = blob.Checksum{} // nobody asked for it
+		}
 		out.Parts = append(out.Parts, xmlPart{p.Number, xmlTime(p.Modified), quote(p.ETag), p.Size, checksumElements(p.Checksum)})
 	}
 	return c.xml(out)

@@ -138,11 +138,14 @@ func (c *call) route() (operation, error) {
 		if !c.query.Has(name) {
 			continue
 		}
+		if err := c.checkStreaming(kind, name); err != nil {
+			return nil, err
+		}
 		op, ok := byName[name]
 		if !ok {
 			return nil, errNotImplemented("The sub-resource ?" + name + " is not implemented for " + c.r.Method + ".")
 		}
-		return op, c.checkStreaming(kind, name)
+		return op, nil
 	}
 	op, ok := byName[""]
 	if !ok {

@@ -37,7 +37,11 @@ func (c *call) uploadPart() error {
 	}
 	c.w.Header().Set("ETag", quote(p.ETag))
 	p.Checksum.Type = ""
-	setChecksum(c.w.Header(), p.Checksum)
+	if up.Checksum.Algorithm != "" || want.algorithm == "" {
+		setChecksum(c.w.Header(), p.Checksum)
+	} else { // the client's, which was compared; ours is another
+		setChecksum(c.w.Header(), blob.Checksum{Algorithm: want.algorithm, Value: want.value(c.r.Trailer)})
+	}
 	return c.empty(http.StatusOK)
 }
 
@@ -46,7 +50,7 @@ func (c *call) uploadPart() error {
 func partAlgorithm(up blob.Upload, want expectation) (blob.Algorithm, error) {
 	a := up.Checksum.Algorithm
 	if a == "" || a == want.algorithm {
-		return want.algorithm, nil
+		return up.EffectiveChecksum().Algorithm, nil
 	}
 	if want.algorithm == "" && up.Checksum.Type == blob.FullObject {
 		return a, nil

@@ -167,7 +167,7 @@ func (c *chunkReader) trailerLines() ([]string, error) {
 		return lines, nil
 	}
 	if len(lines) == 0 {
-		return nil, errIncomplete()
+		return nil, errBadTrailer()
 	}
 	last := lines[len(lines)-1]
 	signature, ok := strings.CutPrefix(last, "x-amz-trailer-signature:")
@@ -180,16 +180,14 @@ func (c *chunkReader) trailerLines() ([]string, error) {
 
 // parseTrailer fills the trailer: exactly the names that x-amz-trailer announced.
 func (c *chunkReader) parseTrailer(lines []string) error {
-	bad := &Error{Reason: BadTrailer,
-		Msg: "The request contained trailing data that was not well-formed or did not conform to our published schema."}
 	if len(lines) != len(c.announced) {
-		return bad
+		return errBadTrailer()
 	}
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		name = strings.ToLower(strings.TrimSpace(name))
 		if !ok || !slices.Contains(c.announced, name) || c.trailer.Get(name) != "" {
-			return bad
+			return errBadTrailer()
 		}
 		c.trailer.Set(name, strings.TrimSpace(value))
 	}

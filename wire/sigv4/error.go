@@ -197,6 +197,11 @@ func errWrongLength() *Error {
 	return &Error{Reason: Incomplete, Msg: "You did not provide the number of bytes specified by the Content-Length HTTP header"}
 }
 
+func errBadTrailer() *Error {
+	return &Error{Reason: BadTrailer,
+		Msg: "The request contained trailing data that was not well-formed or did not conform to our published schema."}
+}
+
 func spacedHex(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
