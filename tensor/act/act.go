@@ -4,7 +4,7 @@
 // a faster version may stand behind the same functions.
 package act
 
-// The implementation in use. A file with a build constraint replaces these at start.
+// The implementation in use. fast.go replaces these at start where the CPU allows.
 var (
 	swiGLU         = swiGLURef
 	swiGLUBackward = swiGLUBackwardRef

@@ -6,7 +6,7 @@ package adamw
 
 import "math"
 
-// The implementation in use. A file with a build constraint replaces these at start.
+// The implementation in use. fast.go replaces these at start where the CPU allows.
 var (
 	step       = stepRef
 	sumSquares = sumSquaresRef

@@ -1,6 +1,6 @@
 package attention
 
-// The implementation in use. A file with a build constraint replaces these at start.
+// The implementation in use. fast.go replaces these at start where the CPU allows.
 var (
 	softmaxRow         = softmaxRowRef
 	softmaxBackwardRow = softmaxBackwardRowRef

@@ -5,7 +5,7 @@
 // definition; a faster version may stand behind the same functions.
 package loss
 
-// The implementation in use. A file with a build constraint replaces these at start.
+// The implementation in use. fast.go replaces these at start where the CPU allows.
 var (
 	logSumExp = logSumExpRef
 	softmax   = softmaxRef

@@ -5,7 +5,7 @@
 // functions, chosen once at start from what the CPU offers.
 package norm
 
-// The implementation in use. A file with a build constraint replaces these at start.
+// The implementation in use. fast.go replaces these at start where the CPU allows.
 var (
 	rmsNorm         = rmsNormRef
 	rmsNormBackward = rmsNormBackwardRef

@@ -7,7 +7,7 @@ package rope
 
 import "math"
 
-// The implementation in use. A file with a build constraint replaces it at start.
+// The implementation in use. fast.go replaces it at start where the CPU allows.
 var rotate = rotateRef
 
 // Table holds the cosines and sines of every position below a limit.

@@ -5,6 +5,13 @@
 // functions and define, each in its ref.go, what is computed; here is only how fast.
 // Package internal/asmgen generates the assembly. With -tags purego there is none.
 //
+// Nanoseconds an element on one core of an AMD EPYC (Zen 5), 2026-11-22, slices of 704 in
+// the first level cache, `go test -run - -bench Loops ./tensor/internal/vec`:
+//
+//	          ExpSum  SoftmaxBackward  SwiGLU  SwiGLUBackward  Norm  NormBackward  Dot
+//	avx512    0.26    0.29             0.34    0.54            0.05  0.11          0.05
+//	avx2      0.38    0.44             0.46    0.66            0.06  0.14          0.08
+//
 // A sum is taken lane by lane and the lanes are added at the end: its order depends on the
 // length alone. Lanes beyond the end of a slice are neither read nor written.
 package vec
