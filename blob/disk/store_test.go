@@ -221,7 +221,7 @@ func TestRange(t *testing.T) {
 
 func uploadParts(t testing.TB, s *Store, key string, bodies ...string) string {
 	t.Helper()
-	up, err := s.CreateUpload(ctx, blob.Upload{Bucket: "b", Key: key})
+	up, err := s.CreateUpload(ctx, blob.Upload{Bucket: "b", Key: key, Checksum: blob.Checksum{Algorithm: blob.CRC32, Type: blob.FullObject}})
 	must(t, err)
 	for i, body := range bodies {
 		_, err := s.UploadPart(ctx, "b", key, up.ID, i+1, blob.PutInput{Body: strings.NewReader(body)})

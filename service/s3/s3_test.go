@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the manager is what programs have; its successor is not pinned here
+
 package s3_test
 
 import (
