@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -135,7 +133,7 @@ func (c *Client) beat(ctx context.Context, giveUp context.CancelCauseFunc) {
 		case errors.Is(err, ErrFenced):
 			giveUp(ErrFenced)
 			return
-		case !c.dataDirExists():
+		case !c.link.dataDirExists():
 			giveUp(fmt.Errorf("the data directory %s is gone", c.options.DataDir))
 			return
 		default:
@@ -197,11 +195,6 @@ func (c *Client) setCommand(command string) {
 		return // it has not been seen yet
 	}
 	c.command = command
-}
-
-func (c *Client) dataDirExists() bool {
-	_, err := os.Stat(c.options.DataDir)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Finish ends the attempt: err is how the work ended, nil for a model that is complete in

@@ -201,6 +201,24 @@ func TestAbsentServerPreemptsAfterAWhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-working.Done()
+	if code := c.Finish(working, outcrop.Progress{}, working.Err()); code != outcrop.ExitSoftware {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// Nobody waits for a server in a directory that has been removed.
+func TestRemovedDataDirectory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.options()
+	o.Patience = time.Hour
+	w.server.Close()
+	if err := os.RemoveAll(w.dataDir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Connect(t.Context(), o); outcrop.CodeOf(err) != outcrop.CodeServiceUnavailable {
+		t.Errorf("Connect = %v", err)
+	}
 }
 
 func TestInputsAreCopiedOnce(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -73,8 +74,8 @@ type absent struct{ err error }
 func (a absent) Error() string { return a.err.Error() }
 func (a absent) Unwrap() error { return a.err }
 
-// call makes a request until it is answered or the waits between the tries add up to
-// patience; read, which may be nil, gets the answer of a 2xx. It returns what the server
+// call makes a request until it is answered, the data directory is gone, or the waits
+// between the tries add up to patience; read, which may be nil, gets the answer of a 2xx. It returns what the server
 // said, as an *outcrop.Error or ErrFenced, or CodeServiceUnavailable when patience ended.
 func (l *link) call(ctx context.Context, patience time.Duration, req request, read func(*http.Response) error) error {
 	wait := backoffMin
@@ -84,7 +85,7 @@ func (l *link) call(ctx context.Context, patience time.Duration, req request, re
 		if !errors.As(err, &a) {
 			return err
 		}
-		if waited >= patience {
+		if waited >= patience || !l.dataDirExists() {
 			return &outcrop.Error{
 				Code: outcrop.CodeServiceUnavailable, Op: req.path, Err: err,
 				Msg: fmt.Sprintf("The server that should be named in %s did not answer for %v.", filepath.Join(l.dataDir, serverFile), waited),
@@ -95,6 +96,13 @@ func (l *link) call(ctx context.Context, patience time.Duration, req request, re
 			return err
 		}
 	}
+}
+
+// dataDirExists reports whether there is a directory in which a server might appear. Without
+// one, nobody waits for what a worker has to say.
+func (l *link) dataDirExists() bool {
+	_, err := os.Stat(l.dataDir)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // sleep waits, or returns the cause by which ctx ended.

@@ -317,17 +317,20 @@ func TestKilledAtRandom(t *testing.T) {
 
 	stormy := newCrashSite(t)
 	stormy.serve()
+	for stormy.row().Attempt.Handle == "" {
+		time.Sleep(10 * time.Millisecond)
+	}
 	kills := 0
 	for ; !stormy.row().Terminal() && kills < 12; kills++ {
 		time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
-		what := rand.IntN(3)
-		if what != 0 {
+		onlyWorker, onlyServer := kills%3 == 0, kills%3 == 1
+		if !onlyWorker {
 			stormy.killServer()
 		}
-		if what != 1 {
+		if !onlyServer {
 			stormy.killWorker()
 		}
-		if what != 0 {
+		if !onlyWorker {
 			time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
 			stormy.serve()
 		}

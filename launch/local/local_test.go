@@ -54,7 +54,7 @@ func launcher(t *testing.T, dir, mode string) *Launcher {
 	t.Helper()
 	l := New(Config{
 		Command: []string{os.Args[0], "worker"}, DataDir: dir, ScratchRoot: filepath.Join(dir, "scratch"),
-		Env: []string{modeEnv + "=" + mode}, Nice: NiceDefault,
+		Env: []string{modeEnv + "=" + mode, "GOCOVERDIR=" + t.TempDir()}, Nice: NiceDefault, // go test -cover prints without it
 	})
 	l.oomKills = func() int64 { return 0 }
 	return l
