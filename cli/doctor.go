@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,7 +36,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.report(a.examine(dir))
+			return a.report(a.examine(c.Context(), dir))
 		},
 	}
 }
@@ -64,7 +65,7 @@ func (a *app) report(findings []finding) error {
 	return nil
 }
 
-func (a *app) examine(dir string) []finding {
+func (a *app) examine(ctx context.Context, dir string) []finding {
 	v := readVersion()
 	return []finding{
 		{"build", true, v.Version + " " + v.Go + " " + v.Platform},
@@ -73,6 +74,8 @@ func (a *app) examine(dir string) []finding {
 		examineMemory(),
 		examineDataDir(dir),
 		examineServer(dir),
+		examineCatalog(dir),
+		a.examineModel(ctx),
 	}
 }
 

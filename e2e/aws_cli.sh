@@ -41,7 +41,7 @@ aws bedrock list-foundation-models --query 'modelSummaries[].modelId' --output t
 aws bedrock list-model-customization-jobs --query 'modelCustomizationJobSummaries[].[jobName,status]' --output text
 
 say "bedrock-runtime invoke-model"
-aws bedrock-runtime invoke-model --model-id "$model" --cli-binary-format raw-in-base64-out \
+aws bedrock-runtime invoke-model --model-id "$model" \
 	--body '{"inputText":"Hello","textGenerationConfig":{"maxTokenCount":8}}' "$work/answer" >/dev/null
 grep -q '"outputText"' "$work/answer"
 

@@ -50,9 +50,9 @@ def upload(path, key, rows):
         s3.create_bucket(Bucket=BUCKET)
     except s3.exceptions.BucketAlreadyOwnedByYou:
         pass
-    with open(path, encoding="utf-8") as source, open(key, "w", encoding="utf-8") as head:
+    with open(path, encoding="utf-8") as source, open("head.jsonl", "w", encoding="utf-8") as head:
         head.writelines(line for line, _ in zip(source, range(rows)))
-    s3.upload_file(key, BUCKET, key)
+    s3.upload_file("head.jsonl", BUCKET, key)
 
 
 def create(uri):
