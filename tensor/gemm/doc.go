@@ -27,7 +27,7 @@
 // run of `go test -run - -bench Mul ./tensor/gemm` (M x N x K; what the instruction can do is
 // printed by `go test -run - -bench . ./tensor/roofline`):
 //
-//	avx512-bf16   peak                           482     960
+//	avx512-bf16   peak                           482
 //	              forward    2048 x  704 x  256  438     776
 //	              forward    2048 x  256 x  704  422     732
 //	              dX         2048 x  256 x  704  394     733
