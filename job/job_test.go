@@ -73,6 +73,7 @@ func TestProgressIsWrittenAtItsPace(t *testing.T) {
 		for i := range 200 { // 20 s
 			p.step(2 + i)
 			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
 		}
 		if n := w.store.written() - before; n < 8 || n > 11 {
 			t.Errorf("%d writes in 20 s, want one every 2 s", n)

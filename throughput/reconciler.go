@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -38,6 +39,8 @@ const (
 	triesMax   = 3                // loads that fail for no reason of the model's own
 	retryAfter = 2 * time.Second
 	changesMax = 20 // tries to write against other writers
+
+	preloadPoll = 200 * time.Millisecond // how often a load in advance looks whether it may begin
 )
 
 // Reconciler works on provisioned throughput.
@@ -52,8 +55,10 @@ type Reconciler struct {
 
 	mu      sync.Mutex
 	held    map[outcrop.ARN]string // which model directory a throughput keeps loaded
-	working map[outcrop.ARN]bool   // somebody is settling it
+	working map[outcrop.ARN]bool   // a goroutine works on it
 	running sync.WaitGroup
+
+	settling atomic.Int32 // how many throughputs somebody waits for
 }
 
 // New returns a reconciler. log may be nil.
@@ -105,14 +110,17 @@ func (r *Reconciler) pass(ctx context.Context) error {
 		return err
 	}
 	r.releaseMissing(all)
-	for _, t := range all {
-		switch t.Status {
-		case outcrop.ThroughputCreating, outcrop.ThroughputUpdating:
-			r.work(t.ARN, func() { r.settle(ctx, t) })
-		case outcrop.ThroughputInService:
-			if r.holds(t.ARN) == "" {
-				r.work(t.ARN, func() { r.preload(ctx, t) })
+	for _, t := range all { // first what somebody waits for
+		if t.Status == outcrop.ThroughputCreating || t.Status == outcrop.ThroughputUpdating {
+			r.settling.Add(1)
+			if !r.work(t.ARN, func() { defer r.settling.Add(-1); r.settle(ctx, t) }) {
+				r.settling.Add(-1)
 			}
+		}
+	}
+	for _, t := range all {
+		if t.Status == outcrop.ThroughputInService && r.holds(t.ARN) == "" {
+			r.work(t.ARN, func() { r.preload(ctx, t) })
 		}
 	}
 	return nil
@@ -139,12 +147,12 @@ func (r *Reconciler) list(ctx context.Context) (all []*outcrop.Throughput, err e
 	}
 }
 
-// work runs f in a goroutine unless one works on the throughput already.
-func (r *Reconciler) work(arn outcrop.ARN, f func()) {
+// work runs f in a goroutine and returns true, unless one works on the throughput already.
+func (r *Reconciler) work(arn outcrop.ARN, f func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.working[arn] {
-		return
+		return false
 	}
 	r.working[arn] = true
 	r.running.Go(func() {
@@ -154,6 +162,7 @@ func (r *Reconciler) work(arn outcrop.ARN, f func()) {
 		r.mu.Unlock()
 		r.Notify() // it may have changed meanwhile
 	})
+	return true
 }
 
 // settle brings a throughput into service, or finds out that it cannot be.
@@ -211,8 +220,8 @@ func (r *Reconciler) preload(ctx context.Context, t *outcrop.Throughput) {
 	case <-ctx.Done():
 		return
 	}
-	for len(r.loads) > 0 && ctx.Err() == nil { // somebody waits for those
-		pause(ctx, retryAfter/10, nil)
+	for r.settling.Load() > 0 && ctx.Err() == nil { // somebody waits for those
+		pause(ctx, preloadPoll, nil)
 	}
 	dir, err := r.load(ctx, t.ARN, t.ModelARN)
 	if ctx.Err() != nil {
