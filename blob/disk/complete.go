@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 
 	"outcrop.dev/outcrop/blob"
 )
@@ -99,8 +98,12 @@ func (s *Store) assemble(up blob.Upload, parts []blob.Part) (o blob.Object, err 
 }
 
 func (s *Store) completeRows(ctx context.Context, tx *sql.Tx, o blob.Object, have, chosen []blob.Part, c blob.Condition) (junk []string, err error) {
+	keep := make(map[int]bool, len(chosen))
+	for _, p := range chosen {
+		keep[p.Number] = true
+	}
 	for _, p := range have {
-		if slices.ContainsFunc(chosen, func(q blob.Part) bool { return q.Number == p.Number }) {
+		if keep[p.Number] {
 			continue
 		}
 		files, err := removePart(ctx, tx, o.ID, p.Number)

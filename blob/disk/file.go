@@ -111,33 +111,28 @@ func (s *Store) fill(ctx context.Context, f *os.File, in blob.PutInput) (blob.Di
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, bufferBytes); return &b }}
 
-// pump copies r to f, calling sum with every piece, in order, on another goroutine.
+// pump copies r to f, calling sum with every piece, in order, on another goroutine. A body
+// that fits into one buffer uses no more.
 func pump(f *os.File, r io.Reader, sum func([]byte)) (total int64, err error) {
 	free := make(chan *[]byte, buffersMax)
-	full := make(chan []byte, buffersMax)
-	used := make(chan *[]byte, buffersMax)
-	for range buffersMax {
-		free <- buffers.Get().(*[]byte)
-	}
+	full := make(chan piece, buffersMax)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for b := range full {
-			sum(b)
-			free <- <-used
+		for p := range full {
+			sum((*p.buffer)[:p.n])
+			free <- p.buffer
 		}
 	}()
-	begun := int64(0)
-	for err == nil {
-		buf := <-free
-		var n int
-		n, err = io.ReadFull(r, *buf)
-		used <- buf
-		full <- (*buf)[:n]
-		if _, werr := f.Write((*buf)[:n]); werr != nil {
+	made := 0
+	for begun := int64(0); err == nil; {
+		p := piece{buffer: nextBuffer(free, &made)}
+		p.n, err = io.ReadFull(r, *p.buffer)
+		full <- p
+		if _, werr := f.Write((*p.buffer)[:p.n]); werr != nil {
 			err = diskError(werr)
 		}
-		total += int64(n)
+		total += int64(p.n)
 		if total-begun >= writebackBytes {
 			// Only a hint: an error will come back from the sync.
 			_ = syscall.SyncFileRange(int(f.Fd()), begun, total-begun, syncFileRangeWrite)
@@ -146,13 +141,35 @@ func pump(f *os.File, r io.Reader, sum func([]byte)) (total int64, err error) {
 	}
 	close(full)
 	<-done
-	for range buffersMax {
-		buffers.Put(<-free)
+	close(free)
+	for b := range free {
+		buffers.Put(b)
 	}
 	if err == io.EOF || err == io.ErrUnexpectedEOF { // of io.ReadFull: see contextReader
 		err = nil
 	}
 	return total, err
+}
+
+// piece is what one read put into a buffer.
+type piece struct {
+	buffer *[]byte
+	n      int
+}
+
+// nextBuffer returns a buffer that is free; if none is, a new one, or from the last one on it
+// waits.
+func nextBuffer(free chan *[]byte, made *int) *[]byte {
+	select {
+	case b := <-free:
+		return b
+	default:
+	}
+	if *made == buffersMax {
+		return <-free
+	}
+	*made++
+	return buffers.Get().(*[]byte)
 }
 
 // contextReader fails when ctx ends. It tells a body that was cut off from one that just does

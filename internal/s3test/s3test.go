@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -41,32 +40,20 @@ func Handler(ctx context.Context, dir string, log *slog.Logger) (http.Handler, *
 	return authenticate(verifier, service), store, nil
 }
 
-func authenticate(v *sigv4.Verifier, next http.Handler) http.Handler {
+func authenticate(v *sigv4.Verifier, next *s3.Service) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(r.Context()) // net/http looks at the body of its own request
 		id, err := v.Verify(r, time.Now())
-		if err != nil {
-			refuse(w, r, err)
-			return
+		if err == nil && id.SessionToken != "" {
+			err = &restxml.Error{Code: "InvalidToken", Status: http.StatusBadRequest, Message: "The provided token is malformed or otherwise invalid."}
 		}
-		if id.SessionToken != "" {
-			restxml.WriteError(w, r, &restxml.Error{Code: "InvalidToken", Status: 400, Message: "The provided token is malformed or otherwise invalid."})
+		if err != nil {
+			next.Refuse(w, r, err)
 			return
 		}
 		caller := outcrop.Caller{Account: Account, Region: id.Region, AccessKeyID: id.AccessKeyID, ARN: "arn:aws:iam::" + Account + ":root"}
 		next.ServeHTTP(w, r.WithContext(outcrop.WithCaller(r.Context(), caller)))
 	})
-}
-
-func refuse(w http.ResponseWriter, r *http.Request, err error) {
-	e := &restxml.Error{Code: "IncompleteBody", Status: http.StatusBadRequest, Message: err.Error()}
-	var refused *sigv4.Error
-	if errors.As(err, &refused) {
-		e.Code, e.Status = refused.S3()
-		e.Extra = refused.S3Details()
-	}
-	w.Header().Set(restxml.RequestIDHeader, requestID())
-	restxml.WriteError(w, r, e)
 }
 
 func requestID() string {

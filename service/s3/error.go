@@ -99,18 +99,20 @@ func (c *call) fail(err error) {
 	restxml.WriteError(c.w, c.r, e)
 }
 
-// drainMax is how much of a body is read although the request is refused already. A client
-// that sends all of a body before it reads would otherwise find the connection reset, and
-// not the error. Parts are of 5 to 8 MiB.
+// drainMax is the largest body that is read although the request is refused already. A
+// client that sends all of a body before it reads would otherwise find the connection reset,
+// and not the error. Parts are of 5 to 8 MiB.
 const drainMax = 16 << 20
 
-// drain reads the rest of the body, unless the client waits to be told to send it.
+// drain reads the rest of a body. Expect: 100-continue is no reason not to: the SDK for Go
+// sends it and does not wait.
 func (c *call) drain() {
 	switch {
-	case c.header("Expect") != "" && c.r.ProtoMajor == 1:
-		c.w.Header().Set("Connection", "close") // says: do not send it
-	case c.r.Body != nil && c.r.ContentLength <= drainMax:
+	case c.r.Body == nil:
+	case c.r.ContentLength <= drainMax:
 		_, _ = io.Copy(io.Discard, io.LimitReader(c.r.Body, drainMax)) // its error is not the answer
+	case c.r.ProtoMajor == 1:
+		c.w.Header().Set("Connection", "close") // says: do not send it
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -142,20 +143,41 @@ func TestClientGoesAway(t *testing.T) {
 	}
 }
 
-// Expect: 100-continue: a request that is refused is refused before the body is sent.
-func TestExpectContinue(t *testing.T) {
+// Expect: 100-continue, as the SDK sends it: without waiting for the answer.
+func TestExpectNotAwaited(t *testing.T) {
 	t.Parallel()
-	c := s3.New(newClient(t).Options(), func(o *s3.Options) {
-		o.HTTPClient = &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 30 * time.Second}}
-		o.ContinueHeaderThresholdBytes = 1
-	})
-	put := func(bucket string, body io.ReadSeeker) error {
-		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("k"), Body: body},
-			s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware))
+	c := s3.New(newClient(t).Options(), func(o *s3.Options) { o.ContinueHeaderThresholdBytes = 1 })
+	put := func(bucket string, n int) error {
+		_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("k"), Body: bytes.NewReader(random(n))})
 		return err
 	}
-	must(t, put("bucket", bytes.NewReader(random(1<<20))))
-	wantCode(t, "no bucket", put("none", bytes.NewReader(random(8<<20))), "NoSuchBucket")
+	must(t, put("bucket", 1<<20))
+	wantCode(t, "no bucket", put("none", 8<<20), "NoSuchBucket")
+}
+
+// Expect: 100-continue, by a client that waits: it need not send a large body that is
+// refused.
+func TestExpectContinue(t *testing.T) {
+	t.Parallel()
+	address := serve(t)
+	_ = bodyOf(t, signed(t, address, "PUT", "/bucket", "", "", nil))
+	transport := &http.Transport{ExpectContinueTimeout: time.Minute}
+	for bucket, want := range map[string]int{"bucket": 200, "none": 404} {
+		r, err := http.NewRequest("PUT", "http://"+address+"/"+bucket+"/k", bytes.NewReader(random(17<<20)))
+		must(t, err)
+		r.Header.Set("Expect", "100-continue")
+		r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+		creds := aws.Credentials{AccessKeyID: s3test.AccessKeyID, SecretAccessKey: s3test.SecretAccessKey}
+		must(t, v4.NewSigner().SignHTTP(ctx, creds, r, "UNSIGNED-PAYLOAD", "s3", "us-east-1", time.Now()))
+		told := false
+		trace := &httptrace.ClientTrace{Got100Continue: func() { told = true }}
+		resp, err := transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+		must(t, err)
+		if _ = bodyOf(t, resp); resp.StatusCode != want || told != (want == 200) {
+			t.Errorf("%s: %d, told to go on: %v", bucket, resp.StatusCode, told)
+		}
+		resp.Body.Close()
+	}
 }
 
 func TestPresigned(t *testing.T) {

@@ -97,6 +97,15 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Refuse answers a request that failed before it came here, in authentication: err should
+// say its S3 name by a method S3(), as those of wire/sigv4 do.
+func (s *Service) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.identify(w)
+	c := &call{Service: s, w: w, r: r, ctx: r.Context(), query: r.URL.Query()}
+	c.bucket, c.key = c.target()
+	c.fail(err)
+}
+
 func (s *Service) identify(w http.ResponseWriter) {
 	h := w.Header()
 	if h.Get(restxml.RequestIDHeader) == "" {

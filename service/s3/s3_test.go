@@ -435,6 +435,8 @@ func TestErrors(t *testing.T) {
 	}
 	_, err = config{secret: "wrong"}.client(address).ListBuckets(ctx, &s3.ListBucketsInput{})
 	wantCode(t, "secret", err, "SignatureDoesNotMatch")
+	_, err = config{secret: "wrong"}.client(address).PutObject(ctx, &s3.PutObjectInput{Bucket: b, Key: k, Body: bytes.NewReader(random(8 << 20))})
+	wantCode(t, "secret, and a body that is sent at once", err, "SignatureDoesNotMatch")
 	_, err = config{accessKey: "AKIANOBODY"}.client(address).ListBuckets(ctx, &s3.ListBucketsInput{})
 	wantCode(t, "key", err, "InvalidAccessKeyId")
 }
