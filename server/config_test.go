@@ -2,6 +2,7 @@ package server
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -27,5 +28,16 @@ func TestConfigRefuses(t *testing.T) {
 		if _, err := c.withDefaults(); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+func TestWorkersSeeNoSecrets(t *testing.T) {
+	t.Parallel()
+	env := []string{"PATH=/bin", "AWS_SECRET_ACCESS_KEY=x", "OUTCROP_ROOT_SECRET_ACCESS_KEY=x", "OUTCROP_KERNEL=ref-f32"}
+	if got, want := withoutSecrets(env), []string{"PATH=/bin", "OUTCROP_KERNEL=ref-f32"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if env[1] != "AWS_SECRET_ACCESS_KEY=x" {
+		t.Error("the server's own environment was changed")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -132,7 +134,7 @@ func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
 	}
 	launcher := local.New(local.Config{
 		Command: command, DataDir: s.cfg.DataDir, ScratchRoot: s.path(scratchDir),
-		Env: os.Environ(), Nice: local.NiceDefault, Log: s.cfg.Log,
+		Env: withoutSecrets(os.Environ()), Nice: local.NiceDefault, Log: s.cfg.Log,
 	})
 	models := models{r.catalog, r.store}
 	r.jobs = job.New(r.store, launcher, models.base, r.signer, r.meter, job.Options{
@@ -163,6 +165,14 @@ func (s *Server) workerCommand() ([]string, error) {
 		return nil, fmt.Errorf("find this program, to start workers with: %w", err)
 	}
 	return []string{self, "worker"}, nil
+}
+
+// withoutSecrets returns the environment without anybody's credentials: a worker has its
+// attempt's token and needs no other.
+func withoutSecrets(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "OUTCROP_ROOT_")
+	})
 }
 
 func writeSecret(path string, b []byte) error { return durable.WriteBytes(path, 0o600, b) }
