@@ -67,7 +67,9 @@ func modelled(err error) error {
 // key is what a new user meets first.
 func hint(e *sigv4.Error) string {
 	switch e.Reason {
-	case sigv4.UnknownKey, sigv4.Mismatch, sigv4.NoCredentials:
+	case sigv4.NoCredentials:
+		return e.Msg + " (The request is not signed. The command `outcrop env` prints the key of this server as export lines.)"
+	case sigv4.UnknownKey, sigv4.Mismatch:
 		return fmt.Sprintf("%s The command `outcrop env` prints the key of this server as export lines.", e.Msg)
 	case sigv4.Skewed:
 		return e.Msg + " Set the clock of the client or of the server."
