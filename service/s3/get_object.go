@@ -1,8 +1,10 @@
 package s3
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -29,7 +31,8 @@ func (c *call) getObject() error {
 	c.writeView(v)
 	body.Range(v.first, v.length)
 	if _, err := io.Copy(c.w, body); err != nil {
-		if c.ctx.Err() == nil {
+		var network *net.OpError
+		if c.ctx.Err() == nil && !errors.As(err, &network) { // neither gone nor broken: it is ours
 			c.opt.Log.Error("send an object", "bucket", c.bucket, "key", c.key, "error", err)
 		}
 		panic(http.ErrAbortHandler) // the status is sent: only a broken connection says that it failed

@@ -78,7 +78,7 @@ func (v *Verifier) Verify(r *http.Request, now time.Time) (Identity, error) {
 	case query.has("AWSAccessKeyId"):
 		return v.verifyV2(r, query, now)
 	}
-	return Identity{}, &Error{Reason: NoCredentials, Msg: "Access Denied."}
+	return Identity{}, &Error{Reason: NoCredentials, Msg: "The request is not signed. Sign it with your access key."}
 }
 
 // verifyHeader verifies the Authorization header form.
