@@ -29,11 +29,15 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 			"Outcrop does not take Bedrock API keys: unset AWS_BEARER_TOKEN_BEDROCK and use the access key that `outcrop env` prints."))
 		return
 	}
+	// Verify replaces the body, and net/http asks its own request whether to send 100-continue.
+	r = r.WithContext(r.Context())
 	id, err := s.verifier.Verify(r, s.cfg.Clock())
 	if err != nil {
 		service.refuse(w, r, err)
 		return
 	}
+	// A session token beside the permanent key proves no less than its absence: many people
+	// have one left in their environment.
 	caller := outcrop.Caller{
 		Account:     s.cfg.Account,
 		Region:      id.Region,

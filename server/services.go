@@ -12,7 +12,6 @@ import (
 	"outcrop.dev/outcrop/service/sts"
 	"outcrop.dev/outcrop/tune"
 	"outcrop.dev/outcrop/wire/restjson"
-	"outcrop.dev/outcrop/wire/restxml"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
@@ -36,7 +35,7 @@ func (s *Server) route() {
 	metered := func(service string, h http.Handler) http.Handler { return r.meter.Instrument(service, s.cfg.Clock, h) }
 	s.endpoints = endpoints{
 		bedrock:       endpoint{name: "bedrock", handler: metered("bedrock", router), refuse: refuseJSON(log)},
-		s3:            endpoint{name: "s3", handler: metered("s3", buckets), refuse: refuseS3},
+		s3:            endpoint{name: "s3", handler: metered("s3", buckets), refuse: refuseS3(buckets)},
 		sts:           endpoint{name: "sts", handler: metered("sts", caller), refuse: refuseXML(caller)},
 		bedrockRoutes: router,
 	}
@@ -46,14 +45,16 @@ func (s *Server) route() {
 }
 
 // refuseS3 answers as S3 does.
-func refuseS3(w http.ResponseWriter, r *http.Request, err error) {
-	var refused *sigv4.Error
-	if !errors.As(err, &refused) {
-		restxml.WriteError(w, r, &restxml.Error{Code: "AccessDenied", Status: http.StatusForbidden, Message: err.Error()})
-		return
+func refuseS3(buckets *s3.Service) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		var refused *sigv4.Error
+		if errors.As(err, &refused) {
+			hinted := *refused
+			hinted.Msg = hint(refused)
+			err = &hinted
+		}
+		buckets.Refuse(w, r, err)
 	}
-	code, status := refused.S3()
-	restxml.WriteError(w, r, &restxml.Error{Code: code, Status: status, Message: hint(refused), Extra: refused.S3Details()})
 }
 
 // refuseXML answers as STS does.
