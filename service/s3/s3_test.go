@@ -14,6 +14,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +23,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/manager"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -194,8 +196,8 @@ func TestListsWhatWasPut(t *testing.T) {
 	wantCode(t, "a key past the limit", err, "KeyTooLongError")
 }
 
-// The manager uploads parts concurrently; downloads are ranges.
-func TestManager(t *testing.T) {
+// The transfer manager uploads parts concurrently; downloads are ranges.
+func TestTransferManager(t *testing.T) {
 	t.Parallel()
 	address := serve(t)
 	for name, cfg := range map[string]config{"h1": {}, "h2": {h2: true}} {
@@ -204,12 +206,15 @@ func TestManager(t *testing.T) {
 			c, bucket, body := cfg.client(address), aws.String("bucket-"+name), random(17<<20+3)
 			_, err := c.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket})
 			must(t, err)
-			_, err = manager.NewUploader(c).Upload(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("big"), Body: bytes.NewReader(body)})
+			transfer := transfermanager.New(c, func(o *transfermanager.Options) { o.PartSizeBytes = 5 << 20 })
+			_, err = transfer.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: bucket, Key: aws.String("big"), Body: bytes.NewReader(body)})
 			must(t, err)
-			got := manager.NewWriteAtBuffer(nil)
-			_, err = manager.NewDownloader(c).Download(ctx, got, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("big")})
+			got, err := os.Create(filepath.Join(t.TempDir(), "big"))
 			must(t, err)
-			if !bytes.Equal(got.Bytes(), body) {
+			defer got.Close()
+			_, err = transfer.DownloadObject(ctx, &transfermanager.DownloadObjectInput{Bucket: bucket, Key: aws.String("big"), WriterAt: got})
+			must(t, err)
+			if have, err := os.ReadFile(got.Name()); err != nil || !bytes.Equal(have, body) {
 				t.Error("the body came back changed")
 			}
 			attr, err := c.GetObjectAttributes(ctx, &s3.GetObjectAttributesInput{Bucket: bucket, Key: aws.String("big"),
