@@ -125,7 +125,7 @@ func startNice(cmd *exec.Cmd, nice int) error {
 	go func() {
 		if nice > 0 {
 			runtime.LockOSThread() // never unlocked
-			if err := unix.Setpriority(unix.PRIO_PROCESS, 0, nice); err != nil {
+			if err := unix.Setpriority(unix.PRIO_PROCESS, 0, max(nice, ownNice())); err != nil {
 				done <- fmt.Errorf("set priority: %w", err)
 				return
 			}
@@ -135,11 +135,21 @@ func startNice(cmd *exec.Cmd, nice int) error {
 	return <-done
 }
 
+// ownNice is the priority of this thread: a worker never has a better one.
+func ownNice() int {
+	const bias = 20 // the kernel answers 20-nice, so that no answer looks like an error
+	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		return 0
+	}
+	return bias - n
+}
+
 // yieldGroup lowers the priority of a worker's session as a whole. Where the kernel groups
 // sessions (sched_autogroup_enabled, see sched(7)), they share the CPU alike, and the
 // priority of a process counts only inside its own.
 func (l *Launcher) yieldGroup(pid int) {
-	err := os.WriteFile(procPath(pid, "autogroup"), []byte(strconv.Itoa(l.config.Nice)), 0)
+	err := os.WriteFile(procPath(pid, "autogroup"), []byte(strconv.Itoa(max(l.config.Nice, ownNice()))), 0)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		l.config.Log.Debug("worker's session keeps its priority", "pid", pid, "error", err)
 	}
