@@ -53,25 +53,50 @@ func (l *plainLines) close() {}
 // measures are beside it.
 const barColumns = 10
 
-// drawnLine redraws one line with a bar.
+// drawnLine redraws one line: a bar, or while the number of steps is not known a spinner.
 type drawnLine struct {
 	out io.Writer
+	max int // of the bar; unknownSteps for a spinner
 	bar *progressbar.ProgressBar
 }
 
+// unknownSteps makes the library draw a spinner.
+const unknownSteps = -1
+
 func (l *drawnLine) show(p progress) {
-	if l.bar == nil {
-		l.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(l.out), progressbar.OptionSetWidth(barColumns),
-			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionShowCount(),
-			progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionSetRenderBlankState(true))
+	steps := p.Steps
+	if steps == 0 {
+		steps = unknownSteps
 	}
-	l.bar.ChangeMax(max(p.Steps, 1))
+	if l.bar == nil || l.max != steps {
+		l.clear()
+		l.max, l.bar = steps, l.newBar(steps)
+	}
 	words := p.measures()
 	if p.phase != "Training" {
 		words = "  " + p.phase + words
 	}
 	l.bar.Describe(words)
-	_ = l.bar.Set(min(p.Step, max(p.Steps, 1))) // an error only says that the bar is full
+	_ = l.bar.Set(p.Step) // an error says that the bar is full
+}
+
+func (l *drawnLine) newBar(steps int) *progressbar.ProgressBar {
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(l.out), progressbar.OptionSetWidth(barColumns), progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false), progressbar.OptionSetRenderBlankState(true),
+		progressbar.OptionSetSpinnerChangeInterval(0), // it turns when there is an answer, not by a clock of its own
+	}
+	if steps != unknownSteps {
+		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowDescriptionAtLineEnd())
+	}
+	return progressbar.NewOptions(steps, options...)
+}
+
+// clear takes a line away that another will take the place of.
+func (l *drawnLine) clear() {
+	if l.bar != nil {
+		_ = l.bar.Clear() // a terminal that cannot be written to shows nothing anyway
+	}
 }
 
 func (l *drawnLine) close() {

@@ -121,6 +121,7 @@ func TestDrawnLineStaysOnOneLine(t *testing.T) {
 	var out strings.Builder
 	l := &drawnLine{out: &out}
 	loss := 0.25
+	l.show(progress{phase: "Validating"})
 	for step := range 5 {
 		l.show(progress{phase: "Training", Step: step, Steps: 4, loss: &loss, TokensPerSecond: 99999, ETASeconds: 3599})
 	}

@@ -4,6 +4,9 @@
 # run. Everything talks to 127.0.0.1 only, with keys that are good for nothing else.
 #
 #	e2e/run.sh [GUIDE.md]      needs go, python3, node and npm
+#
+# The guide's scripts train on the first E2E_ROWS (1000) rows of E2E_TRAIN and validate on
+# E2E_VALIDATION; both are the sample data if not set.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -52,8 +55,8 @@ bin/outcrop demo --extract "$work/notes"
 
 if [ -f "$guide" ]; then
 	say "the guide's Python blocks, with boto3"
-	python e2e/guide.py "$guide" --train "$work/notes/train.jsonl" --rows "${E2E_ROWS:-1000}" \
-		--validation "$work/notes/validation.jsonl" --validation-rows 100
+	python e2e/guide.py "$guide" --rows "${E2E_ROWS:-1000}" --validation-rows 100 \
+		--train "${E2E_TRAIN:-$work/notes/train.jsonl}" --validation "${E2E_VALIDATION:-$work/notes/validation.jsonl}"
 	model=medical-summarization-prod
 else
 	say "SKIPPED: the guide's Python blocks: there is no $guide"
