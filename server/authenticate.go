@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/iam"
@@ -31,6 +32,8 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 	}
 	// Verify replaces the body, and net/http asks its own request whether to send 100-continue.
 	r = r.WithContext(r.Context())
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(s.bodyTimeout)) // also for what is left of the body of a refused request
 	id, err := s.verifier.Verify(r, s.cfg.Clock())
 	if err == nil && id.Service != service.name {
 		err = &sigv4.Error{Reason: sigv4.Mismatch, Msg: fmt.Sprintf("The request is signed for the service %s and not for %s.", id.Service, service.name)}
@@ -39,6 +42,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 		service.refuse(w, r, err)
 		return
 	}
+	_ = control.SetReadDeadline(time.Time{}) // an upload takes as long as it takes
 	// A session token beside the permanent key proves no less than its absence: many people
 	// have one left in their environment.
 	caller := outcrop.Caller{

@@ -26,16 +26,26 @@ import (
 
 var testKey = iam.Key{AccessKeyID: "AKIATEST", SecretAccessKey: "secret-of-the-test"}
 
-// serveServices serves authenticate over services that answer with their names and read no body.
-func serveServices(t *testing.T) (address string) {
+// serveServices serves authenticate over services that answer with their names; only POST
+// reads a body.
+func serveServices(t *testing.T, bodyTimeout time.Duration) (address string) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	named := func(name string) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				if _, err := io.Copy(io.Discard, r.Body); err != nil {
+					_, _ = io.WriteString(w, err.Error())
+					return
+				}
+			}
+			_, _ = io.WriteString(w, name)
+		})
 	}
 	s := &Server{
-		cfg:      Config{Account: DefaultAccount, Clock: time.Now, Log: log},
-		verifier: sigv4.Verifier{Secrets: secretOf(testKey)},
+		bodyTimeout: bodyTimeout,
+		cfg:         Config{Account: DefaultAccount, Clock: time.Now, Log: log},
+		verifier:    sigv4.Verifier{Secrets: secretOf(testKey)},
 		endpoints: endpoints{
 			s3:            endpoint{name: "s3", handler: named("s3"), refuse: refuseS3(s3.New(nil, s3.Options{NewRequestID: newRequestID, Log: log}))},
 			bedrock:       endpoint{name: "bedrock", handler: named("bedrock"), refuse: refuseJSON(log)},
@@ -102,7 +112,7 @@ func exchange(t *testing.T, address, method, request string) (*http.Response, st
 // body, and the connection ends there: what the client sends next is not a request.
 func TestExpectContinueIsNotAwaited(t *testing.T) {
 	t.Parallel()
-	address := serveServices(t)
+	address := serveServices(t, bodyTimeout)
 	resp, body := exchange(t, address, "PUT", signedHead(t, address, "PUT", "s3", "0123456789", "Content-Length: 10", "Expect: 100-continue"))
 	if resp.StatusCode != http.StatusOK || body != "s3" || !resp.Close {
 		t.Errorf("%s, close %v: %s", resp.Status, resp.Close, body)
@@ -112,7 +122,7 @@ func TestExpectContinueIsNotAwaited(t *testing.T) {
 // HTTP chunks that do not parse are the client's mistake.
 func TestBrokenBodyIsABadRequest(t *testing.T) {
 	t.Parallel()
-	address := serveServices(t)
+	address := serveServices(t, bodyTimeout)
 	for service, want := range map[string]string{"bedrock": "ValidationException", "sts": "MalformedInput"} {
 		resp, body := exchange(t, address, "POST", signedHead(t, address, "POST", service, "{}", "Transfer-Encoding: chunked")+"zz\r\n")
 		if got := body + resp.Header.Get("X-Amzn-ErrorType"); resp.StatusCode != http.StatusBadRequest || !strings.Contains(got, want) {
@@ -124,7 +134,7 @@ func TestBrokenBodyIsABadRequest(t *testing.T) {
 // Each protocol has names of its own for a wrong key.
 func TestWrongKeyByProtocol(t *testing.T) {
 	t.Parallel()
-	address := serveServices(t)
+	address := serveServices(t, bodyTimeout)
 	for service, want := range map[string]struct{ unknown, mismatch string }{
 		"s3":      {"InvalidAccessKeyId", "SignatureDoesNotMatch"},
 		"bedrock": {"UnrecognizedClientException", "InvalidSignatureException"},
@@ -145,5 +155,57 @@ func TestWrongKeyByProtocol(t *testing.T) {
 				t.Errorf("%s does not name the header that is not signed: %s", service, body)
 			}
 		}
+	}
+}
+
+// Whoever keeps a body back is not waited for: neither if we know only the name of a key,
+// nor if we know nothing and have answered already.
+func TestBodyTimeout(t *testing.T) {
+	t.Parallel()
+	address := serveServices(t, 50*time.Millisecond)
+	for name, head := range map[string]string{
+		"signed":   signedHead(t, address, "POST", "bedrock", "0123456789", "Content-Length: 10"),
+		"unsigned": "PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.WriteString(conn, head); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 4") {
+			t.Errorf("%s: the connection stays open: %v %s", name, err, b)
+		}
+	}
+}
+
+// An upload by somebody we know takes as long as it takes.
+func TestBodyTimeoutEnds(t *testing.T) {
+	t.Parallel()
+	const timeout = 50 * time.Millisecond
+	address := serveServices(t, timeout)
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for i, part := range []string{signedHead(t, address, "POST", "s3", "01", "Content-Length: 2"), "0", "1"} {
+		if i > 0 {
+			time.Sleep(2 * timeout) // the point of the test
+		}
+		if _, err := io.WriteString(conn, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "s3" {
+		t.Errorf("%s: %v %s", resp.Status, err, b)
 	}
 }
