@@ -91,7 +91,7 @@ func TestHyperParameterRanges(t *testing.T) {
 	for name, r := range map[string]struct{ good, bad []string }{
 		"epochCount":              {[]string{"1", "10"}, []string{"0", "11", "", "1.5", "x"}},
 		"batchSize":               {[]string{"1", "64"}, []string{"0", "65", "-1"}},
-		"learningRate":            {[]string{"0", "1", "1e-5"}, []string{"-0.1", "1.0001", "NaN", "Inf", ""}},
+		"learningRate":            {[]string{"0", "1", "1e-5"}, []string{"-0.1", "1.0001", "NaN", "Inf", "", "0x1p-20", "1_0e-5"}},
 		"learningRateWarmupSteps": {[]string{"0", "250"}, []string{"-1", "251"}},
 		"seed":                    {[]string{"0", "18446744073709551615"}, []string{"-1", "x"}},
 	} {

@@ -69,7 +69,7 @@ func (p *hyperParser) learningRate(scale float64) {
 		return
 	}
 	x, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(x) || x < LearningRateMin || x > LearningRateMax {
+	if err != nil || strings.Trim(s, "0123456789.eE+-") != "" || math.IsNaN(x) || x < LearningRateMin || x > LearningRateMax {
 		p.bad = append(p.bad, "The value "+strconv.Quote(s)+" of hyperparameter "+hyperLearningRate+
 			" is not valid: it must be a number from 0 to 1, such as 0.00001.")
 		return

@@ -26,7 +26,7 @@ func (a *app) modelsGetCommand() *cobra.Command {
 			// A name is a custom model's, an id with a dot a foundation model's: the error that
 			// says more than "not found" is the one to show.
 			var missing *types.ResourceNotFoundException
-			if errors.As(err, &missing) {
+			if errors.As(err, &missing) && errors.As(baseErr, &missing) {
 				return baseErr
 			}
 			return err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/iam"
@@ -31,11 +32,17 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 	}
 	// Verify replaces the body, and net/http asks its own request whether to send 100-continue.
 	r = r.WithContext(r.Context())
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(s.bodyTimeout)) // also for what is left of the body of a refused request
 	id, err := s.verifier.Verify(r, s.cfg.Clock())
+	if err == nil && id.Service != service.name {
+		err = &sigv4.Error{Reason: sigv4.Mismatch, Msg: fmt.Sprintf("The request is signed for the service %s and not for %s.", id.Service, service.name)}
+	}
 	if err != nil {
 		service.refuse(w, r, err)
 		return
 	}
+	_ = control.SetReadDeadline(time.Time{}) // an upload takes as long as it takes
 	// A session token beside the permanent key proves no less than its absence: many people
 	// have one left in their environment.
 	caller := outcrop.Caller{
@@ -53,18 +60,25 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 // refuseJSON answers as Bedrock does.
 func refuseJSON(log *slog.Logger) func(http.ResponseWriter, *http.Request, error) {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
-		restjson.WriteError(r.Context(), log, w, modelled(err))
+		restjson.WriteError(r.Context(), log, w, modelled(err, (*sigv4.Error).JSON))
 	}
 }
 
-// modelled turns a refusal into the error that the JSON and Query services know it by.
-func modelled(err error) error {
+// modelled turns a refusal into the error that a service knows it by, under the name that
+// the service's protocol has for it.
+func modelled(err error, nameOf func(*sigv4.Error) (string, int)) error {
 	var refused *sigv4.Error
 	if !errors.As(err, &refused) {
 		return err
 	}
-	name, _ := refused.JSON()
-	return &outcrop.Error{Code: outcrop.Code(name), Msg: hint(refused)}
+	name, _ := nameOf(refused)
+	msg := hint(refused)
+	if refused.Reason == sigv4.NotSigned { // which S3 says beside the message
+		for _, d := range refused.Details {
+			msg += ": " + d.Value
+		}
+	}
+	return &outcrop.Error{Code: outcrop.Code(name), Msg: msg, Err: refused.Err}
 }
 
 // hint adds to the texts of package sigv4, which are AWS's, what to do about it here: a wrong

@@ -68,7 +68,7 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 
 // accessLevel keeps the log of a healthy server quiet.
 func accessLevel(status int) slog.Level {
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 		return slog.LevelError
 	}
 	return slog.LevelDebug

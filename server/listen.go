@@ -12,6 +12,10 @@ import (
 // Limits of the HTTP layer. There is none on a whole request: uploads and generations take
 // as long as they take, and end when the client goes.
 const (
+	// bodyTimeout is for the body of a request of which we do not know yet who sends it. It
+	// has at most sigv4.BufferedMax bytes, for which a line of 1 Mbit/s is fast enough.
+	bodyTimeout = 5 * time.Minute
+
 	headerTimeout   = 30 * time.Second // a client that opens a connection and says nothing
 	idleTimeout     = 2 * time.Minute  // longer than the SDKs keep idle connections
 	headerBytesMax  = 64 << 10         // S3 allows 8 KB of headers, presigned URLs and tokens some more

@@ -45,11 +45,15 @@ func (e *endpoints) of(r *http.Request) *endpoint {
 
 // signedFor reads the service in a request's credential scope,
 // KEY/20260102/us-east-1/SERVICE/aws4_request, without believing it: the signature is
-// checked later. "" if there is none.
+// checked later. A URL presigned with Signature Version 2 is for S3, which alone has it. ""
+// if there is none.
 func signedFor(r *http.Request) string {
 	_, credential, ok := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	if !ok {
-		credential = r.URL.Query().Get("X-Amz-Credential")
+		query := r.URL.Query()
+		if credential = query.Get("X-Amz-Credential"); credential == "" && query.Has("AWSAccessKeyId") {
+			return "s3"
+		}
 	}
 	credential, _, _ = strings.Cut(credential, ",")
 	parts := strings.Split(strings.TrimSpace(credential), "/")

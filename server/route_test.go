@@ -37,6 +37,7 @@ func TestEndpointOf(t *testing.T) {
 		{"POST", "/", "", "sts"},
 		{"GET", "/", "", "s3"},
 		{"GET", "/bucket/key?AWSAccessKeyId=A&Signature=B&Expires=1", "", "s3"},
+		{"GET", "/things/x?AWSAccessKeyId=A&Signature=B&Expires=1", "", "s3"},
 		{"GET", "/bucket", "AWS4-HMAC-SHA256 Credential=", "s3"},
 	} {
 		r := httptest.NewRequest(c.method, c.target, http.NoBody)

@@ -28,6 +28,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -47,6 +48,8 @@ type Server struct {
 	metrics   http.Handler
 	attempts  http.Handler
 
+	bodyTimeout time.Duration // the constant, less in tests
+
 	closers []func() error // in the order of construction
 }
 
@@ -58,7 +61,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, bodyTimeout: bodyTimeout}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

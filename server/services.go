@@ -59,5 +59,7 @@ func refuseS3(buckets *s3.Service) func(http.ResponseWriter, *http.Request, erro
 
 // refuseXML answers as STS does.
 func refuseXML(caller *sts.Service) func(http.ResponseWriter, *http.Request, error) {
-	return func(w http.ResponseWriter, _ *http.Request, err error) { caller.WriteError(w, modelled(err)) }
+	return func(w http.ResponseWriter, _ *http.Request, err error) {
+		caller.WriteError(w, modelled(err, (*sigv4.Error).Query))
+	}
 }

@@ -19,6 +19,7 @@ var (
 	errPrecondition = apiError("PreconditionFailed", http.StatusPreconditionFailed,
 		"At least one of the pre-conditions you specified did not hold.")
 	errNotModified   = apiError("NotModified", http.StatusNotModified, "Not Modified")
+	errInvalidURI    = apiError("InvalidURI", http.StatusBadRequest, "Couldn't parse the specified URI.")
 	errMissingLength = apiError("MissingContentLength", http.StatusLengthRequired, "You must provide the Content-Length HTTP header.")
 	errIncomplete    = apiError("IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header")
 	errTooLong       = apiError("MaxMessageLengthExceeded", http.StatusBadRequest, "Your request was too big.")

@@ -50,6 +50,19 @@ func bodyOf(t testing.TB, r *http.Response) string {
 	return string(b)
 }
 
+// A key that is not UTF-8 could be stored and never listed.
+func TestKeyIsUTF8(t *testing.T) {
+	t.Parallel()
+	address := serve(t)
+	_ = bodyOf(t, signed(t, address, "PUT", "/bucket", "", "", nil))
+	if r := signed(t, address, "PUT", "/bucket/%ff", "", "x", nil); r.StatusCode != 400 || !strings.Contains(bodyOf(t, r), "InvalidURI") {
+		t.Errorf("not UTF-8: %s", r.Status)
+	}
+	if r := signed(t, address, "PUT", "/bucket/%C3%BF", "", "x", nil); r.StatusCode != 200 {
+		t.Errorf("UTF-8: %s %s", r.Status, bodyOf(t, r))
+	}
+}
+
 // Nothing a client can send is answered 500, and every refusal is S3's XML.
 func TestNothingIsAnInternalError(t *testing.T) {
 	t.Parallel()

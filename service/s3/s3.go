@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/blob"
@@ -122,6 +123,9 @@ func (c *call) serve() (err error) {
 	c.bucket, c.key = c.target()
 	if c.bucket != "" && !validBucket(c.bucket) && !isCreate(c) {
 		return errNoSuchBucket(c.bucket)
+	}
+	if !utf8.ValidString(c.key) {
+		return errInvalidURI // no listing could show the key
 	}
 	if len(c.key) > keyMax {
 		return errKeyTooLong(len(c.key))

@@ -92,6 +92,18 @@ func installBody(r *http.Request, s signed, mode payload, key []byte) error {
 	return nil
 }
 
+// clientBody makes every failure to read what a client sends a refusal: a connection that
+// was cut, chunks of HTTP that do not parse. Behind it, an error of a body is the client's.
+type clientBody struct{ io.ReadCloser }
+
+func (b clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &Error{Reason: Incomplete, Msg: errIncomplete().Msg, Err: err}
+	}
+	return n, err
+}
+
 // bufferBody reads the whole body, puts it back and returns its hexadecimal SHA-256.
 func bufferBody(r *http.Request) (string, error) {
 	if r.Body == nil || r.Body == http.NoBody {
@@ -128,8 +140,6 @@ func (s *sumReader) Read(p []byte) (int, error) {
 		if got := hex.EncodeToString(s.hash.Sum(nil)); got != s.want {
 			err = errPayloadMismatch(s.want, got)
 		}
-	} else if err == io.ErrUnexpectedEOF {
-		err = errIncomplete()
 	}
 	s.err = err
 	return n, err

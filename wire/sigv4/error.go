@@ -42,10 +42,14 @@ type Error struct {
 	Reason  Reason
 	Msg     string
 	Details []Detail // for S3's error document
+	Err     error    // what reading the body gave, for Incomplete; may be nil
 }
 
 // Error returns the message.
 func (e *Error) Error() string { return e.Msg }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
 
 type code struct {
 	name   string
@@ -85,6 +89,21 @@ var jsonCodes = map[Reason]code{
 	NoDate:               {"IncompleteSignatureException", http.StatusBadRequest},
 	UnknownKey:           {"UnrecognizedClientException", http.StatusForbidden},
 	BodyTooLarge:         {"RequestEntityTooLargeException", http.StatusRequestEntityTooLarge},
+	Incomplete:           {"ValidationException", http.StatusBadRequest},
+}
+
+// queryCodes are those of the Query services, of which STS is one ("Common errors" in its
+// API reference).
+var queryCodes = map[Reason]code{
+	NoCredentials:        {"MissingAuthenticationToken", http.StatusForbidden},
+	BadArgument:          {"IncompleteSignature", http.StatusBadRequest},
+	UnsupportedMechanism: {"IncompleteSignature", http.StatusBadRequest},
+	MalformedHeader:      {"IncompleteSignature", http.StatusBadRequest},
+	MalformedQuery:       {"IncompleteSignature", http.StatusBadRequest},
+	NoDate:               {"IncompleteSignature", http.StatusBadRequest},
+	UnknownKey:           {"InvalidClientTokenId", http.StatusForbidden},
+	BodyTooLarge:         {"MalformedInput", http.StatusBadRequest},
+	Incomplete:           {"MalformedInput", http.StatusBadRequest},
 }
 
 // S3 returns the error code and the HTTP status with which S3 says this.
@@ -103,6 +122,16 @@ func (e *Error) JSON() (name string, status int) {
 	c, ok := jsonCodes[e.Reason]
 	if !ok {
 		return "InvalidSignatureException", http.StatusForbidden
+	}
+	return c.name, c.status
+}
+
+// Query returns the code and the HTTP status with which STS and the other Query services say
+// this.
+func (e *Error) Query() (name string, status int) {
+	c, ok := queryCodes[e.Reason]
+	if !ok {
+		return "SignatureDoesNotMatch", http.StatusForbidden
 	}
 	return c.name, c.status
 }

@@ -63,8 +63,11 @@ type Verifier struct {
 // Verify checks r's signature against the clock now and replaces r.Body as the package
 // comment says. Pass a shallow copy of the server's request: by the body of its own, net/http
 // tells whether a client that sent Expect: 100-continue was told to go on. Every error is an
-// *Error, except one from reading the body.
+// *Error, also those of reading the body, now and later.
 func (v *Verifier) Verify(r *http.Request, now time.Time) (Identity, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = clientBody{r.Body}
+	}
 	auth := r.Header.Values("Authorization")
 	query := canonicalQueryPairs(r.URL.RawQuery)
 	inQuery := query.has("X-Amz-Algorithm") || query.has("X-Amz-Signature") || query.has("X-Amz-Credential")

@@ -4,15 +4,20 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -355,6 +360,43 @@ func TestVerifyBufferedLimit(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// boto3 signs the URL of a bucket as if it ended in a slash; others sign what they send.
+func TestVerifyV2Bucket(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1175139620, 0)
+	for path, accepted := range map[string]string{"/photos": "/photos /photos/", "/photos/": "/photos/", "/": "", "/photos/a": ""} {
+		for _, signed := range []string{"/photos", "/photos/"} {
+			h := hmac.New(sha1.New, []byte(testSecret))
+			h.Write([]byte("GET\n\n\n1175139620\n" + signed))
+			query := url.Values{"AWSAccessKeyId": {testKey}, "Expires": {"1175139620"}, "Signature": {base64.StdEncoding.EncodeToString(h.Sum(nil))}}
+			_, _, err := accept(testVerifier(), httptest.NewRequest("GET", path+"?"+query.Encode(), nil), now)
+			if ok := slices.Contains(strings.Fields(accepted), signed); (err == nil) != ok || !ok && reason(err) != Mismatch {
+				t.Errorf("%s signed as %s: %v", path, signed, err)
+			}
+		}
+	}
+}
+
+// A body that cannot be read is the client's fault, whatever binds it.
+func TestVerifyBrokenBody(t *testing.T) {
+	t.Parallel()
+	cut := errors.New("cut off")
+	for _, s := range []sdkSigned{
+		{method: "POST", url: "http://h/x", service: "bedrock", body: "{}"},
+		{method: "PUT", url: "http://h/b/k", service: "s3", body: "{}"},
+		{method: "PUT", url: "http://h/b/k", service: "s3", body: "{}", hash: "UNSIGNED-PAYLOAD"},
+	} {
+		r, err := parse(s.wire(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), iotest.ErrReader(cut)))
+		if _, _, err = accept(testVerifier(), r, testNow); reason(err) != Incomplete || !errors.Is(err, cut) {
+			t.Errorf("%s %s: %v", s.service, s.hash, err)
+		}
+	}
+}
 
 // The example of the S3 user guide, "Signing and authenticating REST requests".
 func TestVerifyV2(t *testing.T) {

@@ -43,11 +43,8 @@ func (v *Verifier) verifyV2(r *http.Request, query pairs, now time.Time) (Identi
 	if !ok {
 		return Identity{}, errUnknownKey(id.AccessKeyID)
 	}
-	toSign := v.stringToSignV2(r, query)
-	h := hmac.New(sha1.New, []byte(secret))
-	h.Write([]byte(toSign))
-	got, err := base64.StdEncoding.Strict().DecodeString(query.get("Signature"))
-	if err != nil || !hmac.Equal(h.Sum(nil), got) {
+	toSign, ok := v.compareV2(r, query, secret)
+	if !ok {
 		return Identity{}, errMismatch(signed{accessKeyID: id.AccessKeyID, signature: query.get("Signature")}, toSign, "")
 	}
 	mode, err := payloadMode(r, serviceS3)
@@ -61,7 +58,27 @@ func (v *Verifier) verifyV2(r *http.Request, query pairs, now time.Time) (Identi
 	return id, installBody(r, signed{scope: scope{service: serviceS3}}, mode, nil)
 }
 
-func (v *Verifier) stringToSignV2(r *http.Request, query pairs) string {
+// compareV2 recomputes the signature and returns what was signed. A bucket in the path is
+// tried as it was sent and with a slash behind it, which is what boto3 signs.
+func (v *Verifier) compareV2(r *http.Request, query pairs, secret string) (toSign string, ok bool) {
+	got, err := base64.StdEncoding.Strict().DecodeString(query.get("Signature"))
+	resource := v.v2Path(r)
+	candidates := []string{resource}
+	if strings.LastIndexByte(resource, '/') == 0 && resource != "/" {
+		candidates = append(candidates, resource+"/")
+	}
+	for _, candidate := range candidates {
+		toSign = stringToSignV2(r, query, candidate)
+		h := hmac.New(sha1.New, []byte(secret))
+		h.Write([]byte(toSign))
+		if err == nil && hmac.Equal(h.Sum(nil), got) {
+			return toSign, true
+		}
+	}
+	return toSign, false
+}
+
+func stringToSignV2(r *http.Request, query pairs, path string) string {
 	field := func(name string) string {
 		if value := r.Header.Get(name); value != "" {
 			return value
@@ -69,7 +86,7 @@ func (v *Verifier) stringToSignV2(r *http.Request, query pairs) string {
 		return query.get(strings.ToLower(name)) // botocore moves them into the query
 	}
 	return fmt.Sprintf("%s\n%s\n%s\n%s\n%s%s", r.Method, field("Content-Md5"), field("Content-Type"),
-		query.get("Expires"), v2AmzHeaders(r.Header, query), v.v2Resource(r, query))
+		query.get("Expires"), v2AmzHeaders(r.Header, query), v2Resource(path, query))
 }
 
 // v2AmzHeaders lists the x-amz- headers, which may stand in the query instead.
@@ -100,14 +117,19 @@ func v2AmzHeaders(h http.Header, query pairs) string {
 	return b.String()
 }
 
-// v2Resource is the path with the bucket in front, and the sub-resources.
-func (v *Verifier) v2Resource(r *http.Request, query pairs) string {
-	resource := rawPath(r)
+// v2Path is the path with the bucket in front.
+func (v *Verifier) v2Path(r *http.Request) string {
+	path := rawPath(r)
 	if v.Bucket != nil {
 		if bucket := v.Bucket(r.Host); bucket != "" {
-			resource = "/" + bucket + resource
+			path = "/" + bucket + path
 		}
 	}
+	return path
+}
+
+// v2Resource is the path and the sub-resources.
+func v2Resource(resource string, query pairs) string {
 	var subs []string
 	for _, p := range query {
 		switch {
