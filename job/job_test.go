@@ -260,6 +260,7 @@ func TestMissingOutputIsNotMissingInput(t *testing.T) {
 func TestRemedies(t *testing.T) {
 	for fault, want := range map[syscall.Errno]string{
 		syscall.ENOSPC: "is full", syscall.EDQUOT: "quota", syscall.EROFS: "writable", syscall.EACCES: "permissions", syscall.EIO: "disk",
+		syscall.ENOMEM: "more memory",
 	} {
 		t.Run(fault.Error(), func(t *testing.T) {
 			in(t, func(w *world) {
@@ -271,7 +272,7 @@ func TestRemedies(t *testing.T) {
 					time.Sleep(heartbeat + backoff(n))
 					synctest.Wait()
 				}
-				w.failedWith(j, "write /data/scratch/x", want, "data directory", "create a new job")
+				w.failedWith(j, "write /data/scratch/x", want, "create a new job")
 			})
 		})
 	}

@@ -49,16 +49,18 @@ const couldNotValidate = "Could not validate"
 // from a worker. "" if that is not known.
 func remedy(what string) string {
 	for _, r := range []struct {
-		fault  syscall.Errno
+		fault  string
 		remedy string
 	}{
-		{syscall.ENOSPC, "The disk of the server's data directory is full: make room on it, or move the data directory to a larger one, and create a new job."},
-		{syscall.EDQUOT, "The disk quota of the server's data directory is used up: raise it, and create a new job."},
-		{syscall.EROFS, "The file system of the server's data directory cannot be written: mount it writable, look into the kernel's log for a failing disk, and create a new job."},
-		{syscall.EACCES, "The server's user may not write to its data directory: correct the permissions, and create a new job."},
-		{syscall.EIO, "The disk of the server's data directory fails: look into the kernel's log, and create a new job on another disk."},
+		{syscall.ENOSPC.Error(), "The disk of the server's data directory is full: make room on it, or move the data directory to a larger one, and create a new job."},
+		{syscall.EDQUOT.Error(), "The disk quota of the server's data directory is used up: raise it, and create a new job."},
+		{syscall.EROFS.Error(), "The file system of the server's data directory cannot be written: mount it writable, look into the kernel's log for a failing disk, and create a new job."},
+		{syscall.EACCES.Error(), "The server's user may not write to its data directory: correct the permissions, and create a new job."},
+		{syscall.EIO.Error(), "The disk of the server's data directory fails: look into the kernel's log, and create a new job on another disk."},
+		{syscall.ENOMEM.Error(), noMemory},
+		{"out of memory", noMemory}, // Go's runtime
 	} {
-		if strings.Contains(what, r.fault.Error()) {
+		if strings.Contains(what, r.fault) {
 			return r.remedy
 		}
 	}
@@ -72,6 +74,8 @@ func prefixed(like, what, intro string) string {
 	}
 	return intro + " " + what
 }
+
+const noMemory = "The memory that the server may use is not enough for this job: shorten the longest rows, use a smaller model, or give the server more memory, and create a new job."
 
 // sentences joins parts with blanks, each ended with a full stop; empty ones are left out.
 func sentences(parts ...string) string {
