@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 	"sync"
 
 	"outcrop.dev/outcrop"
@@ -37,8 +39,9 @@ func (c *Client) PutLater(uri, contentType string, content []byte) {
 	c.uploads.add(uri, artefact{contentType: contentType, content: content})
 }
 
-// Flush waits until every artefact of PutLater is stored, and returns the first error since
-// the last Flush.
+// Flush waits until every artefact of PutLater is stored, and returns an error since the last
+// Flush if there was one. One that a newer content for the same uri has made up for, such as
+// a server that was away for long, is none.
 func (c *Client) Flush(ctx context.Context) error { return c.uploads.flush(ctx) }
 
 type artefact struct {
@@ -51,15 +54,15 @@ type uploads struct {
 	client *Client
 	mu     sync.Mutex
 	queue  map[string]artefact
-	order  []string      // uris in queue, oldest first
-	busy   bool          // one is being sent
-	err    error         // the first since the last flush
-	wake   chan struct{} // holds one token when there is work
-	idle   chan struct{} // closed, and replaced, when the queue has run empty
+	order  []string         // uris in queue, oldest first
+	busy   bool             // one is being sent
+	failed map[string]error // since the last flush, by uri: the newest content is not stored
+	wake   chan struct{}    // holds one token when there is work
+	idle   chan struct{}    // closed, and replaced, when the queue has run empty
 }
 
 func newUploads(c *Client) *uploads {
-	return &uploads{client: c, queue: map[string]artefact{}, wake: make(chan struct{}, 1), idle: make(chan struct{})}
+	return &uploads{client: c, queue: map[string]artefact{}, failed: map[string]error{}, wake: make(chan struct{}, 1), idle: make(chan struct{})}
 }
 
 func (u *uploads) add(uri string, a artefact) {
@@ -88,7 +91,7 @@ func (u *uploads) run(ctx context.Context) {
 			}
 		}
 		err := u.client.Put(ctx, uri, a.contentType, bytes.NewReader(a.content))
-		u.done(err)
+		u.done(uri, err)
 		if ctx.Err() != nil {
 			return
 		}
@@ -112,13 +115,26 @@ func (u *uploads) next() (uri string, a artefact, ok bool) {
 	return uri, a, true
 }
 
-func (u *uploads) done(err error) {
+func (u *uploads) done(uri string, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.busy = false
-	if u.err == nil {
-		u.err = err
+	if err != nil {
+		u.failed[uri] = err
+	} else {
+		delete(u.failed, uri)
 	}
+}
+
+// failure returns the error of the first uri, in their order, that failed since the last
+// call. u.mu is held.
+func (u *uploads) failure() error {
+	for _, uri := range slices.Sorted(maps.Keys(u.failed)) {
+		err := u.failed[uri]
+		clear(u.failed)
+		return err
+	}
+	return nil
 }
 
 func (u *uploads) flush(ctx context.Context) error {
@@ -126,8 +142,7 @@ func (u *uploads) flush(ctx context.Context) error {
 		u.mu.Lock()
 		pending, idle := len(u.order) > 0 || u.busy, u.idle
 		if !pending {
-			err := u.err
-			u.err = nil
+			err := u.failure()
 			u.mu.Unlock()
 			return err
 		}

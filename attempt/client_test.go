@@ -270,6 +270,7 @@ func TestObjectErrors(t *testing.T) {
 	w := newWorld(t)
 	w.jobs.spec.ValidationURIs = []string{"s3://in/missing", "s3://in"}
 	w.jobs.spec.OutputPrefix = "s3://gone/p"
+	w.objects.setGone(true)
 	c := w.connect()
 	for uri, want := range map[string]outcrop.Code{
 		"s3://in/missing": outcrop.CodeNotFound, "s3://in": outcrop.CodeValidation, "s3://in/other": outcrop.CodeAccessDenied,
@@ -284,6 +285,51 @@ func TestObjectErrors(t *testing.T) {
 	} {
 		if err := c.Put(t.Context(), uri, "", strings.NewReader("x")); outcrop.CodeOf(err) != want {
 			t.Errorf("put %q: %v, want %s", uri, err, want)
+		}
+	}
+	err := c.Put(t.Context(), "s3://gone/p/x", "", strings.NewReader("x"))
+	if want := "Could not validate PutObject permissions to access S3 bucket: gone at key p/x."; !strings.Contains(err.Error(), want) {
+		t.Errorf("put: %v, want %q", err, want)
+	}
+}
+
+// What a newer content has made up for does not fail a job in the end.
+func TestFlushForgetsWhatWasMadeUpFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect()
+	_, stop := c.Start(t.Context())
+	defer stop()
+	steps, other := w.spec.OutputPrefix+"/steps.csv", w.spec.OutputPrefix+"/other.csv"
+	w.objects.setGone(true)
+	c.PutLater(steps, "text/csv", []byte("1"))
+	c.PutLater(other, "text/csv", []byte("1"))
+	c.uploads.await(t)
+	w.objects.setGone(false)
+	c.PutLater(steps, "text/csv", []byte("12"))
+	if err := c.Flush(t.Context()); outcrop.CodeOf(err) != outcrop.CodeNotFound || !strings.Contains(err.Error(), "other.csv") {
+		t.Errorf("Flush = %v, want other.csv's error", err)
+	}
+	c.PutLater(other, "text/csv", []byte("12"))
+	if err := c.Flush(t.Context()); err != nil {
+		t.Errorf("Flush = %v", err)
+	}
+}
+
+// await waits until nothing is queued, and leaves the errors.
+func (u *uploads) await(t *testing.T) {
+	t.Helper()
+	for {
+		u.mu.Lock()
+		pending, idle := len(u.order) > 0 || u.busy, u.idle
+		u.mu.Unlock()
+		if !pending {
+			return
+		}
+		select {
+		case <-idle:
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
 		}
 	}
 }

@@ -136,6 +136,7 @@ type fakeObjects struct {
 	puts    int
 	cut     int // that many reads end early
 	discard bool
+	gone    bool // the buckets, for Put
 }
 
 func (o *fakeObjects) get(name string) ([]byte, bool) {
@@ -149,6 +150,18 @@ func (o *fakeObjects) set(name string, b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.objects[name] = b
+}
+
+func (o *fakeObjects) isGone() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.gone
+}
+
+func (o *fakeObjects) setGone(gone bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gone = gone
 }
 
 func (o *fakeObjects) HeadBucket(context.Context, string) error { return nil }
@@ -177,8 +190,8 @@ type failingReader struct{}
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
 
 func (o *fakeObjects) Put(_ context.Context, bucket, key, _ string, r io.Reader) (outcrop.ObjectInfo, error) {
-	if bucket == "gone" {
-		return outcrop.ObjectInfo{}, outcrop.Errorf(outcrop.CodeNotFound, "There is no bucket gone.")
+	if o.isGone() {
+		return outcrop.ObjectInfo{}, outcrop.Errorf(outcrop.CodeNotFound, "There is no bucket %s.", bucket)
 	}
 	if o.discard {
 		_, err := io.Copy(io.Discard, r)

@@ -191,11 +191,24 @@ func (h *Handler) putObject(w http.ResponseWriter, r *http.Request, id ID) error
 		return &http.MaxBytesError{Limit: h.artefactMax}
 	}
 	body := http.MaxBytesReader(w, r.Body, h.artefactMax)
-	if _, err := h.objects.Put(r.Context(), bucket, key, r.Header.Get("Content-Type"), body); err != nil {
+	_, err = h.objects.Put(r.Context(), bucket, key, r.Header.Get("Content-Type"), body)
+	if outcrop.CodeOf(err) == outcrop.CodeNotFound {
+		return cannotPut(bucket, key, err)
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// cannotPut says that an artefact's bucket is gone, beginning with AWS's words for that
+// (Amazon Bedrock User Guide, "Troubleshoot issues with model customization").
+func cannotPut(bucket, key string, err error) error {
+	e := outcrop.Errorf(outcrop.CodeNotFound, "Amazon S3 perms missing (PutObject): Could not validate PutObject permissions to access S3 bucket: %s at key %s. "+
+		"Create the bucket of outputDataConfig.s3Uri again, or name another one, and create a new job.", bucket, key)
+	e.Err = err
+	return e
 }
 
 // allow returns the object that the request names, if the attempt may touch it.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,7 +80,7 @@ func TestProgressIsWrittenAtItsPace(t *testing.T) {
 			t.Errorf("%d writes in 20 s, want one every 2 s", n)
 		}
 		before = w.store.written()
-		if _, err := p.beat(attempt.PhaseTraining, outcrop.Progress{Step: 300, ValidationLosses: []float64{2}}); err != nil {
+		if _, err := p.beat(attempt.PhaseTraining, outcrop.Progress{Step: 300, Steps: 300, ValidationLosses: []float64{2}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.job(j); len(got.Progress.ValidationLosses) != 1 || w.store.written() != before+1 {
@@ -113,7 +114,7 @@ func TestNextAttempt(t *testing.T) {
 		if _, err := next.beat(attempt.PhaseValidation, outcrop.Progress{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.job(j); got.Training.Status != outcrop.PhaseInProgress || got.Validation.Status != outcrop.PhaseCompleted {
+		if got := w.job(j); got.Training.Status != outcrop.PhaseInProgress || got.Validation.Status != outcrop.PhaseCompleted || got.Progress.Step != 10 {
 			t.Errorf("the job went backwards: %+v", got)
 		}
 		next.finish(outcrop.ExitDone, "")
@@ -237,6 +238,41 @@ func TestFailureMessages(t *testing.T) {
 				if got := w.failedWith(j); got != want {
 					t.Errorf("message %q, want %q", got, want)
 				}
+			})
+		})
+	}
+}
+
+// What the worker says of an object in AWS's words is not said twice.
+func TestMissingOutputIsNotMissingInput(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		j := w.create(newJob("a"))
+		const said = "Amazon S3 perms missing (PutObject): Could not validate PutObject permissions to access S3 bucket: out at key x. Make it."
+		w.process(j, 1).finish(outcrop.ExitNoInput, said)
+		if got := w.failedWith(j); got != said {
+			t.Errorf("message %q", got)
+		}
+	})
+}
+
+// A fault of the machine says what its owner can do.
+func TestRemedies(t *testing.T) {
+	for fault, want := range map[syscall.Errno]string{
+		syscall.ENOSPC: "is full", syscall.EDQUOT: "quota", syscall.EROFS: "writable", syscall.EACCES: "permissions", syscall.EIO: "disk",
+		syscall.ENOMEM: "more memory",
+	} {
+		t.Run(fault.Error(), func(t *testing.T) {
+			in(t, func(w *world) {
+				w.serve()
+				j := w.create(newJob("a"))
+				for n := 1; n <= failuresMax; n++ {
+					err := &os.PathError{Op: "write", Path: "/data/scratch/x", Err: fault}
+					w.process(j, n).finish(outcrop.ExitSoftware, "save a checkpoint of step 3: "+err.Error())
+					time.Sleep(heartbeat + backoff(n))
+					synctest.Wait()
+				}
+				w.failedWith(j, "write /data/scratch/x", want, "create a new job")
 			})
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
@@ -15,7 +16,7 @@ import (
 // said itself was written for the user and stands alone, unless the fault is our own.
 func (e ending) explain(j *outcrop.Job, scratch string) string {
 	what := e.String()
-	if e.said && e.message != "" && e.final() && e.code != outcrop.ExitNoInput {
+	if e.said && e.message != "" && e.final() && (e.code != outcrop.ExitNoInput || strings.Contains(what, couldNotValidate)) {
 		return sentences(what)
 	}
 	log := "The worker's log is " + filepath.Join(scratch, attempt.LogFile) + "."
@@ -25,7 +26,7 @@ func (e ending) explain(j *outcrop.Job, scratch string) string {
 			"Correct the data, check it with \"outcrop data check\", and create a new job.")
 	case outcrop.ExitNoInput:
 		bucket, key, _ := outcrop.ParseS3URI(j.TrainingURI)
-		return sentences(prefixed("Could not validate", what, fmt.Sprintf("Could not validate GetObject permissions to access Amazon S3 bucket: %s at key %s.", bucket, key)),
+		return sentences(prefixed(couldNotValidate, what, fmt.Sprintf(couldNotValidate+" GetObject permissions to access Amazon S3 bucket: %s at key %s.", bucket, key)),
 			"Check that the job's buckets and files still exist, and create a new job.")
 	case outcrop.ExitOutOfMemory:
 		return sentences("The training does not fit into this machine's memory: "+what,
@@ -38,7 +39,32 @@ func (e ending) explain(j *outcrop.Job, scratch string) string {
 	case outcrop.ExitDeadline:
 		return sentences("The training took longer than it may: "+what, "Use fewer epochs or less data, and create a new job.")
 	}
-	return sentences("Encountered an unexpected error when processing the request, please try again.", "The worker ended: "+what, log)
+	return sentences("Encountered an unexpected error when processing the request, please try again.", "The worker ended: "+what, remedy(what), log)
+}
+
+// couldNotValidate is in what AWS says of objects that cannot be read or written.
+const couldNotValidate = "Could not validate"
+
+// remedy says what to do about a fault of the machine, which only its text tells: it comes
+// from a worker. "" if that is not known.
+func remedy(what string) string {
+	for _, r := range []struct {
+		fault  string
+		remedy string
+	}{
+		{syscall.ENOSPC.Error(), "The disk of the server's data directory is full: make room on it, or move the data directory to a larger one, and create a new job."},
+		{syscall.EDQUOT.Error(), "The disk quota of the server's data directory is used up: raise it, and create a new job."},
+		{syscall.EROFS.Error(), "The file system of the server's data directory cannot be written: mount it writable, look into the kernel's log for a failing disk, and create a new job."},
+		{syscall.EACCES.Error(), "The server's user may not write to its data directory: correct the permissions, and create a new job."},
+		{syscall.EIO.Error(), "The disk of the server's data directory fails: look into the kernel's log, and create a new job on another disk."},
+		{syscall.ENOMEM.Error(), noMemory},
+		{"out of memory", noMemory}, // Go's runtime
+	} {
+		if strings.Contains(what, r.fault) {
+			return r.remedy
+		}
+	}
+	return ""
 }
 
 // prefixed returns what, after intro unless it begins like AWS's text already.
@@ -49,16 +75,22 @@ func prefixed(like, what, intro string) string {
 	return intro + " " + what
 }
 
-// sentences joins parts with blanks, each ended with a full stop.
+const noMemory = "The memory that the server may use is not enough for this job: shorten the longest rows, use a smaller model, or give the server more memory, and create a new job."
+
+// sentences joins parts with blanks, each ended with a full stop; empty ones are left out.
 func sentences(parts ...string) string {
-	for i, p := range parts {
+	var all []string
+	for _, p := range parts {
 		p = strings.TrimSpace(p)
+		if p == "" {
+			continue
+		}
 		if !strings.HasSuffix(p, ".") {
 			p += "."
 		}
-		parts[i] = p
+		all = append(all, p)
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(all, " ")
 }
 
 func baseName(uri string) string { return uri[strings.LastIndexByte(uri, '/')+1:] }

@@ -268,9 +268,13 @@ func (w *watch) flush(ctx context.Context, now bool) error {
 	return nil
 }
 
-// note writes a heartbeat into a job.
+// note writes a heartbeat into a job. A worker that does not know yet how many steps there
+// are has not looked at the checkpoints: what an earlier one has reached stays.
 func note(j *outcrop.Job, h attempt.Heartbeat, at time.Time) {
 	reach(j, h.Phase, at)
+	if h.Progress.Steps == 0 && j.Progress.Steps > 0 {
+		return
+	}
 	j.Progress = h.Progress
 	if h.Progress.Step > j.Attempt.BestStep {
 		j.Attempt.BestStep, j.Attempt.Failures, j.Attempt.Losses = h.Progress.Step, 0, 0

@@ -44,16 +44,25 @@ type state struct {
 }
 
 // Save writes a checkpoint into dir, which is made if need be, and removes all but the
-// newest two. When it returns nil the checkpoint is on disk.
+// newest two. When it returns nil the checkpoint is on disk. One that is there already,
+// because this trainer has written or restored it, stays as it is. What a failed save has
+// written is removed again: it fills a disk that may be full.
 func (t *Trainer) Save(dir string) error {
-	if err := t.save(dir); err != nil {
-		return fmt.Errorf("save a checkpoint of step %d: %w", t.step, err)
+	step := filepath.Join(dir, t.checkpoint())
+	if t.onDisk == step {
+		return nil
 	}
-	return nil
+	if err := t.save(dir, step); err != nil {
+		return fmt.Errorf("save a checkpoint of step %d: %w", t.step, errors.Join(err, os.RemoveAll(step)))
+	}
+	t.onDisk = step
+	return removeOld(dir, filepath.Base(step))
 }
 
-func (t *Trainer) save(dir string) error {
-	step := filepath.Join(dir, fmt.Sprintf("%s%08d", stepPrefix, t.step))
+// checkpoint is the name of the directory for the trainer's step.
+func (t *Trainer) checkpoint() string { return fmt.Sprintf("%s%08d", stepPrefix, t.step) }
+
+func (t *Trainer) save(dir, step string) error {
 	if err := os.RemoveAll(step); err != nil {
 		return err
 	}
@@ -73,10 +82,7 @@ func (t *Trainer) save(dir string) error {
 	if err := writeManifest(step, tensorsFile, stateFile); err != nil {
 		return err
 	}
-	if err := durable.SyncDir(dir); err != nil {
-		return err
-	}
-	return removeOld(dir)
+	return durable.SyncDir(dir)
 }
 
 // tensors returns the weights and moments under the names of the parameters.
@@ -135,6 +141,7 @@ func (t *Trainer) Restore(dir string) (passedOver []error, err error) {
 			if err := t.load(filepath.Join(dir, name)); err != nil {
 				return passedOver, fmt.Errorf("restore %s: %w", name, err)
 			}
+			t.onDisk = filepath.Join(dir, name)
 			return passedOver, nil
 		}
 		passedOver = append(passedOver, fmt.Errorf("checkpoint %s is damaged: %w", name, err))
@@ -217,16 +224,27 @@ func (t *Trainer) load(dir string) error {
 	return nil
 }
 
-// removeOld removes all but the newest checkpoints.
-func removeOld(dir string) error {
-	steps, err := checkpoints(dir)
+// removeOld removes all but the newest checkpoints up to newest, which was just written.
+// Those of later steps are damaged, or a run that began again would have gone on from them;
+// those without a manifest were cut off. Neither may take the place of a whole one.
+func removeOld(dir, newest string) error {
+	names, err := checkpoints(dir)
 	if err != nil {
 		return err
 	}
-	for _, name := range steps[:max(0, len(steps)-checkpointsKept)] {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-			return err
+	kept := 0
+	for _, name := range slices.Backward(names) {
+		if name <= newest && kept < checkpointsKept && sealed(filepath.Join(dir, name)) {
+			kept++
+			continue
 		}
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, name)))
 	}
-	return nil
+	return err
+}
+
+// sealed reports whether a checkpoint was written to its end.
+func sealed(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, manifestFile))
+	return err == nil
 }

@@ -197,6 +197,82 @@ func TestCheckpointsKept(t *testing.T) {
 	}
 }
 
+// TestCutOffCheckpointsDoNotCount: what saves have left that were cut off, of earlier and of
+// later steps, goes with the next save, and takes the place of no whole checkpoint.
+func TestCutOffCheckpointsDoNotCount(t *testing.T) {
+	t.Parallel()
+	tr, dir := newTrainer(t, usual), t.TempDir()
+	run(t, tr, 2)
+	if err := tr.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []string{"step-00000001", "step-00000008", "step-00000009"} {
+		if err := os.Mkdir(filepath.Join(dir, step), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := newTrainer(t, usual)
+	if damaged, err := again.Restore(dir); err != nil || len(damaged) != 2 || again.Steps() != 2 {
+		t.Fatalf("step %d, damaged %v, error %v", again.Steps(), damaged, err)
+	}
+	run(t, again, 1)
+	if err := again.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	names, err := checkpoints(dir)
+	if want := []string{"step-00000002", "step-00000003"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("checkpoints %v (%v), want %v", names, err, want)
+	}
+}
+
+// TestFailedSaveLeavesNothing: a save that fails does not fill a full disk further, and the
+// checkpoints before it stay.
+func TestFailedSaveLeavesNothing(t *testing.T) {
+	t.Parallel()
+	tr, dir := newTrainer(t, usual), t.TempDir()
+	run(t, tr, 1)
+	if err := tr.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	run(t, tr, 1)
+	tr.history[1].Loss = math.NaN() // which JSON cannot carry: the tensors are written, the state is not
+	if err := tr.Save(dir); err == nil {
+		t.Fatal("saved")
+	}
+	names, err := checkpoints(dir)
+	if want := []string{"step-00000001"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("checkpoints %v (%v), want %v", names, err, want)
+	}
+}
+
+// TestSavedCheckpointIsNotWrittenAgain: a run that goes on at its end, or is cut off while it
+// does, does not take its newest checkpoint apart.
+func TestSavedCheckpointIsNotWrittenAgain(t *testing.T) {
+	t.Parallel()
+	tr, dir := newTrainer(t, usual), t.TempDir()
+	run(t, tr, 1)
+	if err := tr.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "step-00000001", tensorsFile)
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := newTrainer(t, usual)
+	if _, err := again.Restore(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, tr := range map[string]*Trainer{"the trainer that wrote it": tr, "one that restored it": again} {
+		if err := tr.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s has written it again (%v)", name, err)
+		}
+	}
+}
+
 // TestDamagedCheckpoint: whatever is missing or changed in the newest checkpoint, the one
 // before is used and the damage is named.
 func TestDamagedCheckpoint(t *testing.T) {

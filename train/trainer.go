@@ -39,6 +39,7 @@ type Trainer struct {
 	step    int // finished
 	history []Result
 	batch   model.Batch
+	onDisk  string // the checkpoint that was written or restored last; "" for none
 }
 
 // New returns a trainer for m, and plans m's memory for it: longest is the number of tokens

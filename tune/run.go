@@ -99,7 +99,7 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	r.phase = phaseTraining
-	if err := r.train(ctx); err != nil {
+	if err := r.trainOrTell(ctx); err != nil {
 		return err
 	}
 	return r.finish(ctx)

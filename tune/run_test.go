@@ -318,6 +318,7 @@ func TestRunErrors(t *testing.T) {
 		{"bad data", func(f *fake, _ *Job, _ *Options) { f.objects["s3://b/train.jsonl"] = []byte("{}\n") }, outcrop.ExitBadData, `train.jsonl line 1: key "prompt" is missing`},
 		{"no data", func(f *fake, _ *Job, _ *Options) { delete(f.objects, "s3://b/val0.jsonl") }, outcrop.ExitNoInput, "Amazon S3 bucket: b at key val0.jsonl"},
 		{"diverged", func(_ *fake, j *Job, _ *Options) { j.Train.LearningRate = 1e30; j.Train.WarmupSteps = 0 }, outcrop.ExitDiverged, "smaller learningRate"},
+		{"ruined", func(_ *fake, j *Job, _ *Options) { j.Train.LearningRate = 30; j.Train.WarmupSteps = 0 }, outcrop.ExitDiverged, "the training loss rose from 9."},
 		{"no memory", func(_ *fake, _ *Job, o *Options) { o.MemoryBytes = 1 << 20 }, outcrop.ExitOutOfMemory, "MiB of memory and 1 MiB are available"},
 		{"no model", func(_ *fake, j *Job, _ *Options) { j.ModelDir = t.TempDir() }, outcrop.ExitConfig, "tokenizer cannot be used"},
 		{"half a model", func(_ *fake, j *Job, _ *Options) { j.ModelDir = pebbleWithoutWeights(t) }, outcrop.ExitConfig, "outcrop.test cannot be loaded"},
@@ -336,6 +337,10 @@ func TestRunErrors(t *testing.T) {
 			_, reported := f.objects[prefix+"/data_report.json"]
 			if c.code == outcrop.ExitBadData && !reported {
 				t.Error("there is no data report")
+			}
+			rows := bytes.Count(f.objects[prefix+"/"+trainingMetricsKey], []byte("\n"))
+			if began := strings.Contains(c.name, "diverged") || strings.Contains(c.name, "training"); began && rows < 2 {
+				t.Errorf("the metrics up to the end are lost: %d lines", rows)
 			}
 		})
 	}

@@ -137,7 +137,7 @@ func (s *Server) KillWorkers() {
 	}
 }
 
-// workers finds the processes that run this binary as workers from this data directory: a
+// workers finds the processes that run this binary as workers of this data directory: a
 // server can die while its workers live, so that they are nobody's children.
 func (s *Server) workers() (pids []int) {
 	processes, err := filepath.Glob("/proc/[0-9]*")
@@ -159,7 +159,7 @@ func (s *Server) workers() (pids []int) {
 
 func (s *Server) isWorker(process string) bool {
 	command, err := os.ReadFile(filepath.Join(process, "cmdline"))
-	return err == nil && bytes.Contains(command, []byte("\x00worker\x00"))
+	return err == nil && bytes.Contains(command, []byte("\x00worker\x00")) && bytes.Contains(command, []byte("\x00"+s.Dir+"\x00"))
 }
 
 // awaitAnswer waits for the address file of this very process, and for an answer there.

@@ -20,6 +20,7 @@ type child struct {
 	done    chan struct{}
 	code    int    // set before done is closed
 	how     string // set before done is closed
+	outside bool   // set before done is closed: it was ended by somebody else
 }
 
 // Killed is the exit code of a worker that was ended from outside, by Kill or by a person.
@@ -30,7 +31,7 @@ const exitPatience = 5 * time.Second
 
 // Exit tells how the worker of a handle ended: its exit code, Killed, or
 // outcrop.ExitOutOfMemory if the kernel ended it for lack of memory; and in words, with the
-// line of its log that says most. ok is false if the worker still runs or was not started
+// line of its log that says most if it ended by itself. ok is false if the worker still runs or was not started
 // by this process, which then cannot know.
 func (l *Launcher) Exit(ctx context.Context, handle string) (code int, detail string, ok bool) {
 	c := l.child(handle)
@@ -48,6 +49,9 @@ func (l *Launcher) Exit(ctx context.Context, handle string) (code int, detail st
 		return 0, "", false
 	}
 	detail = c.how
+	if c.outside {
+		return c.code, detail, true // what it said last has nothing to do with its end
+	}
 	if said := lastWords(c.logPath); said != "" {
 		detail += fmt.Sprintf("; it said: %s", said)
 	}
@@ -64,9 +68,9 @@ func (c *child) end(state *os.ProcessState, oom bool) {
 	}
 	switch signal := status.Signal(); {
 	case signal == unix.SIGKILL && oom && !c.killed.Load():
-		c.code, c.how = outcrop.ExitOutOfMemory, "killed by the kernel for lack of memory"
+		c.code, c.how, c.outside = outcrop.ExitOutOfMemory, "killed by the kernel for lack of memory", true
 	case signal == unix.SIGKILL || signal == unix.SIGTERM || signal == unix.SIGINT || signal == unix.SIGHUP:
-		c.code = Killed
+		c.code, c.outside = Killed, true
 	default: // a fault of its own: SIGSEGV, SIGABRT, SIGBUS
 		c.code = outcrop.ExitSoftware
 	}

@@ -46,6 +46,7 @@ func worker(mode string) {
 		wd, _ := os.Getwd()
 		fmt.Printf("args %q token %q leader %v nice %d dir %s\n", os.Args[1:], os.Getenv(attempt.TokenEnv), sid == os.Getpid(), 20-nice, wd)
 	case "sleep":
+		fmt.Println("nothing to complain about")
 		time.Sleep(time.Hour)
 	}
 }
@@ -210,6 +211,9 @@ func TestKilledForLackOfMemory(t *testing.T) {
 			kills := int64(7)
 			l.oomKills = func() int64 { mu.Lock(); defer mu.Unlock(); return kills }
 			handle := start(t, l)
+			for lastWords(l.child(handle).logPath) == "" {
+				time.Sleep(time.Millisecond)
+			}
 			mu.Lock()
 			kills++
 			mu.Unlock()
@@ -225,7 +229,8 @@ func TestKilledForLackOfMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if code, detail := wait(t, l, handle); code != tc.want {
+			code, detail := wait(t, l, handle)
+			if code != tc.want || strings.Contains(detail, "it said") {
 				t.Errorf("exit %d, %s", code, detail)
 			}
 		})
