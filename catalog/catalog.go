@@ -165,9 +165,6 @@ func (c *Catalog) admit(m outcrop.FoundationModel, dir string, taken map[string]
 }
 
 func problem(name string, err error) error {
-	if name == PebbleID && !pebble.HasWeights() && errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: this build has no weights for the embedded model: train it with `outcrop pretrain`, or add another model with `outcrop models add`", name)
-	}
 	return fmt.Errorf("%s is not served: %w", name, err)
 }
 

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"outcrop.dev/outcrop/catalog/pebble"
 )
 
 func TestMain(m *testing.M) {
@@ -33,12 +31,6 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			return nil
-		},
-		Condition: func(cond string) (bool, error) {
-			if cond != "weights" {
-				return false, fmt.Errorf("the condition %q is not known", cond)
-			}
-			return pebble.HasWeights(), nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "ready": ready, "endpoint": endpoint,

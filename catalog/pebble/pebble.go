@@ -8,20 +8,15 @@ package pebble
 import (
 	"embed"
 	"io/fs"
-	"slices"
 )
 
-// The placeholder model.safetensors.missing lets the program be built before the weights
-// have been trained.
-//
-//go:embed *.json *.md model.safetensors*
+//go:embed *.json *.md model.safetensors
 var files embed.FS
 
 // WeightsFile is the name of the weights among Files.
 const WeightsFile = "model.safetensors"
 
-// Files returns the content of each file by its name. The weights are not among them in a
-// build without weights.
+// Files returns the content of each file by its name.
 func Files() map[string][]byte {
 	names, err := fs.Glob(files, "*")
 	if err != nil {
@@ -35,14 +30,5 @@ func Files() map[string][]byte {
 		}
 		content[name] = b
 	}
-	delete(content, placeholder)
 	return content
-}
-
-const placeholder = WeightsFile + ".missing"
-
-// HasWeights reports whether this build holds the weights.
-func HasWeights() bool {
-	names, _ := fs.Glob(files, WeightsFile)
-	return slices.Contains(names, WeightsFile)
 }
