@@ -53,11 +53,20 @@ func Status(code outcrop.Code) int {
 	return http.StatusBadRequest
 }
 
+// StatusClientGone is the status of a request whose caller did not wait for the answer, for
+// logs and metrics: nobody sees it. nginx made the number known.
+const StatusClientGone = 499
+
 // WriteError answers a request with err as the AWS SDKs expect it: the code in the header
 // x-amzn-ErrorType, the message in the body. An error that is not an *outcrop.Error, or is
 // CodeInternal, is our own fault: its text stays in the log, and the caller gets the request
 // id to ask with.
 func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
+	if gone(ctx, err) {
+		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(headerRequestID), "err", err)
+		w.WriteHeader(StatusClientGone)
+		return
+	}
 	code, msg := outcrop.CodeOf(err), ""
 	var e *outcrop.Error
 	switch {
@@ -77,9 +86,12 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	_, _ = w.Write(body) // the caller has gone; there is nobody to tell
 }
 
+// gone reports that err says no more than that the caller has gone.
+func gone(ctx context.Context, err error) bool { return ctx.Err() != nil && errors.Is(err, ctx.Err()) }
+
 // logInternal logs our own fault, unless it is only that the caller has gone.
 func logInternal(ctx context.Context, log *slog.Logger, id string, err error) {
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if gone(ctx, err) {
 		log.DebugContext(ctx, "the caller has gone", "requestID", id, "err", err)
 		return
 	}

@@ -491,3 +491,25 @@ func FuzzRoute(f *testing.F) {
 		}
 	})
 }
+
+// Who does not wait for the answer makes no error of the server.
+func TestWriteErrorToNobody(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	status := func(err error) int {
+		w := httptest.NewRecorder()
+		WriteError(ctx, slog.New(slog.DiscardHandler), w, err)
+		return w.Code
+	}
+	err := fmt.Errorf("generate: %w", context.Canceled)
+	if got := status(err); got != http.StatusInternalServerError {
+		t.Errorf("the caller is there: %d", got)
+	}
+	cancel()
+	if got := status(err); got != StatusClientGone {
+		t.Errorf("the caller has gone: %d", got)
+	}
+	if got := status(errors.New("disk")); got != http.StatusInternalServerError {
+		t.Errorf("our own fault: %d", got)
+	}
+}

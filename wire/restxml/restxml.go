@@ -13,7 +13,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 	"unicode/utf8"
 )
 
@@ -83,27 +82,6 @@ func WriteError(w http.ResponseWriter, r *http.Request, e *Error) {
 	element(&b, "HostId", w.Header().Get(HostIDHeader))
 	b.WriteString("</Error>")
 	send(w, e.Status, b.Bytes())
-	linger(w, r)
-}
-
-// How long, and for how much, linger waits: a part of an upload has 5 to 8 MiB.
-const (
-	lingerTime = 5 * time.Second
-	lingerMax  = 16 << 20
-)
-
-// linger reads what a client sends that said Expect: 100-continue and then does not wait, as
-// the AWS SDK for Go does: net/http would close the connection at once, the client would
-// find it reset while it still writes, and not see the answer. Who does wait hangs up.
-func linger(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Expect") == "" || r.ProtoMajor != 1 || r.Body == nil {
-		return
-	}
-	control := http.NewResponseController(w)
-	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
-		return
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, lingerMax)) // the answer is given, whatever comes
 }
 
 func element(b *bytes.Buffer, name, value string) {
