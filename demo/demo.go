@@ -61,6 +61,7 @@ func Run(ctx context.Context, cfg aws.Config, o Options, out io.Writer, follow F
 	for i, step := range r.steps() {
 		r.printf("\n%d. %s\n", i+1, step.title)
 		if err := step.do(ctx); err != nil {
+			r.abandon(context.WithoutCancel(ctx))
 			return fmt.Errorf("%s: %w", step.title, err)
 		}
 	}

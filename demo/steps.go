@@ -103,6 +103,26 @@ func (r *run) watch(ctx context.Context) error {
 	return nil
 }
 
+// abandonPatience bounds the wait for a job to stop: its worker is told within seconds.
+const abandonPatience = 10 * time.Second
+
+// abandon stops the job of a demo that cannot go on. Its worker would train on without the
+// server, which is right for every job but this one.
+func (r *run) abandon(ctx context.Context) {
+	if r.jobARN == "" {
+		return
+	}
+	_, err := r.bedrock.StopModelCustomizationJob(ctx, &bedrock.StopModelCustomizationJobInput{JobIdentifier: aws.String(r.jobARN)})
+	if err != nil {
+		return // it has ended, or there is no server to stop it
+	}
+	ctx, cancel := context.WithTimeout(ctx, abandonPatience)
+	defer cancel()
+	if _, err := r.follow(ctx, r.jobARN); err != nil {
+		r.printf("   the job did not stop within %s\n", abandonPatience)
+	}
+}
+
 // provisionPatience bounds the wait for InService, which takes seconds when the weights are
 // on disk.
 const provisionPatience = time.Minute
