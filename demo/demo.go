@@ -40,7 +40,7 @@ type Options struct {
 func Defaults() Options {
 	return Options{
 		BaseModel: "outcrop.pebble-v1", Name: "patient-notes", Bucket: "outcrop-demo", Account: "123456789012",
-		Rows: 5000, Validation: 100, HeldOut: 40, Shown: 3,
+		Rows: 2500, Validation: 100, HeldOut: 100, Shown: 3,
 		Epochs: 1, BatchSize: 8, LearningRate: 0.001, WarmupSteps: 20, MaxTokens: 128, Columns: 100,
 	}
 }
