@@ -85,7 +85,7 @@ func (r *run) createJob(ctx context.Context) error {
 		return err
 	}
 	r.jobARN = aws.ToString(out.JobArn)
-	r.call("bedrock", "CreateModelCustomizationJob", "%d epochs, batches of %d, learning rate %v", r.Epochs, r.BatchSize, r.LearningRate)
+	r.call("bedrock", "CreateModelCustomizationJob", "epochCount=%d, batchSize=%d, learningRate=%v", r.Epochs, r.BatchSize, r.LearningRate)
 	r.printf("   every row was checked before this answer: %s\n", r.jobARN)
 	return nil
 }
