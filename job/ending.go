@@ -198,5 +198,5 @@ func clip(message string) string {
 }
 
 func (w *watch) modelDir(j *outcrop.Job) string {
-	return filepath.Join(w.r.o.ModelsDir, j.CustomModelID)
+	return w.r.o.ModelDir(j.CustomModelID)
 }

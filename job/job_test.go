@@ -401,7 +401,7 @@ func TestTwoServersShareTheQueue(t *testing.T) {
 		dir := t.TempDir()
 		second := &world{t: t, dir: dir, store: w.store, launcher: newFakeLauncher(dir)}
 		second.r = New(w.store, second.launcher, w.base, signer, second, Options{
-			Owner: "another server", ModelsDir: filepath.Join(second.dir, "models"), ScratchRoot: filepath.Join(second.dir, "scratch"), Now: time.Now,
+			Owner: "another server", ModelDir: second.modelDir, ScratchRoot: filepath.Join(second.dir, "scratch"), Now: time.Now,
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)

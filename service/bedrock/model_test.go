@@ -185,7 +185,7 @@ func TestWritesThatCollide(t *testing.T) {
 	e := newEnv(t)
 	arn := e.createJob("busy")
 	busy := &busyStore{Store: e.store}
-	service := bedrock.New(busy, e.objects, catalog{}, e.checker, e.clock, func() string { return "" }, bedrock.DefaultQuotas(), slog.Default())
+	service := bedrock.New(busy, e.objects, catalog{}, modelDir, e.checker, e.clock, func() string { return "" }, bedrock.DefaultQuotas(), slog.Default())
 	in := &bedrock.TagResourceInput{ResourceARN: arn, Tags: []bedrock.Tag{{Key: "k", Value: "v"}}}
 	busy.collisions = 5
 	if _, err := service.TagResource(e.ctx(), in); err != nil || busy.collisions != 0 {
