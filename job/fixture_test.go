@@ -105,7 +105,8 @@ func newJob(name string) *outcrop.Job {
 	return &outcrop.Job{
 		Meta: outcrop.Meta{
 			Kind: outcrop.KindJob, Scope: scope, ID: id, Name: "job-" + name, Status: outcrop.JobInProgress,
-			ARN: scope.ARN(outcrop.KindJob, "outcrop.pebble-v1/"+id),
+			Parent: string(scope.ARN(outcrop.KindFoundationModel, "outcrop.pebble-v1")),
+			ARN:    scope.ARN(outcrop.KindJob, "outcrop.pebble-v1/"+id),
 		},
 		CustomModelName: "model-" + name, CustomModelID: "m" + id[1:], BaseModelID: "outcrop.pebble-v1",
 		BaseModelARN: scope.ARN(outcrop.KindFoundationModel, "outcrop.pebble-v1"), CustomizationType: "FINE_TUNING",

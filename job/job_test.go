@@ -64,6 +64,21 @@ func TestJobCompletes(t *testing.T) {
 	})
 }
 
+// A model that was made from a custom model says so, and which foundation model is behind that.
+func TestModelOfAModel(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		j := newJob("a")
+		first := scope.ARN(outcrop.KindCustomModel, "outcrop.pebble-v1/firstfirst12")
+		j.Parent, j.BaseModelID = string(first), string(first)
+		w.create(j)
+		w.process(j, 1).finish(outcrop.ExitDone, "")
+		if m := w.completed(j); m.Parent != string(first) || m.BaseModelID != string(first) || m.BaseModelARN != j.BaseModelARN {
+			t.Errorf("model %+v", m)
+		}
+	})
+}
+
 func TestProgressIsWrittenAtItsPace(t *testing.T) {
 	in(t, func(w *world) {
 		w.serve()

@@ -1,7 +1,6 @@
 package job
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,7 +109,7 @@ func (w *watch) customModel(j *outcrop.Job) *outcrop.CustomModel {
 	return &outcrop.CustomModel{
 		Meta: outcrop.Meta{
 			Kind: outcrop.KindCustomModel, Scope: j.Scope, ID: j.CustomModelID, ARN: customModelARN(j), Name: j.CustomModelName,
-			Status: outcrop.ModelActive, Parent: cmp.Or(j.Parent, string(j.BaseModelARN)), Tags: j.CustomModelTags,
+			Status: outcrop.ModelActive, Parent: j.Parent, Tags: j.CustomModelTags,
 		},
 		JobName: j.Name, JobARN: j.ARN,
 		BaseModelID: j.BaseModelID, BaseModelARN: j.BaseModelARN, CustomizationType: j.CustomizationType,

@@ -211,7 +211,7 @@ func (e *env) complete(jobARN string) string {
 		j.Progress.TrainingLoss, j.Progress.ValidationLosses = &loss, make([]float64, len(j.ValidationURIs))
 		model = &outcrop.CustomModel{
 			Meta: outcrop.Meta{Kind: outcrop.KindCustomModel, Scope: j.Scope, ID: j.CustomModelID, ARN: arn, Name: j.CustomModelName,
-				Status: outcrop.ModelActive, Parent: string(j.BaseModelARN), Tags: j.CustomModelTags},
+				Status: outcrop.ModelActive, Parent: j.Parent, Tags: j.CustomModelTags},
 			JobName: j.Name, JobARN: j.ARN, BaseModelID: j.BaseModelID, BaseModelARN: j.BaseModelARN, CustomizationType: j.CustomizationType,
 			HyperParameters: j.HyperParameters, TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputURI: j.OutputURI,
 			TrainingLoss: &loss, ValidationLosses: j.Progress.ValidationLosses, KMSKeyID: j.KMSKeyID,

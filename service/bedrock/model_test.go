@@ -50,6 +50,7 @@ func TestCustomModels(t *testing.T) {
 	}{
 		"all":        {sdk.ListCustomModelsInput{MaxResults: aws.Int32(1)}, "second-model first-model"},
 		"base":       {sdk.ListCustomModelsInput{BaseModelArnEquals: &first}, "second-model"},
+		"made of it": {sdk.ListCustomModelsInput{BaseModelArnEquals: foundation, MaxResults: aws.Int32(1)}, "first-model"},
 		"foundation": {sdk.ListCustomModelsInput{FoundationModelArnEquals: foundation}, "second-model first-model"},
 		"other":      {sdk.ListCustomModelsInput{FoundationModelArnEquals: aws.String("arn:aws:bedrock:us-east-1::foundation-model/" + pebble)}, ""},
 		"name":       {sdk.ListCustomModelsInput{NameContains: aws.String("first"), IsOwned: aws.Bool(true)}, "first-model"},
