@@ -16,7 +16,8 @@ type FoundationModel struct {
 	Defaults          TrainSpec // hyperparameters when the caller names none
 }
 
-// CustomModel is what a completed job leaves behind.
+// CustomModel is what a completed job leaves behind. Where its files are follows from its id:
+// a path in the record would be wrong as soon as the data directory is moved.
 type CustomModel struct {
 	Meta `json:"-"`
 
@@ -32,7 +33,6 @@ type CustomModel struct {
 	TrainingLoss      *float64
 	ValidationLosses  []float64
 	KMSKeyID          string
-	Dir               string // model directory in Hugging Face layout
 }
 
 // ModelActive is the state of a model that can be used (ModelStatus).

@@ -62,7 +62,7 @@ func crashServer(dir string) error {
 	})
 	base := func(context.Context, *outcrop.Job) (string, int, error) { return dir, 512, nil }
 	r := job.New(s, launcher, base, signer, nobody{}, job.Options{
-		Owner: "server", ModelsDir: filepath.Join(dir, "models"), ScratchRoot: filepath.Join(dir, "scratch"),
+		Owner: "server", ModelDir: func(id string) string { return filepath.Join(dir, "models", id) }, ScratchRoot: filepath.Join(dir, "scratch"),
 		Heartbeat: 20 * time.Millisecond, Now: time.Now, Log: log,
 	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

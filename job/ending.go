@@ -53,6 +53,7 @@ func (e ending) final() bool {
 
 // conclude does what an attempt's result asks for.
 func (w *watch) conclude(ctx context.Context, j *outcrop.Job, res attempt.Result) error {
+	w.last(res.Progress)
 	e := ending{code: res.ExitCode, message: res.Message, said: true}
 	switch {
 	case j.Status == outcrop.JobStopping:
@@ -198,5 +199,5 @@ func clip(message string) string {
 }
 
 func (w *watch) modelDir(j *outcrop.Job) string {
-	return filepath.Join(w.r.o.ModelsDir, j.CustomModelID)
+	return w.r.o.ModelDir(j.CustomModelID)
 }

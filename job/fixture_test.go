@@ -62,7 +62,7 @@ func bubble(t *testing.T, f func(w *world)) {
 func (w *world) serve() {
 	w.t.Helper()
 	w.r = New(w.store, w.launcher, w.base, signer, w, Options{
-		Owner: "this server", ModelsDir: filepath.Join(w.dir, "models"), ScratchRoot: filepath.Join(w.dir, "scratch"), Slots: w.slots, Now: time.Now,
+		Owner: "this server", ModelDir: w.modelDir, ScratchRoot: filepath.Join(w.dir, "scratch"), Slots: w.slots, Now: time.Now,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -86,6 +86,8 @@ func (w *world) restart(after time.Duration) {
 	w.serve()
 }
 
+func (w *world) modelDir(id string) string { return filepath.Join(w.dir, "models", id) }
+
 func (w *world) base(context.Context, *outcrop.Job) (string, int, error) {
 	return "/models/base", 512, nil
 }
@@ -103,7 +105,8 @@ func newJob(name string) *outcrop.Job {
 	return &outcrop.Job{
 		Meta: outcrop.Meta{
 			Kind: outcrop.KindJob, Scope: scope, ID: id, Name: "job-" + name, Status: outcrop.JobInProgress,
-			ARN: scope.ARN(outcrop.KindJob, "outcrop.pebble-v1/"+id),
+			Parent: string(scope.ARN(outcrop.KindFoundationModel, "outcrop.pebble-v1")),
+			ARN:    scope.ARN(outcrop.KindJob, "outcrop.pebble-v1/"+id),
 		},
 		CustomModelName: "model-" + name, CustomModelID: "m" + id[1:], BaseModelID: "outcrop.pebble-v1",
 		BaseModelARN: scope.ARN(outcrop.KindFoundationModel, "outcrop.pebble-v1"), CustomizationType: "FINE_TUNING",
@@ -256,7 +259,7 @@ func (w *world) completed(j *outcrop.Job) *outcrop.CustomModel {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if b, err := os.ReadFile(filepath.Join(m.Dir, "model.safetensors")); err != nil || string(b) != "weights" {
+	if b, err := os.ReadFile(filepath.Join(w.modelDir(m.ID), "model.safetensors")); err != nil || string(b) != "weights" {
 		w.t.Errorf("weights %q, %v", b, err)
 	}
 	if _, err := os.Stat(w.scratch(j)); err == nil {

@@ -64,6 +64,21 @@ func TestJobCompletes(t *testing.T) {
 	})
 }
 
+// A model that was made from a custom model says so, and which foundation model is behind that.
+func TestModelOfAModel(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		j := newJob("a")
+		first := scope.ARN(outcrop.KindCustomModel, "outcrop.pebble-v1/firstfirst12")
+		j.Parent, j.BaseModelID = string(first), string(first)
+		w.create(j)
+		w.process(j, 1).finish(outcrop.ExitDone, "")
+		if m := w.completed(j); m.Parent != string(first) || m.BaseModelID != string(first) || m.BaseModelARN != j.BaseModelARN {
+			t.Errorf("model %+v", m)
+		}
+	})
+}
+
 func TestProgressIsWrittenAtItsPace(t *testing.T) {
 	in(t, func(w *world) {
 		w.serve()
@@ -401,7 +416,7 @@ func TestTwoServersShareTheQueue(t *testing.T) {
 		dir := t.TempDir()
 		second := &world{t: t, dir: dir, store: w.store, launcher: newFakeLauncher(dir)}
 		second.r = New(w.store, second.launcher, w.base, signer, second, Options{
-			Owner: "another server", ModelsDir: filepath.Join(second.dir, "models"), ScratchRoot: filepath.Join(second.dir, "scratch"), Now: time.Now,
+			Owner: "another server", ModelDir: second.modelDir, ScratchRoot: filepath.Join(second.dir, "scratch"), Now: time.Now,
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)

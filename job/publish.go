@@ -1,7 +1,6 @@
 package job
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +57,7 @@ func (w *watch) place(j *outcrop.Job, digest string) error {
 	if err := attempt.Verify(from, digest); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(w.r.o.ModelsDir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
 	// What may lie there was placed by an attempt whose model was discarded: the id is this
@@ -110,13 +109,13 @@ func (w *watch) customModel(j *outcrop.Job) *outcrop.CustomModel {
 	return &outcrop.CustomModel{
 		Meta: outcrop.Meta{
 			Kind: outcrop.KindCustomModel, Scope: j.Scope, ID: j.CustomModelID, ARN: customModelARN(j), Name: j.CustomModelName,
-			Status: outcrop.ModelActive, Parent: cmp.Or(j.Parent, string(j.BaseModelARN)), Tags: j.CustomModelTags,
+			Status: outcrop.ModelActive, Parent: j.Parent, Tags: j.CustomModelTags,
 		},
 		JobName: j.Name, JobARN: j.ARN,
 		BaseModelID: j.BaseModelID, BaseModelARN: j.BaseModelARN, CustomizationType: j.CustomizationType,
 		HyperParameters: j.HyperParameters, TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputURI: j.OutputURI,
 		TrainingLoss: j.Progress.TrainingLoss, ValidationLosses: j.Progress.ValidationLosses,
-		KMSKeyID: j.KMSKeyID, Dir: w.modelDir(j),
+		KMSKeyID: j.KMSKeyID,
 	}
 }
 

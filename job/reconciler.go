@@ -32,16 +32,16 @@ import (
 	"outcrop.dev/outcrop/attempt"
 )
 
-// Options are a reconciler's. The directories and Owner must be set.
+// Options are a reconciler's. Owner, the directories and Now must be set.
 type Options struct {
 	// Owner names this server in leases. It must be the same after a restart, by which the
 	// server takes its own leases up again at once, and no other server's.
 	Owner       string
-	ModelsDir   string        // absolute; a published model is ModelsDir/{custom model id}
-	ScratchRoot string        // absolute, on the same file system; a job's is ScratchRoot/{job id}
-	Slots       int           // attempts at once; 0 is 1, because one uses every core
-	Threads     int           // of an attempt
-	Heartbeat   time.Duration // how often workers report; 0 is a second
+	ModelDir    func(id string) string // absolute; where a custom model is published
+	ScratchRoot string                 // absolute, on the same file system; a job's is ScratchRoot/{job id}
+	Slots       int                    // attempts at once; 0 is 1, because one uses every core
+	Threads     int                    // of an attempt
+	Heartbeat   time.Duration          // how often workers report; 0 is a second
 	Now         func() time.Time
 	Log         *slog.Logger // nil discards
 }
@@ -95,8 +95,8 @@ var _ attempt.Jobs = (*Reconciler)(nil)
 // ok), as launch/local has, failures are told apart better. New panics if Options lacks
 // what it needs.
 func New(store outcrop.Store, launcher outcrop.Launcher, base BaseModel, signer attempt.Signer, meter outcrop.Meter, o Options) *Reconciler {
-	if o.Owner == "" || !filepath.IsAbs(o.ModelsDir) || !filepath.IsAbs(o.ScratchRoot) || o.Now == nil {
-		panic("job: an owner, absolute directories and a clock are needed")
+	if o.Owner == "" || o.ModelDir == nil || !filepath.IsAbs(o.ScratchRoot) || o.Now == nil {
+		panic("job: an owner, the directories and a clock are needed")
 	}
 	o.Slots = max(o.Slots, 1)
 	o.Threads = max(o.Threads, 1)

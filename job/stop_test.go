@@ -39,7 +39,10 @@ func TestStop(t *testing.T) {
 		}
 		p.finish(outcrop.ExitStopped, "")
 		w.stoppedCleanly(j)
-		if len(w.usage) != 1 || w.usage[0].TrainingTokens != 60 {
+		if got := w.job(j).Progress; got.Tokens != 1000 || got.Step != 100 || got.TrainingLoss == nil {
+			t.Errorf("progress %+v, want the result's and not the last heartbeat's", got)
+		}
+		if len(w.usage) != 1 || w.usage[0].TrainingTokens != 1000 {
 			t.Errorf("usage %+v", w.usage)
 		}
 	})

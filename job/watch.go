@@ -245,6 +245,19 @@ func (w *watch) beat(h attempt.Heartbeat) {
 	w.newest = &h
 }
 
+// last takes in where an attempt ended, as its result says: it is further than its last
+// heartbeat, and what is billed. The phase stays what the attempt has said.
+func (w *watch) last(p outcrop.Progress) {
+	h := attempt.Heartbeat{Phase: attempt.PhaseValidation, Progress: p}
+	h.Progress.UpdatedAt = w.r.o.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.newest != nil {
+		h.Phase = w.newest.Phase
+	}
+	w.newest = &h
+}
+
 // flush writes the newest heartbeat into the record, at most every progressEvery unless it
 // is urgent or now is set.
 func (w *watch) flush(ctx context.Context, now bool) error {

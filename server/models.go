@@ -12,6 +12,7 @@ import (
 type models struct {
 	catalog *catalog.Catalog
 	store   outcrop.Store
+	tuned   func(id string) string // the directory of a tuned model
 }
 
 // base is a job.BaseModel: BaseModelID is a catalog id or a custom model's ARN.
@@ -45,5 +46,5 @@ func (m models) find(ctx context.Context, id string) (dir string, contextLength 
 		return "", 0, err
 	}
 	_, contextLength, err = m.find(ctx, string(tuned.BaseModelARN))
-	return tuned.Dir, contextLength, err
+	return m.tuned(tuned.ID), contextLength, err
 }

@@ -65,6 +65,9 @@ func (s *Server) build(ctx context.Context) (*rooms, error) {
 
 func (s *Server) path(name string) string { return filepath.Join(s.cfg.DataDir, name) }
 
+// modelDir is where a tuned model's files are.
+func (s *Server) modelDir(id string) string { return filepath.Join(s.path(modelsDir), id) }
+
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *Server) buildStores(ctx context.Context, r *rooms) error {
@@ -136,9 +139,9 @@ func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
 		Command: command, DataDir: s.cfg.DataDir, ScratchRoot: s.path(scratchDir),
 		Env: withoutSecrets(os.Environ()), Nice: local.NiceDefault, Log: s.cfg.Log,
 	})
-	models := models{r.catalog, r.store}
+	models := models{r.catalog, r.store, s.modelDir}
 	r.jobs = job.New(r.store, launcher, models.base, r.signer, r.meter, job.Options{
-		Owner: s.cfg.DataDir, ModelsDir: s.path(modelsDir), ScratchRoot: s.path(scratchDir),
+		Owner: s.cfg.DataDir, ModelDir: s.modelDir, ScratchRoot: s.path(scratchDir),
 		Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
 	r.throughputs = throughput.New(r.store, r.engine, models.dir, s.cfg.Log)

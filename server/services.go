@@ -24,10 +24,10 @@ func (s *Server) route() {
 	objects := r.blobs.Objects()
 
 	router := restjson.NewRouter(newRequestID, log)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, dataChecker{&tune.Checker{}},
+	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&tune.Checker{}},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.engine, r.meter,
-		bedrockruntime.Options{Now: s.cfg.Clock, After: time.After}))
+		bedrockruntime.Options{Now: s.cfg.Clock, After: time.After, ModelDir: s.modelDir}))
 	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
 
 	caller := sts.New(newRequestID, log)

@@ -56,6 +56,7 @@ func (r *run) finish(ctx context.Context) error {
 }
 
 // writeModel saves the weights, in the base model's type, with the files that it carries.
+// Those are looked at last: all that went into the model must be of one base model.
 func (r *run) writeModel(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -71,7 +72,7 @@ func (r *run) writeModel(dir string) error {
 			return err
 		}
 	}
-	return nil
+	return r.checkBase()
 }
 
 // copyFile copies a file if it exists.

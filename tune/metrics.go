@@ -52,11 +52,12 @@ func trainingCSV(history []train.Result, stepsPerEpoch int) []byte {
 }
 
 // validationCSV returns the losses of one validator. step_number counts the steps that were
-// finished, so that 0 is the base model and the last row the result.
+// finished, so that 0 is the base model and the last row the result. An evaluation belongs to
+// the epoch of the last of those steps: the one at an epoch's end is the result of that epoch.
 func validationCSV(evaluations []evaluation, validator, stepsPerEpoch int) []byte {
 	b := []byte("step_number,epoch_number,validation_loss,perplexity\n")
 	for _, e := range evaluations {
-		b = appendRow(b, e.Step, e.Step/stepsPerEpoch, e.Losses[validator])
+		b = appendRow(b, e.Step, max(e.Step-1, 0)/stepsPerEpoch, e.Losses[validator])
 	}
 	return b
 }

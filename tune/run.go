@@ -39,8 +39,9 @@ type run struct {
 	data       *loaded
 	rows       *train.Rows
 	validation [][]train.Example
-	longest    int // tokens of the longest example
-	interval   int // steps between evaluations
+	longest    int    // tokens of the longest example
+	interval   int    // steps between evaluations
+	base       string // digest of the base model
 
 	model       *model.Model
 	trainer     *train.Trainer
@@ -86,6 +87,9 @@ func (r *run) closeModel() {
 
 func (r *run) all(ctx context.Context) error {
 	if err := r.obey(ctx); err != nil {
+		return err
+	}
+	if err := r.pinBase(); err != nil {
 		return err
 	}
 	if err := r.check(ctx); err != nil {

@@ -175,7 +175,7 @@ func TestRunWritesWhatBedrockDocuments(t *testing.T) {
 			t.Errorf("%s differs between its two keys, or is missing", key)
 		}
 		all := strings.Split(strings.TrimSpace(string(a)), "\n")
-		if !strings.HasPrefix(all[1], "0,0,") || !strings.HasPrefix(all[len(all)-1], "15,3,"+fmt.Sprintf("%.6f", p.ValidationLosses[i])) {
+		if !strings.HasPrefix(all[1], "0,0,") || !strings.HasPrefix(all[len(all)-1], "15,2,"+fmt.Sprintf("%.6f", p.ValidationLosses[i])) {
 			t.Errorf("%s:\n%s", key, a)
 		}
 	}

@@ -54,14 +54,15 @@ type DataChecker interface {
 type Service struct {
 	Unimplemented
 
-	store   outcrop.Store
-	objects outcrop.Objects
-	catalog Catalog
-	data    DataChecker
-	now     func() time.Time
-	newID   func() string
-	quotas  Quotas
-	log     *slog.Logger
+	store    outcrop.Store
+	objects  outcrop.Objects
+	catalog  Catalog
+	modelDir func(id string) string
+	data     DataChecker
+	now      func() time.Time
+	newID    func() string
+	quotas   Quotas
+	log      *slog.Logger
 
 	// admission is held from the reading of what a new resource depends on to the writing of
 	// its row: two calls must not both take the last place of a quota, and a model must not
@@ -69,10 +70,13 @@ type Service struct {
 	admission sync.Mutex
 }
 
-// New returns a Service. newID makes resource ids: 12 of [a-z0-9], never the same twice.
-func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, data DataChecker,
+// New returns a Service. modelDir is where a custom model's files are. newID makes resource
+// ids: 12 of [a-z0-9], never the same twice.
+func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, modelDir func(id string) string, data DataChecker,
 	now func() time.Time, newID func() string, quotas Quotas, log *slog.Logger) *Service {
-	return &Service{store: store, objects: objects, catalog: catalog, data: data, now: now, newID: newID, quotas: quotas, log: log}
+	return &Service{
+		store: store, objects: objects, catalog: catalog, modelDir: modelDir, data: data, now: now, newID: newID, quotas: quotas, log: log,
+	}
 }
 
 // scope returns where the caller's resources live.

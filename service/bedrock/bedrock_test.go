@@ -69,7 +69,7 @@ func newEnvWith(t testing.TB, quotas bedrock.Quotas) *env {
 		id++
 		return fmt.Sprintf("id%010d", id)
 	}
-	e.service = bedrock.New(e.store, e.objects, catalog{}, e.checker, e.clock, newID, quotas, e.log)
+	e.service = bedrock.New(e.store, e.objects, catalog{}, modelDir, e.checker, e.clock, newID, quotas, e.log)
 	r := restjson.NewRouter(newID, e.log)
 	bedrock.Register(r, e.service)
 	e.handler = authenticated(onlyModelled(t, r), home)
@@ -211,10 +211,10 @@ func (e *env) complete(jobARN string) string {
 		j.Progress.TrainingLoss, j.Progress.ValidationLosses = &loss, make([]float64, len(j.ValidationURIs))
 		model = &outcrop.CustomModel{
 			Meta: outcrop.Meta{Kind: outcrop.KindCustomModel, Scope: j.Scope, ID: j.CustomModelID, ARN: arn, Name: j.CustomModelName,
-				Status: outcrop.ModelActive, Parent: string(j.BaseModelARN), Tags: j.CustomModelTags},
+				Status: outcrop.ModelActive, Parent: j.Parent, Tags: j.CustomModelTags},
 			JobName: j.Name, JobARN: j.ARN, BaseModelID: j.BaseModelID, BaseModelARN: j.BaseModelARN, CustomizationType: j.CustomizationType,
 			HyperParameters: j.HyperParameters, TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputURI: j.OutputURI,
-			TrainingLoss: &loss, ValidationLosses: j.Progress.ValidationLosses, KMSKeyID: j.KMSKeyID, Dir: "/models/" + j.CustomModelID,
+			TrainingLoss: &loss, ValidationLosses: j.Progress.ValidationLosses, KMSKeyID: j.KMSKeyID,
 		}
 	})
 	if err := e.store.Apply(e.Context(), outcrop.Change{Op: outcrop.OpCreate, Record: model.Record()}); err != nil {
@@ -222,6 +222,8 @@ func (e *env) complete(jobARN string) string {
 	}
 	return string(model.ARN)
 }
+
+func modelDir(id string) string { return "/models/" + id }
 
 // catalog has one model, under two ids.
 type catalog struct{}

@@ -19,7 +19,7 @@ func (s *Service) GetCustomModel(ctx context.Context, in *GetCustomModelInput) (
 		ModelKmsKeyArn:       keyARN(m.Scope, m.KMSKeyID),
 		JobName:              m.JobName,
 		JobArn:               string(m.JobARN),
-		BaseModelArn:         baseARN(m),
+		BaseModelArn:         m.Parent,
 		CustomizationType:    m.CustomizationType,
 		HyperParameters:      m.HyperParameters,
 		TrainingDataConfig:   &TrainingDataConfig{S3Uri: m.TrainingURI},
@@ -29,13 +29,4 @@ func (s *Service) GetCustomModel(ctx context.Context, in *GetCustomModelInput) (
 		ValidationMetrics:    validationMetrics(m.ValidationLosses),
 		CreationTime:         m.Created,
 	}, nil
-}
-
-// baseARN returns what a custom model was made from: a foundation model or another custom
-// model.
-func baseARN(m *outcrop.CustomModel) string {
-	if p, ok := outcrop.ParseARN(m.BaseModelID); ok && p.Kind == outcrop.KindCustomModel {
-		return m.BaseModelID
-	}
-	return string(m.BaseModelARN)
 }

@@ -32,7 +32,7 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 	for i, uri := range job.ValidationURIs {
 		validations[i] = s.dataset(uri)
 	}
-	report, err := s.data.Check(ctx, base.dir(), base.foundation.ContextLength, s.dataset(job.TrainingURI), validations)
+	report, err := s.data.Check(ctx, s.dir(base), base.foundation.ContextLength, s.dataset(job.TrainingURI), validations)
 	if err != nil {
 		return err
 	}

@@ -8,28 +8,24 @@ import (
 )
 
 // ListCustomModels returns the models that match, the newest first unless asked otherwise.
-// A page may be shorter than maxResults, and even empty, where baseModelArnEquals or
-// foundationModelArnEquals leave models out; the list ends where nextToken is absent.
+// baseModelArnEquals is what they were made from, foundationModelArnEquals the foundation model
+// behind that. A page may be shorter than maxResults, and even empty, where
+// foundationModelArnEquals leaves models out; the list ends where nextToken is absent.
 func (s *Service) ListCustomModels(ctx context.Context, in *ListCustomModelsInput) (*ListCustomModelsOutput, error) {
 	if in.IsOwned != nil && !*in.IsOwned {
 		return &ListCustomModelsOutput{ModelSummaries: []CustomModelSummary{}}, nil // other accounts share none
 	}
 	page, next, err := list(ctx, s, listing{
 		kind: outcrop.KindCustomModel, status: in.ModelStatus, nameContains: in.NameContains,
-		after: in.CreationTimeAfter, before: in.CreationTimeBefore, order: in.SortOrder, max: in.MaxResults, next: in.NextToken,
+		after: in.CreationTimeAfter, before: in.CreationTimeBefore, order: in.SortOrder, max: in.MaxResults, next: in.NextToken, parent: in.BaseModelArnEquals,
 	}, outcrop.CustomModelOf)
 	if err != nil {
 		return nil, err
 	}
-	page = slices.DeleteFunc(page, func(m *outcrop.CustomModel) bool { return !in.selects(m) })
+	page = slices.DeleteFunc(page, func(m *outcrop.CustomModel) bool {
+		return in.FoundationModelArnEquals != "" && in.FoundationModelArnEquals != string(m.BaseModelARN)
+	})
 	return &ListCustomModelsOutput{NextToken: next, ModelSummaries: each(page, modelSummary)}, nil
-}
-
-// selects reports whether a model goes back to what a request asks for: baseModelArnEquals is
-// what it was made from, foundationModelArnEquals the foundation model behind that.
-func (in *ListCustomModelsInput) selects(m *outcrop.CustomModel) bool {
-	return (in.BaseModelArnEquals == "" || in.BaseModelArnEquals == baseARN(m)) &&
-		(in.FoundationModelArnEquals == "" || in.FoundationModelArnEquals == string(m.BaseModelARN))
 }
 
 func modelSummary(m *outcrop.CustomModel) CustomModelSummary {
@@ -38,7 +34,7 @@ func modelSummary(m *outcrop.CustomModel) CustomModelSummary {
 		ModelArn:          string(m.ARN),
 		ModelName:         m.Name,
 		ModelStatus:       m.Status,
-		BaseModelArn:      baseARN(m),
+		BaseModelArn:      m.Parent,
 		BaseModelName:     baseName(p.Resource),
 		CustomizationType: m.CustomizationType,
 		OwnerAccountId:    m.Account,

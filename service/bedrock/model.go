@@ -31,10 +31,10 @@ func (m *model) id() string {
 	return m.foundationID
 }
 
-// dir returns where the model's files are.
-func (m *model) dir() string {
+// dir returns where a model's files are.
+func (s *Service) dir(m *model) string {
 	if m.custom != nil {
-		return m.custom.Dir
+		return s.modelDir(m.custom.ID)
 	}
 	return m.foundation.Dir
 }

@@ -50,6 +50,7 @@ func TestCustomModels(t *testing.T) {
 	}{
 		"all":        {sdk.ListCustomModelsInput{MaxResults: aws.Int32(1)}, "second-model first-model"},
 		"base":       {sdk.ListCustomModelsInput{BaseModelArnEquals: &first}, "second-model"},
+		"made of it": {sdk.ListCustomModelsInput{BaseModelArnEquals: foundation, MaxResults: aws.Int32(1)}, "first-model"},
 		"foundation": {sdk.ListCustomModelsInput{FoundationModelArnEquals: foundation}, "second-model first-model"},
 		"other":      {sdk.ListCustomModelsInput{FoundationModelArnEquals: aws.String("arn:aws:bedrock:us-east-1::foundation-model/" + pebble)}, ""},
 		"name":       {sdk.ListCustomModelsInput{NameContains: aws.String("first"), IsOwned: aws.Bool(true)}, "first-model"},
@@ -185,7 +186,7 @@ func TestWritesThatCollide(t *testing.T) {
 	e := newEnv(t)
 	arn := e.createJob("busy")
 	busy := &busyStore{Store: e.store}
-	service := bedrock.New(busy, e.objects, catalog{}, e.checker, e.clock, func() string { return "" }, bedrock.DefaultQuotas(), slog.Default())
+	service := bedrock.New(busy, e.objects, catalog{}, modelDir, e.checker, e.clock, func() string { return "" }, bedrock.DefaultQuotas(), slog.Default())
 	in := &bedrock.TagResourceInput{ResourceARN: arn, Tags: []bedrock.Tag{{Key: "k", Value: "v"}}}
 	busy.collisions = 5
 	if _, err := service.TagResource(e.ctx(), in); err != nil || busy.collisions != 0 {

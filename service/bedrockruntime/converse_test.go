@@ -50,7 +50,7 @@ func TestConverse(t *testing.T) {
 		}
 		seed := uint64(9)
 		want := outcrop.GenerateRequest{
-			ModelDir: "/custom", MaxTokens: 7, Temperature: 0.5, TopP: 0.25, TopK: 40, Stop: []string{"User:"}, Seed: &seed,
+			ModelDir: "/custom/modelmodel12", MaxTokens: 7, Temperature: 0.5, TopP: 0.25, TopK: 40, Stop: []string{"User:"}, Seed: &seed,
 			Messages: []outcrop.Message{{Role: "system", Text: "Be brief."}, {Role: "user", Text: "What\nrock?"}, {Role: "assistant", Text: "Gneiss."}, {Role: "user", Text: "Why?"}},
 		}
 		if got := r.engine.last(t); !reflect.DeepEqual(got, want) {
@@ -168,7 +168,7 @@ func TestCountTokens(t *testing.T) {
 		System:   []types.SystemContentBlock{&types.SystemContentBlockMemberText{Value: "sys"}},
 		Messages: []types.Message{userSays("hi")},
 	}})
-	if want := int32(len("/custom" + "sys" + "hi")); err != nil || n != want {
+	if want := int32(len("/custom/modelmodel12" + "sys" + "hi")); err != nil || n != want {
 		t.Errorf("got %d, %v; want %d", n, err, want)
 	}
 	_, err = count(titanID, &types.CountTokensInputMemberInvokeModel{Value: types.InvokeModelTokensRequest{Body: []byte(`{}`)}})

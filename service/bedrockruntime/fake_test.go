@@ -208,12 +208,12 @@ func newRig(t testing.TB) *rig {
 	r := &rig{store: &fakeStore{}, engine: &fakeEngine{words: []string{"Banded", " grey", " gneiss."}}, meter: &fakeMeter{}}
 	m := &outcrop.CustomModel{
 		Meta:        outcrop.Meta{Kind: outcrop.KindCustomModel, Scope: scope, ID: "modelmodel12", ARN: modelARN, Name: "my-model", Status: outcrop.ModelActive},
-		BaseModelID: titanID, BaseModelARN: baseARN, Dir: "/custom",
+		BaseModelID: titanID, BaseModelARN: baseARN,
 	}
 	r.store.recs = append(r.store.recs, m.Record())
 	r.store.put("readyready12", "my-throughput", outcrop.ThroughputInService, nil)
 	clock := &fakeClock{now: time.Unix(1_700_000_000, 0)}
-	r.svc = New(fakeCatalog{}, r.store, r.engine, r.meter, Options{Now: clock.Now, After: clock.After})
+	r.svc = New(fakeCatalog{}, r.store, r.engine, r.meter, Options{Now: clock.Now, After: clock.After, ModelDir: func(id string) string { return "/custom/" + id }})
 	router := restjson.NewRouter(func() string { return "request-1" }, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	Register(router, r.svc)
 	r.srv = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -30,10 +30,10 @@ func TestInvokeModel(t *testing.T) {
 			{titanID, "/pebble", baseARN},
 			{titanID + ":0:8k", "/pebble", baseARN},
 			{"arn:aws:bedrock:us-east-1::foundation-model/" + titanID, "/pebble", baseARN},
-			{string(readyARN), "/custom", readyARN},
-			{"my-throughput", "/custom", readyARN},
-			{"readyready12", "/custom", readyARN},
-			{"arn:aws:bedrock:us-east-1:123456789012:provisioned-model/readyready12", "/custom", readyARN},
+			{string(readyARN), "/custom/modelmodel12", readyARN},
+			{"my-throughput", "/custom/modelmodel12", readyARN},
+			{"readyready12", "/custom/modelmodel12", readyARN},
+			{"arn:aws:bedrock:us-east-1:123456789012:provisioned-model/readyready12", "/custom/modelmodel12", readyARN},
 		} {
 			out, err := c.InvokeModel(context.Background(), &sdk.InvokeModelInput{ModelId: &m.id, Body: []byte(hi)})
 			if err != nil {

@@ -116,7 +116,7 @@ func (s *Service) servedBy(ctx context.Context, th *outcrop.Throughput, t *targe
 		} else if err != nil {
 			return fmt.Errorf("read the model of %s: %w", th.ARN, err)
 		}
-		t.dir = m.Dir
+		t.dir = s.opt.ModelDir(m.ID)
 	} else {
 		base = th.ModelARN
 	}

@@ -27,10 +27,12 @@ type Catalog interface {
 	Lookup(id string) (outcrop.FoundationModel, bool)
 }
 
-// Options are the clock and the limits of a Service. Now and After are required.
+// Options are what a Service needs of the server around it, and its limits. The functions are
+// required.
 type Options struct {
-	Now   func() time.Time                     // time.Now
-	After func(time.Duration) <-chan time.Time // time.After
+	Now      func() time.Time                     // time.Now
+	After    func(time.Duration) <-chan time.Time // time.After
+	ModelDir func(id string) string               // where a custom model's files are
 
 	// ReadyWait is how long a request waits for a throughput that is Creating; 0 is
 	// DefaultReadyWait.

@@ -1,0 +1,96 @@
+package tune
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/model"
+)
+
+// baseFile keeps in the scratch directory the digest of the base model that the checkpoints
+// there go back to.
+const baseFile = "base.sha256"
+
+// pinBase sees to it that a job is trained on one base model from its first step to its last.
+// If an upgrade has put other files in the base model's place, what earlier attempts have
+// trained is given up, and the job begins again with the new ones.
+func (r *run) pinBase() error {
+	var err error
+	if r.base, err = baseDigest(r.job.ModelDir); err != nil {
+		return fmt.Errorf("read the base model: %w", err)
+	}
+	path := filepath.Join(r.job.ScratchDir, baseFile)
+	pinned, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if string(pinned) == r.base {
+		return nil
+	}
+	if err == nil {
+		r.Log.Warn("the base model was replaced after the job began: the job begins again with the new one",
+			"model", r.job.BaseModelID, "was", string(pinned), "is", r.base)
+	}
+	for _, name := range []string{checkpointsDir, evaluationsFile} {
+		if err := os.RemoveAll(filepath.Join(r.job.ScratchDir, name)); err != nil {
+			return err
+		}
+	}
+	return durable.WriteBytes(path, 0o600, []byte(r.base))
+}
+
+// errBaseReplaced ends an attempt that has read some files of one base model and some of
+// another; the next one begins again.
+var errBaseReplaced error = &exitError{outcrop.ExitTemporary, errors.New("the base model was replaced while the attempt ran")}
+
+// checkBase returns errBaseReplaced if the base model is no longer what pinBase has seen.
+func (r *run) checkBase() error {
+	digest, err := baseDigest(r.job.ModelDir)
+	if err == nil && digest != r.base {
+		err = errBaseReplaced
+	}
+	return err
+}
+
+// baseDigest returns the SHA-256, in hex, of the files that make a model what it is: weights,
+// whole or in shards, tokenizer and configuration. The others may be corrected meanwhile.
+func baseDigest(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	all := sha256.New()
+	for _, e := range entries {
+		name := e.Name()
+		if name != TokenizerFile && name != model.ConfigFile && !strings.HasSuffix(name, weightsSuffix) {
+			continue
+		}
+		sum, err := fileDigest(filepath.Join(dir, name))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(all, "%x %s\n", sum, name)
+	}
+	return fmt.Sprintf("%x", all.Sum(nil)), nil
+}
+
+const weightsSuffix = ".safetensors"
+
+func fileDigest(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return h.Sum(nil), err
+}
