@@ -3,6 +3,7 @@ package bedrock_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,12 +51,11 @@ func TestCreateJob(t *testing.T) {
 	if got := strings.Join(e.checker.asked, " "); got != `/models/pebble 512 s3://data/train.jsonl {"prompt":"a","completion":"b"} s3://data/v1.jsonl {} s3://data/v2.jsonl {}` {
 		t.Errorf("the checker was asked %s", got)
 	}
-	keys := strings.Join(e.objects.keys(), " ")
-	id := arn[strings.LastIndexByte(arn, '/')+1:]
-	for _, want := range []string{"out/jobs/.write_access_check_file.tmp", "out/jobs/model-customization-job-" + id + "/data_report.json"} {
-		if !strings.Contains(keys, want) {
-			t.Errorf("%s was not written: %s", want, keys)
-		}
+	if got := e.objects.written; !slices.Equal(got, []string{"out/jobs/.write_access_check_file.tmp"}) {
+		t.Errorf("the writing was tried with %s", got)
+	}
+	if keys := e.objects.keys(); !slices.Equal(keys, []string{"data/train.jsonl", "data/v1.jsonl", "data/v2.jsonl", "out/"}) {
+		t.Errorf("what was tried is left behind: %s", keys)
 	}
 
 	for _, identifier := range []string{"first", arn} {
@@ -219,6 +219,11 @@ func TestCreateJobRefusals(t *testing.T) {
 			if len(jobs.ModelCustomizationJobSummaries) != 0 {
 				t.Error("the job was created all the same")
 			}
+			for _, key := range e.objects.keys() {
+				if strings.HasPrefix(key, "out/jobs/") && !strings.Contains(err.Error(), "s3://"+key) {
+					t.Errorf("the refused job leaves %s behind, of which its error does not tell", key)
+				}
+			}
 		})
 	}
 }
@@ -368,6 +373,11 @@ func TestBaseDeletedMeanwhile(t *testing.T) {
 	in.BaseModelIdentifier = &model
 	_, err := e.CreateModelCustomizationJob(t.Context(), in)
 	fails(t, err, "ResourceNotFoundException", model)
+	for _, key := range e.objects.keys() {
+		if strings.Contains(key, "data_report.json") {
+			t.Errorf("a report is left behind, of which the error does not tell: %s", key)
+		}
+	}
 }
 
 func TestJobQuotas(t *testing.T) {
