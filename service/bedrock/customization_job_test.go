@@ -287,6 +287,24 @@ func TestJobRequestToken(t *testing.T) {
 	fails(t, err, "ConflictException", "token-1")
 }
 
+// TestTokenOutlivesTheBase sends a request again whose base model has been deleted since.
+func TestTokenOutlivesTheBase(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	model := e.complete(e.createJob("first"))
+	in := jobRequest("second")
+	in.BaseModelIdentifier, in.ClientRequestToken = &model, aws.String("token-2")
+	arn := *must(e.CreateModelCustomizationJob(t.Context(), in))(t).JobArn
+	e.complete(arn)
+	must(e.DeleteCustomModel(t.Context(), &sdk.DeleteCustomModelInput{ModelIdentifier: &model}))(t)
+	if again := *must(e.CreateModelCustomizationJob(t.Context(), in))(t).JobArn; again != arn {
+		t.Errorf("%s, then %s", arn, again)
+	}
+	in.BaseModelIdentifier = aws.String(titan)
+	_, err := e.CreateModelCustomizationJob(t.Context(), in)
+	fails(t, err, "ConflictException", "token-2")
+}
+
 // TestConcurrentCreates sends the same name many times at once: one job comes of it. With one
 // token all calls get that job; with tokens of their own, one does.
 func TestConcurrentCreates(t *testing.T) {

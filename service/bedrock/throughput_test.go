@@ -117,6 +117,28 @@ func TestThroughputRequestToken(t *testing.T) {
 	fails(t, err, "ValidationException", "token-1")
 }
 
+// TestTokenOutlivesAnUpdate sends a request again after its throughput got another name and
+// model, and its model was deleted.
+func TestTokenOutlivesAnUpdate(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	first, second := e.complete(e.createJob("first")), e.complete(e.createJob("second"))
+	in := reserve("prod", first)
+	in.ClientRequestToken = aws.String("token-1")
+	arn := *must(e.CreateProvisionedModelThroughput(t.Context(), in))(t).ProvisionedModelArn
+	update(e, arn, outcrop.ThroughputOf, func(t *outcrop.Throughput) {
+		t.Name, t.ModelARN, t.DesiredModelARN, t.Status = "renamed", outcrop.ARN(second), outcrop.ARN(second), outcrop.ThroughputInService
+	})
+	must(e.DeleteCustomModel(t.Context(), &sdk.DeleteCustomModelInput{ModelIdentifier: &first}))(t)
+	if again := *must(e.CreateProvisionedModelThroughput(t.Context(), in))(t).ProvisionedModelArn; again != arn {
+		t.Errorf("%s, then %s", arn, again)
+	}
+	now := reserve("renamed", second) // what it has become was never asked for
+	now.ClientRequestToken = in.ClientRequestToken
+	_, err := e.CreateProvisionedModelThroughput(t.Context(), now)
+	fails(t, err, "ValidationException", "token-1")
+}
+
 func TestCommitment(t *testing.T) {
 	t.Parallel()
 	for duration, days := range map[types.CommitmentDuration]int{"OneMonth": 30, "SixMonths": 183} {
