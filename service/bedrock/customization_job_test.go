@@ -182,6 +182,10 @@ func TestCreateJobRefusals(t *testing.T) {
 		}, nil, "ValidationException", `"11" of hyperparameter epochCount`},
 		"duplicate tag": {func(in *sdk.CreateModelCustomizationJobInput) { in.JobTags = append(in.JobTags, in.JobTags[0]) }, nil,
 			"ValidationException", `"team" is given twice`},
+		"reserved tag": {func(in *sdk.CreateModelCustomizationJobInput) { in.JobTags[0].Key = aws.String("aws:team") }, nil,
+			"ValidationException", `"aws:team" is reserved`},
+		"reserved model tag": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags[0].Key = aws.String("AWS:") }, nil,
+			"ValidationException", `"AWS:" is reserved`},
 		"too many tags": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags = manyTags(bedrock.TagsMax + 1) }, nil,
 			"TooManyTagsException", "51 tags"},
 		"no key": {func(in *sdk.CreateModelCustomizationJobInput) {

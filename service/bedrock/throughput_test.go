@@ -81,7 +81,10 @@ func TestCreateThroughputRefusals(t *testing.T) {
 		"no units":     {func(in *sdk.CreateProvisionedModelThroughputInput) { in.ModelUnits = aws.Int32(0) }, "ValidationException", "'modelUnits' failed to satisfy constraint: Member must have value greater than or equal to 1"},
 		"many units":   {func(in *sdk.CreateProvisionedModelThroughputInput) { in.ModelUnits = aws.Int32(bedrock.ModelUnitsMax) }, "ServiceQuotaExceededException", "quota of 40 model units"},
 		"commitment":   {func(in *sdk.CreateProvisionedModelThroughputInput) { in.CommitmentDuration = "OneYear" }, "ValidationException", "enum value set: [OneMonth, SixMonths]"},
-		"tags":         {func(in *sdk.CreateProvisionedModelThroughputInput) { in.Tags = manyTags(bedrock.TagsMax + 1) }, "TooManyTagsException", "51 tags"},
+		"reserved tag": {func(in *sdk.CreateProvisionedModelThroughputInput) {
+			in.Tags = []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}
+		}, "ValidationException", "is reserved"},
+		"tags": {func(in *sdk.CreateProvisionedModelThroughputInput) { in.Tags = manyTags(bedrock.TagsMax + 1) }, "TooManyTagsException", "51 tags"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := reserve("new", "guide-model")
