@@ -51,6 +51,7 @@ type Job struct {
 	CustomModelTags   map[string]string
 	KMSKeyID          string
 	VPCConfig         json.RawMessage
+	Request           string // fingerprint of the request, to know it when its token comes again
 
 	Validation     Phase
 	DataProcessing Phase

@@ -21,6 +21,7 @@ type Throughput struct {
 	CommitmentDuration string    // OneMonth, SixMonths, or "" for hourly
 	CommitmentExpires  time.Time // zero when hourly
 	FailureMessage     string
+	Request            string // fingerprint of the request, to know it when its token comes again
 }
 
 // Record returns the throughput as the store keeps it.

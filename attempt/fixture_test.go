@@ -189,6 +189,8 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
 
+func (o *fakeObjects) Delete(context.Context, string, string) error { return io.ErrUnexpectedEOF }
+
 func (o *fakeObjects) Put(_ context.Context, bucket, key, _ string, r io.Reader) (outcrop.ObjectInfo, error) {
 	if o.isGone() {
 		return outcrop.ObjectInfo{}, outcrop.Errorf(outcrop.CodeNotFound, "There is no bucket %s.", bucket)

@@ -186,6 +186,8 @@ func (f files) Put(_ context.Context, bucket, key, _ string, r io.Reader) (outcr
 	})
 }
 
+func (f files) Delete(context.Context, string, string) error { return errors.ErrUnsupported }
+
 func (f files) List(context.Context, string, string, string, int) ([]outcrop.ObjectInfo, error) {
 	return nil, errors.ErrUnsupported
 }

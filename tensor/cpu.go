@@ -7,6 +7,8 @@ type CPU struct {
 	AVX512     bool // AVX-512 F, BW, DQ and VL
 	AVX512BF16 bool // AVX512 and AVX512_BF16 (VDPBF16PS, VCVTNE2PS2BF16)
 	AMXBF16    bool // AVX512BF16, AMX_TILE and AMX_BF16, and permission for the tile state
+
+	Intel bool // made by Intel: the same instruction may run at half the rate of AMD's
 }
 
 // HostCPU returns what this machine can do. Asking for AMX permission is part of it, which

@@ -3,6 +3,7 @@
 package tensor
 
 import (
+	"encoding/binary"
 	"sync"
 	"unsafe"
 
@@ -20,12 +21,25 @@ const (
 
 var hostCPU = sync.OnceValue(func() CPU {
 	x := cpu.X86
-	c := CPU{AVX2: x.HasAVX2 && x.HasFMA}
+	c := CPU{AVX2: x.HasAVX2 && x.HasFMA, Intel: vendor() == "GenuineIntel"}
 	c.AVX512 = c.AVX2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
 	c.AVX512BF16 = c.AVX512 && x.HasAVX512BF16
 	c.AMXBF16 = c.AVX512BF16 && x.HasAMXTile && x.HasAMXBF16 && permitTiles()
 	return c
 })
+
+// cpuidVendor returns the registers in which leaf 0 of CPUID spells the vendor.
+func cpuidVendor() (b, d, c uint32)
+
+// vendor names who made the CPU, as /proc/cpuinfo does: GenuineIntel, AuthenticAMD.
+func vendor() string {
+	b, d, c := cpuidVendor()
+	var s []byte
+	for _, register := range []uint32{b, d, c} {
+		s = binary.LittleEndian.AppendUint32(s, register)
+	}
+	return string(s)
+}
 
 // permitTiles asks for the AMX tile state. The permission belongs to the process and is
 // inherited by threads made later; threads that exist already have it too. The kernel

@@ -3,8 +3,10 @@ package tune
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -106,6 +108,10 @@ func (s Source) open(ctx context.Context) (io.ReadCloser, error) {
 	}
 	bucket, key, notS3 := outcrop.ParseS3URI(s.Name)
 	code := outcrop.CodeOf(err)
+	var file *fs.PathError
+	if notS3 != nil && errors.As(err, &file) {
+		return nil, err // it says which file
+	}
 	if notS3 != nil || code != outcrop.CodeNotFound && code != outcrop.CodeAccessDenied {
 		return nil, fmt.Errorf("open %s: %w", s.Name, err)
 	}

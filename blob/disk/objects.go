@@ -40,6 +40,10 @@ func (o objects) Put(ctx context.Context, bucket, key, contentType string, r io.
 	return asInfo(info), asOutcrop(err, bucket, key)
 }
 
+func (o objects) Delete(ctx context.Context, bucket, key string) error {
+	return asOutcrop(o.s.Delete(ctx, bucket, key, blob.Condition{}), bucket, key)
+}
+
 func (o objects) List(ctx context.Context, bucket, prefix, startAfter string, limit int) ([]outcrop.ObjectInfo, error) {
 	page, err := o.s.ListObjects(ctx, bucket, blob.ObjectQuery{Prefix: prefix, After: startAfter, Max: limit})
 	infos := make([]outcrop.ObjectInfo, len(page.Objects))

@@ -540,7 +540,10 @@ func TestObjects(t *testing.T) {
 	must(t, o.HeadBucket(ctx, "b"))
 	_, headErr := o.Head(ctx, "b", "none")
 	_, _, getErr := o.Get(ctx, "none", "k")
-	for _, err := range []error{headErr, getErr, o.HeadBucket(ctx, "none")} {
+	must(t, o.Delete(ctx, "b", "none"))
+	must(t, o.Delete(ctx, "b", "dir/k"))
+	_, goneErr := o.Head(ctx, "b", "dir/k")
+	for _, err := range []error{headErr, goneErr, getErr, o.HeadBucket(ctx, "none"), o.Delete(ctx, "none", "k")} {
 		if outcrop.CodeOf(err) != outcrop.CodeNotFound {
 			t.Error(err)
 		}

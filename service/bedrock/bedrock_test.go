@@ -275,6 +275,8 @@ type objects struct {
 	data   map[string]string
 	size   int64 // of every object, if not 0
 	broken error
+
+	written []string // every key, also of what was deleted again
 }
 
 func (o *objects) HeadBucket(_ context.Context, bucket string) error {
@@ -314,7 +316,15 @@ func (o *objects) Put(ctx context.Context, bucket, key, _ string, r io.Reader) (
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.data[bucket+"/"+key] = string(data)
+	o.written = append(o.written, bucket+"/"+key)
 	return outcrop.ObjectInfo{}, err
+}
+
+func (o *objects) Delete(_ context.Context, bucket, key string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.data, bucket+"/"+key)
+	return nil
 }
 
 func (o *objects) List(context.Context, string, string, string, int) ([]outcrop.ObjectInfo, error) {

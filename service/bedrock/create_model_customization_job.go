@@ -22,6 +22,13 @@ func (s *Service) CreateModelCustomizationJob(ctx context.Context, in *CreateMod
 	if err := supported(in); err != nil {
 		return nil, err
 	}
+	request, err := fingerprint(in)
+	if err != nil {
+		return nil, err
+	}
+	if done, err := s.sameJob(ctx, sc, in.ClientRequestToken, request); done != nil || err != nil {
+		return done, err
+	}
 	base, err := s.findModel(ctx, sc, in.BaseModelIdentifier)
 	if err != nil {
 		return nil, err
@@ -30,9 +37,7 @@ func (s *Service) CreateModelCustomizationJob(ctx context.Context, in *CreateMod
 	if err != nil {
 		return nil, err
 	}
-	if done, err := s.sameJob(ctx, job); done != nil || err != nil {
-		return done, err
-	}
+	job.Request = request
 	if err := s.admissible(ctx, job); err != nil {
 		return nil, err // before the data are read: that takes a while
 	}
@@ -108,8 +113,8 @@ func vpcRecord(v *VpcConfig) (json.RawMessage, error) {
 }
 
 // sameJob answers a request whose token has created a job before, nil if it has not.
-func (s *Service) sameJob(ctx context.Context, job *outcrop.Job) (*CreateModelCustomizationJobOutput, error) {
-	rec, ok, err := s.createdBy(ctx, outcrop.KindJob, job.Scope, job.Token)
+func (s *Service) sameJob(ctx context.Context, sc outcrop.Scope, token, request string) (*CreateModelCustomizationJobOutput, error) {
+	rec, ok, err := s.createdBy(ctx, outcrop.KindJob, sc, token)
 	if !ok || err != nil {
 		return nil, err
 	}
@@ -117,20 +122,10 @@ func (s *Service) sameJob(ctx context.Context, job *outcrop.Job) (*CreateModelCu
 	if err != nil {
 		return nil, err
 	}
-	if request(first) != request(job) {
-		return nil, reused(outcrop.CodeConflict, job.Token)
+	if first.Request != request {
+		return nil, reused(outcrop.CodeConflict, token)
 	}
 	return &CreateModelCustomizationJobOutput{JobArn: string(first.ARN)}, nil
-}
-
-// request returns what of a job its request said, in a form that can be compared. Tags are
-// left out: they may have been changed since.
-func request(j *outcrop.Job) string {
-	b, _ := json.Marshal([]any{ // strings, and maps and lists of them, always marshal
-		j.Name, j.CustomModelName, j.RoleARN, j.BaseModelID, j.CustomizationType, j.TrainingURI,
-		append([]string{}, j.ValidationURIs...), j.OutputURI, len(j.HyperParameters), j.HyperParameters, j.KMSKeyID, j.VPCConfig,
-	})
-	return string(b)
 }
 
 // admissible checks a new job against the jobs and models there are: the names must be free
@@ -183,7 +178,7 @@ func (s *Service) modelNameFree(ctx context.Context, job *outcrop.Job, live []*o
 func (s *Service) admitJob(ctx context.Context, job *outcrop.Job) (*CreateModelCustomizationJobOutput, error) {
 	s.admission.Lock()
 	defer s.admission.Unlock()
-	if done, err := s.sameJob(ctx, job); done != nil || err != nil {
+	if done, err := s.sameJob(ctx, job.Scope, job.Token, job.Request); done != nil || err != nil {
 		return done, err // the same request, sent again while this one read the data
 	}
 	if err := s.admissible(ctx, job); err != nil {

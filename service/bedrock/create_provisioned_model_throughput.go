@@ -18,16 +18,21 @@ func (s *Service) CreateProvisionedModelThroughput(ctx context.Context, in *Crea
 	if err != nil {
 		return nil, err
 	}
+	request, err := fingerprint(in)
+	if err != nil {
+		return nil, err
+	}
 	s.admission.Lock()
 	defer s.admission.Unlock()
+	if done, err := s.sameThroughput(ctx, sc, in.ClientRequestToken, request); done != nil || err != nil {
+		return done, err
+	}
 	m, err := s.findModel(ctx, sc, in.ModelId)
 	if err != nil {
 		return nil, err
 	}
 	t := s.newThroughput(in, m, tags)
-	if done, err := s.sameThroughput(ctx, t); done != nil || err != nil {
-		return done, err
-	}
+	t.Request = request
 	if err := s.throughputFits(ctx, t); err != nil {
 		return nil, err
 	}
@@ -62,8 +67,8 @@ func commitmentEnd(t time.Time, duration string) time.Time {
 
 // sameThroughput answers a request whose token has created throughput before, nil if it has
 // not. The operation's model lists no ConflictException.
-func (s *Service) sameThroughput(ctx context.Context, t *outcrop.Throughput) (*CreateProvisionedModelThroughputOutput, error) {
-	rec, ok, err := s.createdBy(ctx, outcrop.KindThroughput, t.Scope, t.Token)
+func (s *Service) sameThroughput(ctx context.Context, sc outcrop.Scope, token, request string) (*CreateProvisionedModelThroughputOutput, error) {
+	rec, ok, err := s.createdBy(ctx, outcrop.KindThroughput, sc, token)
 	if !ok || err != nil {
 		return nil, err
 	}
@@ -71,9 +76,8 @@ func (s *Service) sameThroughput(ctx context.Context, t *outcrop.Throughput) (*C
 	if err != nil {
 		return nil, err
 	}
-	same := first.Name == t.Name && first.ModelUnits == t.ModelUnits && first.CommitmentDuration == t.CommitmentDuration && first.ModelARN == t.ModelARN
-	if !same {
-		return nil, reused(outcrop.CodeValidation, t.Token)
+	if first.Request != request {
+		return nil, reused(outcrop.CodeValidation, token)
 	}
 	return &CreateProvisionedModelThroughputOutput{ProvisionedModelArn: string(first.ARN)}, nil
 }

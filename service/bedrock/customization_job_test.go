@@ -3,6 +3,7 @@ package bedrock_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,12 +51,11 @@ func TestCreateJob(t *testing.T) {
 	if got := strings.Join(e.checker.asked, " "); got != `/models/pebble 512 s3://data/train.jsonl {"prompt":"a","completion":"b"} s3://data/v1.jsonl {} s3://data/v2.jsonl {}` {
 		t.Errorf("the checker was asked %s", got)
 	}
-	keys := strings.Join(e.objects.keys(), " ")
-	id := arn[strings.LastIndexByte(arn, '/')+1:]
-	for _, want := range []string{"out/jobs/.write_access_check_file.tmp", "out/jobs/model-customization-job-" + id + "/data_report.json"} {
-		if !strings.Contains(keys, want) {
-			t.Errorf("%s was not written: %s", want, keys)
-		}
+	if got := e.objects.written; !slices.Equal(got, []string{"out/jobs/.write_access_check_file.tmp"}) {
+		t.Errorf("the writing was tried with %s", got)
+	}
+	if keys := e.objects.keys(); !slices.Equal(keys, []string{"data/train.jsonl", "data/v1.jsonl", "data/v2.jsonl", "out/"}) {
+		t.Errorf("what was tried is left behind: %s", keys)
 	}
 
 	for _, identifier := range []string{"first", arn} {
@@ -182,6 +182,10 @@ func TestCreateJobRefusals(t *testing.T) {
 		}, nil, "ValidationException", `"11" of hyperparameter epochCount`},
 		"duplicate tag": {func(in *sdk.CreateModelCustomizationJobInput) { in.JobTags = append(in.JobTags, in.JobTags[0]) }, nil,
 			"ValidationException", `"team" is given twice`},
+		"reserved tag": {func(in *sdk.CreateModelCustomizationJobInput) { in.JobTags[0].Key = aws.String("aws:team") }, nil,
+			"ValidationException", `"aws:team" is reserved`},
+		"reserved model tag": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags[0].Key = aws.String("AWS:") }, nil,
+			"ValidationException", `"AWS:" is reserved`},
 		"too many tags": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags = manyTags(bedrock.TagsMax + 1) }, nil,
 			"TooManyTagsException", "51 tags"},
 		"no key": {func(in *sdk.CreateModelCustomizationJobInput) {
@@ -218,6 +222,11 @@ func TestCreateJobRefusals(t *testing.T) {
 			jobs := must(e.ListModelCustomizationJobs(t.Context(), &sdk.ListModelCustomizationJobsInput{}))(t)
 			if len(jobs.ModelCustomizationJobSummaries) != 0 {
 				t.Error("the job was created all the same")
+			}
+			for _, key := range e.objects.keys() {
+				if strings.HasPrefix(key, "out/jobs/") && !strings.Contains(err.Error(), "s3://"+key) {
+					t.Errorf("the refused job leaves %s behind, of which its error does not tell", key)
+				}
 			}
 		})
 	}
@@ -280,6 +289,24 @@ func TestJobRequestToken(t *testing.T) {
 	in.HyperParameters = map[string]string{"epochCount": "1"}
 	_, err := e.CreateModelCustomizationJob(t.Context(), in)
 	fails(t, err, "ConflictException", "token-1")
+}
+
+// TestTokenOutlivesTheBase sends a request again whose base model has been deleted since.
+func TestTokenOutlivesTheBase(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	model := e.complete(e.createJob("first"))
+	in := jobRequest("second")
+	in.BaseModelIdentifier, in.ClientRequestToken = &model, aws.String("token-2")
+	arn := *must(e.CreateModelCustomizationJob(t.Context(), in))(t).JobArn
+	e.complete(arn)
+	must(e.DeleteCustomModel(t.Context(), &sdk.DeleteCustomModelInput{ModelIdentifier: &model}))(t)
+	if again := *must(e.CreateModelCustomizationJob(t.Context(), in))(t).JobArn; again != arn {
+		t.Errorf("%s, then %s", arn, again)
+	}
+	in.BaseModelIdentifier = aws.String(titan)
+	_, err := e.CreateModelCustomizationJob(t.Context(), in)
+	fails(t, err, "ConflictException", "token-2")
 }
 
 // TestConcurrentCreates sends the same name many times at once: one job comes of it. With one
@@ -368,6 +395,11 @@ func TestBaseDeletedMeanwhile(t *testing.T) {
 	in.BaseModelIdentifier = &model
 	_, err := e.CreateModelCustomizationJob(t.Context(), in)
 	fails(t, err, "ResourceNotFoundException", model)
+	for _, key := range e.objects.keys() {
+		if strings.Contains(key, "data_report.json") {
+			t.Errorf("a report is left behind, of which the error does not tell: %s", key)
+		}
+	}
 }
 
 func TestJobQuotas(t *testing.T) {

@@ -16,11 +16,12 @@ import (
 // name that AWS documents.
 const writeCheckFile = ".write_access_check_file.tmp"
 
-// dataReportFile is the report on a job's data, in the job's folder under the output prefix.
+// dataReportFile is the report on a job's data, in the job's folder under the output prefix:
+// here of data that are refused; of the others, the job's worker writes it.
 const dataReportFile = "data_report.json"
 
 // checkJobData checks that the job can read its data and write its output, and every row of
-// the data. The whole report goes to the output prefix, whether the data are good or not.
+// the data. The whole report on bad data goes to the output prefix, where the error says so.
 func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *model) error {
 	if err := s.checkReadable(ctx, job); err != nil {
 		return err
@@ -36,15 +37,15 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 	if err != nil {
 		return err
 	}
+	var bad *outcrop.Error
+	if !errors.As(report.Err, &bad) {
+		return report.Err
+	}
 	uri := outcrop.JoinS3URI(job.OutputPrefix(), dataReportFile)
 	if err := s.put(ctx, uri, "application/json", report.JSON); err != nil {
 		return err
 	}
-	var bad *outcrop.Error
-	if errors.As(report.Err, &bad) {
-		return invalid("%s The full report is at %s.", bad.Msg, uri)
-	}
-	return report.Err
+	return invalid("%s The full report is at %s.", bad.Msg, uri)
 }
 
 // checkReadable finds the files that are missing or too long, all of them.
@@ -98,9 +99,17 @@ func (s *Service) whatIsMissing(ctx context.Context, bucket, key string) string 
 	return "the key does not exist."
 }
 
-// checkWritable writes a small object to the output prefix.
+// checkWritable writes a small object to the output prefix and removes it.
 func (s *Service) checkWritable(ctx context.Context, job *outcrop.Job) error {
-	return s.put(ctx, outcrop.JoinS3URI(job.OutputURI, writeCheckFile), "application/octet-stream", nil)
+	uri := outcrop.JoinS3URI(job.OutputURI, writeCheckFile)
+	if err := s.put(ctx, uri, "application/octet-stream", nil); err != nil {
+		return err
+	}
+	bucket, key, err := outcrop.ParseS3URI(uri)
+	if err != nil {
+		return err
+	}
+	return s.objects.Delete(ctx, bucket, key)
 }
 
 // put writes an object. A bucket that does not exist is the caller's mistake, in AWS's words.

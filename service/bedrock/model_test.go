@@ -151,6 +151,9 @@ func TestTags(t *testing.T) {
 	_, err := e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &job, Tags: manyTags(bedrock.TagsMax - 1)})
 	fails(t, err, "TooManyTagsException", "51 tags, and may have 50")
 	must(e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &job, Tags: manyTags(bedrock.TagsMax - 2)}))(t)
+	_, err = e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &job, Tags: []types.Tag{{Key: aws.String("Aws:x"), Value: aws.String("")}}})
+	fails(t, err, "ValidationException", "is reserved")
+	must(e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &model, Tags: []types.Tag{{Key: aws.String("aws"), Value: aws.String("")}}}))(t)
 
 	gone := strings.Replace(throughput, "provisioned-model/id", "provisioned-model/no", 1)
 	_, err = e.ListTagsForResource(t.Context(), &sdk.ListTagsForResourceInput{ResourceARN: &gone})

@@ -3,17 +3,24 @@ package bedrock
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"outcrop.dev/outcrop"
 )
 
-// tagMap reads a list of tags. CodeValidation for a key that comes twice, CodeTooManyTags
-// for more than a resource may have.
+// tagKeyReserved begins the keys that AWS keeps for itself, in any case of letters.
+const tagKeyReserved = "aws:"
+
+// tagMap reads a list of tags. CodeValidation for a key that comes twice or is reserved,
+// CodeTooManyTags for more than a resource may have.
 func tagMap(tags []Tag) (map[string]string, error) {
 	m := map[string]string{}
 	for _, t := range tags {
 		if _, twice := m[t.Key]; twice {
 			return nil, invalid("The tag key %q is given twice.", t.Key)
+		}
+		if strings.HasPrefix(strings.ToLower(t.Key), tagKeyReserved) {
+			return nil, invalid("The tag key %q is reserved: keys that begin with %s are for AWS itself. Choose another.", t.Key, tagKeyReserved)
 		}
 		m[t.Key] = t.Value
 	}

@@ -81,7 +81,10 @@ func TestCreateThroughputRefusals(t *testing.T) {
 		"no units":     {func(in *sdk.CreateProvisionedModelThroughputInput) { in.ModelUnits = aws.Int32(0) }, "ValidationException", "'modelUnits' failed to satisfy constraint: Member must have value greater than or equal to 1"},
 		"many units":   {func(in *sdk.CreateProvisionedModelThroughputInput) { in.ModelUnits = aws.Int32(bedrock.ModelUnitsMax) }, "ServiceQuotaExceededException", "quota of 40 model units"},
 		"commitment":   {func(in *sdk.CreateProvisionedModelThroughputInput) { in.CommitmentDuration = "OneYear" }, "ValidationException", "enum value set: [OneMonth, SixMonths]"},
-		"tags":         {func(in *sdk.CreateProvisionedModelThroughputInput) { in.Tags = manyTags(bedrock.TagsMax + 1) }, "TooManyTagsException", "51 tags"},
+		"reserved tag": {func(in *sdk.CreateProvisionedModelThroughputInput) {
+			in.Tags = []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}
+		}, "ValidationException", "is reserved"},
+		"tags": {func(in *sdk.CreateProvisionedModelThroughputInput) { in.Tags = manyTags(bedrock.TagsMax + 1) }, "TooManyTagsException", "51 tags"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := reserve("new", "guide-model")
@@ -114,6 +117,28 @@ func TestThroughputRequestToken(t *testing.T) {
 	}
 	in.ModelUnits = aws.Int32(2)
 	_, err := e.CreateProvisionedModelThroughput(t.Context(), in)
+	fails(t, err, "ValidationException", "token-1")
+}
+
+// TestTokenOutlivesAnUpdate sends a request again after its throughput got another name and
+// model, and its model was deleted.
+func TestTokenOutlivesAnUpdate(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	first, second := e.complete(e.createJob("first")), e.complete(e.createJob("second"))
+	in := reserve("prod", first)
+	in.ClientRequestToken = aws.String("token-1")
+	arn := *must(e.CreateProvisionedModelThroughput(t.Context(), in))(t).ProvisionedModelArn
+	update(e, arn, outcrop.ThroughputOf, func(t *outcrop.Throughput) {
+		t.Name, t.ModelARN, t.DesiredModelARN, t.Status = "renamed", outcrop.ARN(second), outcrop.ARN(second), outcrop.ThroughputInService
+	})
+	must(e.DeleteCustomModel(t.Context(), &sdk.DeleteCustomModelInput{ModelIdentifier: &first}))(t)
+	if again := *must(e.CreateProvisionedModelThroughput(t.Context(), in))(t).ProvisionedModelArn; again != arn {
+		t.Errorf("%s, then %s", arn, again)
+	}
+	now := reserve("renamed", second) // what it has become was never asked for
+	now.ClientRequestToken = in.ClientRequestToken
+	_, err := e.CreateProvisionedModelThroughput(t.Context(), now)
 	fails(t, err, "ValidationException", "token-1")
 }
 

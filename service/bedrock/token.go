@@ -2,6 +2,9 @@ package bedrock
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 
 	"outcrop.dev/outcrop"
 )
@@ -17,6 +20,17 @@ func (s *Service) createdBy(ctx context.Context, kind outcrop.Kind, sc outcrop.S
 		return rec, false, nil
 	}
 	return rec, err == nil, err
+}
+
+// fingerprint tells a request from others with the same clientRequestToken. It is of what was
+// asked: what came of it may have changed when it is asked again.
+func fingerprint(in any) (string, error) {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // reused returns the error for a clientRequestToken that comes again with another request.

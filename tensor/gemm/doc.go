@@ -42,7 +42,7 @@
 //
 // amx-bf16 has run in an emulator only (TestAMXEmulated): no machine with AMX has timed it.
 // On Intel CPUs that have AVX512_BF16 but no AMX, VDPBF16PS does half the work of a float32
-// multiply-add, and avx512-f32 is the better choice; Best does not know that.
+// multiply-add, so that Best prefers avx512-f32 there; no such machine has timed either.
 //
 // # What it promises
 //

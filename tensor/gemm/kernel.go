@@ -83,10 +83,12 @@ func (k *Kernel) height(rows int) int {
 
 // Kernels returns the kernels that this CPU and build can run, the best first. The last two
 // are ref-f32 and ref-bf16.
-func Kernels() []*Kernel {
-	cpu := tensor.HostCPU()
+func Kernels() []*Kernel { return kernelsOf(tensor.HostCPU()) }
+
+// kernelsOf returns the kernels that cpu can run, the best first.
+func kernelsOf(cpu tensor.CPU) []*Kernel {
 	var ks []*Kernel
-	for _, k := range registry {
+	for _, k := range registry(cpu) {
 		if k.usable(cpu) {
 			ks = append(ks, k)
 		}

@@ -9,8 +9,12 @@ import "outcrop.dev/outcrop/tensor"
 // micro-kernels depend on it (asmgen.aRowBytes).
 const kcWords = 256
 
-// assemblyKernels lists the kernels in assembly, the best first.
-func assemblyKernels() []*Kernel {
+// assemblyKernels lists the kernels in assembly, those best for cpu first. On an Intel CPU
+// without AMX, VDPBF16PS does half the work of a float32 multiply-add.
+func assemblyKernels(cpu tensor.CPU) []*Kernel {
+	if cpu.Intel && !cpu.AMXBF16 {
+		return []*Kernel{amxBF16, avx512F32, avx512BF16, avx2F32}
+	}
 	return []*Kernel{amxBF16, avx512BF16, avx512F32, avx2F32}
 }
 

@@ -2,4 +2,6 @@
 
 package gemm
 
-func assemblyKernels() []*Kernel { return nil }
+import "outcrop.dev/outcrop/tensor"
+
+func assemblyKernels(tensor.CPU) []*Kernel { return nil }

@@ -14,7 +14,7 @@ import (
 // allKernels runs f once per registered kernel. A kernel that this machine cannot run is
 // skipped, unless OUTCROP_REQUIRE (for example "avx512,amx") names its instruction set.
 func allKernels(t *testing.T, f func(t *testing.T, k *Kernel)) {
-	for _, k := range registry {
+	for _, k := range registry(tensor.HostCPU()) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			if !k.usable(tensor.HostCPU()) {

@@ -1,9 +1,15 @@
 package gemm
 
-import "unsafe"
+import (
+	"unsafe"
 
-// registry lists the kernels, the best first.
-var registry = append(assemblyKernels(), refF32, refBF16)
+	"outcrop.dev/outcrop/tensor"
+)
+
+// registry lists all kernels, those best for cpu first.
+func registry(cpu tensor.CPU) []*Kernel {
+	return append(assemblyKernels(cpu), refF32, refBF16)
+}
 
 var (
 	refF32  = refKernel("ref-f32", false, refTileF32)
