@@ -1,5 +1,5 @@
-# Everything a newcomer needs: make demo, make test. Only Go is required, except for race
-# (part of long: a C compiler, as Go's race detector wants) and e2e (python3, node, npm).
+# Everything a newcomer needs: make demo, make test. Only Go is required, except for race (a
+# C compiler, as Go's race detector wants) and e2e (python3, node, npm).
 
 GO ?= go
 export CGO_ENABLED = 0
@@ -8,7 +8,7 @@ BIN = bin/outcrop
 # on their reference loops is hours.
 RACE = $(shell $(GO) list ./... | grep -v -e /tensor -e /e2e)
 
-.PHONY: build test lint long gen bench e2e demo clean
+.PHONY: build test lint race long gen bench e2e demo clean
 
 build: ## the program, as bin/outcrop
 	$(GO) build -trimpath -o $(BIN) ./cmd/outcrop
@@ -25,8 +25,10 @@ lint: ## formatting, vet, staticcheck; the import table is checked by test (inte
 	$(GO) vet -tags long ./e2e/...
 	$(GO) tool staticcheck ./...
 
-long: ## slow tests: the race detector, the portable build, twenty kills
+race: ## everything but the kernels under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(RACE)
+
+long: race ## slow tests: the race detector, the portable build, twenty kills
 	$(GO) test -tags purego ./...
 	$(GO) test -tags long -timeout 60m -v ./e2e/kill
 
