@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/bedrock"
@@ -38,6 +40,17 @@ func (a *app) printThroughput(t *bedrock.GetProvisionedModelThroughputOutput) er
 		field{"Commitment", string(t.CommitmentDuration)},
 		field{"Committed until", when(t.CommitmentExpirationTime)},
 		field{"Created", when(t.CreationTime)},
+		field{"Reserved so far", unitHours(t, time.Now())},
 	)
 	return nil
+}
+
+// unitHours is what the throughput has reserved until now, in the unit by which Bedrock bills
+// it: model units times hours. The tokens that went through it are in /metrics.
+func unitHours(t *bedrock.GetProvisionedModelThroughputOutput, now time.Time) string {
+	if t.CreationTime == nil {
+		return ""
+	}
+	hours := now.Sub(*t.CreationTime).Hours()
+	return fmt.Sprintf("%.2f model unit hours", hours*float64(aws.ToInt32(t.ModelUnits)))
 }
