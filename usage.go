@@ -15,6 +15,9 @@ type Usage struct {
 	OutputTokens   int64
 	TrainingTokens int64
 	Latency        time.Duration
+	// Once says that the resource has no other event of this operation in the hour of At, so
+	// that one which is recorded again is the same and is not counted again.
+	Once bool
 }
 
 // Meter records usage. It never fails a request: what it cannot write it logs.

@@ -143,7 +143,7 @@ func (w *watch) stopped(ctx context.Context, j *outcrop.Job) error {
 	if err != nil {
 		return err
 	}
-	w.bill(ctx, j)
+	w.r.bill(ctx, j)
 	return w.ended(j)
 }
 
@@ -167,23 +167,23 @@ func (w *watch) fail(j *outcrop.Job, message string) {
 	finish(j, outcrop.PhaseFailed, now)
 }
 
-// ended drops what the job does not need any more. An error is for the log: the job has
-// ended, and the next start of the server sweeps.
+// ended drops what the job does not need any more.
 func (w *watch) ended(j *outcrop.Job) error {
 	w.r.o.Log.Info("job ended", "job", w.arn, "status", j.Status, "message", j.FailureMessage)
-	if err := w.r.clear(j.ID, j.Status == outcrop.JobFailed); err != nil {
-		w.r.o.Log.Warn("clear scratch directory", "job", w.arn, "error", err)
-	}
+	w.r.tidy(j.ID, j.Status == outcrop.JobFailed)
 	return errEnded
 }
 
-// bill meters what a job has trained. Failed jobs cost nothing.
-func (w *watch) bill(ctx context.Context, j *outcrop.Job) {
+// billed are the statuses of a job that is paid for: failed ones cost nothing.
+var billed = []string{outcrop.JobCompleted, outcrop.JobStopped}
+
+// bill meters what a job has trained. It may be called again.
+func (r *Reconciler) bill(ctx context.Context, j *outcrop.Job) {
 	if j.Progress.Tokens == 0 {
 		return
 	}
-	w.r.meter.Record(ctx, outcrop.Usage{
-		At: w.r.o.Now(), Scope: j.Scope, Resource: j.ARN, Operation: "ModelCustomizationJob", TrainingTokens: j.Progress.Tokens,
+	r.meter.Record(ctx, outcrop.Usage{
+		At: j.EndTime, Scope: j.Scope, Resource: j.ARN, Operation: "ModelCustomizationJob", TrainingTokens: j.Progress.Tokens, Once: true,
 	})
 }
 

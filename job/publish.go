@@ -43,7 +43,7 @@ func (w *watch) publish(ctx context.Context, j *outcrop.Job, res attempt.Result)
 	if j.Status == outcrop.JobStopping {
 		return w.stopped(ctx, j)
 	}
-	w.bill(ctx, j)
+	w.r.bill(ctx, j)
 	return w.ended(j)
 }
 

@@ -144,30 +144,45 @@ func (r *Reconciler) Run(ctx context.Context) error {
 
 // begin clears what earlier servers left behind and takes this server's leases up again.
 func (r *Reconciler) begin(ctx context.Context) error {
-	entries, err := r.scratchDirs()
+	names, err := r.scratchDirs()
 	if err != nil {
 		return err
 	}
-	active := map[string]bool{}
-	q := outcrop.Query{Kind: outcrop.KindJob, AllScopes: true, Statuses: running, Ascending: true, Limit: outcrop.MaxPage}
+	left := map[string]bool{}
+	for _, name := range names {
+		left[name] = true
+	}
+	err = r.each(ctx, running, func(rec outcrop.Record) error {
+		delete(left, rec.ID)
+		if rec.Lease.Owner == r.o.Owner {
+			r.watch(ctx, rec, rec.Status == outcrop.JobInProgress)
+		}
+		return nil
+	})
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	return r.sweep(ctx, left)
+}
+
+// each calls f with every job in one of the statuses, oldest first.
+func (r *Reconciler) each(ctx context.Context, statuses []string, f func(outcrop.Record) error) error {
+	q := outcrop.Query{Kind: outcrop.KindJob, AllScopes: true, Statuses: statuses, Ascending: true, Limit: outcrop.MaxPage}
 	for {
 		page, next, err := r.store.List(ctx, q)
 		if err != nil {
 			return err
 		}
 		for _, rec := range page {
-			active[rec.ID] = true
-			if rec.Lease.Owner == r.o.Owner {
-				r.watch(ctx, rec, rec.Status == outcrop.JobInProgress)
+			if err := f(rec); err != nil {
+				return err
 			}
 		}
 		if next == "" {
-			break
+			return nil
 		}
 		q.Next = next
 	}
-	r.sweep(entries, active)
-	return nil
 }
 
 // claimAll claims as many jobs as there are free slots, oldest first. A job that is to be

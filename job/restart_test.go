@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -247,10 +248,23 @@ func (w *world) dieAt(n int, before bool) (died bool) {
 	w.serve()
 	w.work(j, 100)
 	w.completed(j)
+	w.billedOnce(j)
 	if w.launcher.count() > 2 {
 		w.t.Errorf("death at call %d (before: %v): %d attempts", n, before, w.launcher.count())
 	}
 	return died
+}
+
+// billedOnce checks that a job was billed; once more is the same, for a meter.
+func (w *world) billedOnce(j *outcrop.Job) {
+	w.t.Helper()
+	at := w.job(j).EndTime
+	wrong := func(u outcrop.Usage) bool {
+		return !u.Once || !u.At.Equal(at) || u.Resource != j.ARN || u.TrainingTokens != 1000
+	}
+	if len(w.usage) == 0 || slices.ContainsFunc(w.usage, wrong) {
+		w.t.Errorf("usage %+v of a job that ended at %v", w.usage, at)
+	}
 }
 
 // work is a worker that reports a step and finishes, for as long as it is not done.

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
 )
 
@@ -29,16 +31,35 @@ func (r *Reconciler) scratchDirs() ([]string, error) {
 	return names, err
 }
 
-// sweep clears the scratch directories of jobs that are not active any more: their server
-// died before it could.
-func (r *Reconciler) sweep(names []string, active map[string]bool) {
-	for _, name := range names {
-		if active[name] {
-			continue
+// sweep does what a server did not live to do after a job had ended: left are the scratch
+// directories of jobs that are not active any more. A job is billed before its own is cleared.
+func (r *Reconciler) sweep(ctx context.Context, left map[string]bool) error {
+	err := r.each(ctx, billed, func(rec outcrop.Record) error {
+		if !left[rec.ID] {
+			return nil
 		}
-		if err := r.clear(name, true); err != nil {
-			r.o.Log.Warn("sweep scratch directory", "job", name, "error", err)
+		j, err := outcrop.JobOf(rec)
+		if err != nil {
+			return err
 		}
+		r.bill(ctx, j)
+		r.tidy(j.ID, false)
+		delete(left, j.ID)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for id := range left {
+		r.tidy(id, true)
+	}
+	return nil
+}
+
+// tidy is clear where an error is only for the log: the next start of the server sweeps.
+func (r *Reconciler) tidy(id string, keepLog bool) {
+	if err := r.clear(id, keepLog); err != nil {
+		r.o.Log.Warn("clear scratch directory", "job", id, "error", err)
 	}
 }
 

@@ -165,14 +165,23 @@ func (m *Meter) flush(pending sums) {
 	clear(pending)
 }
 
+// What becomes of a sum that the database has already.
+const (
+	addUp = `DO UPDATE SET events = events + excluded.events,
+		input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
+		training_tokens = training_tokens + excluded.training_tokens, latency_ns = latency_ns + excluded.latency_ns`
+	keep = `DO NOTHING`
+)
+
 func (m *Meter) insert(pending sums) error {
 	return m.db.Update(context.Background(), func(tx *sql.Tx) error {
 		for k, s := range pending {
+			conflict := addUp
+			if s.once {
+				conflict = keep
+			}
 			_, err := tx.Exec(`INSERT INTO usage (hour, account, region, resource, operation, events, input_tokens, output_tokens, training_tokens, latency_ns)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-				ON CONFLICT (resource, operation, hour) DO UPDATE SET events = events + excluded.events,
-				input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
-				training_tokens = training_tokens + excluded.training_tokens, latency_ns = latency_ns + excluded.latency_ns`,
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (resource, operation, hour) `+conflict,
 				k.hour, k.scope.Account, k.scope.Region, string(k.resource), k.operation,
 				s.events, s.input, s.output, s.training, int64(s.latency))
 			if err != nil {
@@ -196,6 +205,7 @@ type sumKey struct {
 type sum struct {
 	events, input, output, training int64
 	latency                         time.Duration
+	once                            bool // of one event that is not counted again
 }
 
 const hourSeconds = 3600
@@ -204,7 +214,9 @@ func (s sums) add(u outcrop.Usage) {
 	at := u.At.Unix()
 	k := sumKey{hour: at - at%hourSeconds, scope: u.Scope, resource: u.Resource, operation: u.Operation}
 	if s[k] == nil {
-		s[k] = &sum{}
+		s[k] = &sum{once: u.Once}
+	} else if u.Once {
+		return
 	}
 	t := s[k]
 	t.events++

@@ -93,6 +93,30 @@ func TestTotals(t *testing.T) {
 }
 
 // A database that fails does not fail requests, and what could not be written comes later.
+// TestOnce: an event of which there is one is counted once, whether it is recorded again
+// before it is written or by the next server.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "usage.db")
+	job := outcrop.Usage{At: noon, Scope: scope, Resource: "arn:job", Operation: "ModelCustomizationJob", TrainingTokens: 7, Once: true}
+	for range 2 {
+		m := open(t, path)
+		m.Record(t.Context(), job)
+		m.Record(t.Context(), job)
+		m.Record(t.Context(), usage(noon, "arn:model", 1, 2))
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	totals, err := open(t, path).Totals(t.Context(), Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(totals) != 2 || totals[0].Events != 1 || totals[0].TrainingTokens != 7 || totals[1].Events != 2 {
+		t.Errorf("totals %+v", totals)
+	}
+}
+
 func TestFailingDatabase(t *testing.T) {
 	t.Parallel()
 	m := open(t, filepath.Join(t.TempDir(), "usage.db"))
