@@ -30,6 +30,11 @@ var testKey = iam.Key{AccessKeyID: "AKIATEST", SecretAccessKey: "secret-of-the-t
 // reads a body.
 func serveServices(t *testing.T, bodyTimeout time.Duration) (address string) {
 	t.Helper()
+	return serveWithin(t, bodyTimeout, newBodyBudget(unverifiedMax, unverifiedWait))
+}
+
+func serveWithin(t *testing.T, bodyTimeout time.Duration, budget *bodyBudget) (address string) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	named := func(name string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +50,7 @@ func serveServices(t *testing.T, bodyTimeout time.Duration) (address string) {
 	s := &Server{
 		bodyTimeout: bodyTimeout,
 		cfg:         Config{Account: DefaultAccount, Clock: time.Now, Log: log},
-		verifier:    sigv4.Verifier{Secrets: secretOf(testKey)},
+		verifier:    sigv4.Verifier{Secrets: secretOf(testKey), Reserve: budget.reserve},
 		endpoints: endpoints{
 			s3:            endpoint{name: "s3", handler: named("s3"), refuse: refuseS3(s3.New(nil, s3.Options{NewRequestID: newRequestID, Log: log}))},
 			bedrock:       endpoint{name: "bedrock", handler: named("bedrock"), refuse: refuseJSON(log)},

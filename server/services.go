@@ -39,7 +39,8 @@ func (s *Server) route() {
 		sts:           endpoint{name: "sts", handler: metered("sts", caller), refuse: refuseXML(caller)},
 		bedrockRoutes: router,
 	}
-	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Services: []string{"s3", "bedrock", "sts"}, Bucket: buckets.BucketOf}
+	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Services: []string{"s3", "bedrock", "sts"}, Bucket: buckets.BucketOf,
+		Reserve: newBodyBudget(unverifiedMax, unverifiedWait).reserve}
 	s.attempts = attempt.NewHandler(r.signer, r.jobs, objects, log)
 	s.metrics = r.meter.Handler()
 }

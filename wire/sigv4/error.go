@@ -32,6 +32,7 @@ const (
 	Incomplete                             // the body ended early, or its length is not the one announced
 	BadChunk                               // a chunk is smaller than allowed
 	BadTrailer                             // the trailer does not parse
+	Busy                                   // Verifier.Reserve has no memory for the body
 )
 
 // Detail is a named value that S3 puts beside an error's message.
@@ -42,7 +43,7 @@ type Error struct {
 	Reason  Reason
 	Msg     string
 	Details []Detail // for S3's error document
-	Err     error    // what reading the body gave, for Incomplete; may be nil
+	Err     error    // what reading or reserving gave, for Incomplete and Busy; may be nil
 }
 
 // Error returns the message.
@@ -76,6 +77,7 @@ var s3Codes = map[Reason]code{
 	Incomplete:           {"IncompleteBody", http.StatusBadRequest},
 	BadChunk:             {"InvalidChunkSizeError", http.StatusBadRequest},
 	BadTrailer:           {"MalformedTrailerError", http.StatusBadRequest},
+	Busy:                 {"SlowDown", http.StatusServiceUnavailable},
 }
 
 // jsonCodes are the common errors of the JSON services. What Bedrock itself calls a bad
@@ -90,6 +92,7 @@ var jsonCodes = map[Reason]code{
 	UnknownKey:           {"UnrecognizedClientException", http.StatusForbidden},
 	BodyTooLarge:         {"RequestEntityTooLargeException", http.StatusRequestEntityTooLarge},
 	Incomplete:           {"ValidationException", http.StatusBadRequest},
+	Busy:                 {"ThrottlingException", http.StatusTooManyRequests},
 }
 
 // queryCodes are those of the Query services, of which STS is one ("Common errors" in its
@@ -104,6 +107,7 @@ var queryCodes = map[Reason]code{
 	UnknownKey:           {"InvalidClientTokenId", http.StatusForbidden},
 	BodyTooLarge:         {"MalformedInput", http.StatusBadRequest},
 	Incomplete:           {"MalformedInput", http.StatusBadRequest},
+	Busy:                 {"Throttling", http.StatusBadRequest},
 }
 
 // S3 returns the error code and the HTTP status with which S3 says this.

@@ -302,6 +302,54 @@ func replaceAuth(from, to string) func(*http.Request) {
 	}
 }
 
+// TestReserve counts what is asked for, and refuses it. Bodies that are bound by what was
+// signed are not read before, and need nothing.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		signed sdkSigned
+		length int64 // announced, if not 0
+		want   int64
+	}{
+		"announced":            {signed: sdkCases["bedrock arn"], want: int64(len(sdkCases["bedrock arn"].body))},
+		"the largest":          {signed: sdkCases["bedrock arn"], length: BufferedMax, want: BufferedMax},
+		"larger than that":     {signed: sdkCases["bedrock arn"], length: BufferedMax + 1, want: BufferedMax},
+		"not announced":        {signed: sdkCases["bedrock arn"], length: -1, want: BufferedMax},
+		"hash sent":            {signed: sdkCases["bedrock hash sent"]},
+		"s3":                   {signed: sdkCases["s3 put"]},
+		"s3, nothing is bound": {signed: sdkCases["s3 unsigned body"]},
+	} {
+		r, err := parse(c.signed.wire(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.length != 0 {
+			r.ContentLength = c.length
+		}
+		v := testVerifier()
+		var asked int64
+		full := errors.New("full")
+		v.Reserve = func(_ context.Context, n int64) (func(), error) {
+			asked = n
+			return nil, full
+		}
+		_, err = v.Verify(r, testNow)
+		if asked != c.want || (c.want == 0) != (err == nil) {
+			t.Errorf("%s: asked for %d bytes, want %d: %v", name, asked, c.want, err)
+		}
+		var e *Error
+		if err == nil || !errors.As(err, &e) {
+			continue
+		}
+		if code, status := e.S3(); e.Reason != Busy || !errors.Is(err, full) || code != "SlowDown" || status != http.StatusServiceUnavailable {
+			t.Errorf("%s: %v, S3 says %s %d", name, err, code, status)
+		}
+		if code, status := e.JSON(); code != "ThrottlingException" || status != http.StatusTooManyRequests {
+			t.Errorf("%s: JSON says %s %d", name, code, status)
+		}
+	}
+}
+
 func TestVerifyServices(t *testing.T) {
 	t.Parallel()
 	v := testVerifier()
