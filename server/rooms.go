@@ -48,6 +48,7 @@ type rooms struct {
 	signer      attempt.Signer
 	jobs        *job.Reconciler
 	throughputs *throughput.Reconciler
+	sweeper     *sweeper
 }
 
 // build makes the rooms, in the order in which they need each other.
@@ -83,9 +84,11 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	s.onClose(rows.Close)
 	r.rows = rows
 	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
-		outcrop.KindJob:        func() { r.jobs.Notify() },
-		outcrop.KindThroughput: func() { r.throughputs.Notify() },
+		outcrop.KindJob:         func() { r.jobs.Notify() },
+		outcrop.KindThroughput:  func() { r.throughputs.Notify() },
+		outcrop.KindCustomModel: func() { r.sweeper.Notify() },
 	}}
+	r.sweeper = newSweeper(s.path(modelsDir), rows)
 	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
