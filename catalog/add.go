@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,7 +109,7 @@ func copyModel(to, from string, e entry) error {
 		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile {
 			continue
 		}
-		if err := copyFile(filepath.Join(temp, f.Name()), filepath.Join(from, f.Name())); err != nil {
+		if err := durable.CopyFile(filepath.Join(temp, f.Name()), filepath.Join(from, f.Name()), 0o644); err != nil {
 			return err
 		}
 	}
@@ -122,21 +121,4 @@ func copyModel(to, from string, e entry) error {
 		return err
 	}
 	return publish(temp, to)
-}
-
-func copyFile(to, from string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -68,27 +67,12 @@ func (r *run) writeModel(dir string) error {
 		return err
 	}
 	for _, name := range carried {
-		if err := copyFile(filepath.Join(dir, name), filepath.Join(r.job.ModelDir, name)); err != nil {
+		err := durable.CopyFile(filepath.Join(dir, name), filepath.Join(r.job.ModelDir, name), 0o644)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not every model has all of them
 			return err
 		}
 	}
 	return r.checkBase()
-}
-
-// copyFile copies a file if it exists.
-func copyFile(to, from string) error {
-	f, err := os.Open(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return durable.WriteFile(to, 0o644, func(w io.Writer) error {
-		_, err := io.Copy(w, f)
-		return err
-	})
 }
 
 // prove frees the training's memory and checks the model as it lies on disk.

@@ -211,16 +211,11 @@ func (r *run) loadModel() error {
 	return nil
 }
 
-// momentBytes is what AdamW keeps for each weight: two float32.
-const momentBytes = 8
-
 func (r *run) checkMemory(config model.Config) error {
 	if r.MemoryBytes == 0 {
 		return nil
 	}
-	o := train.FineTune(1, 0, 0)
-	m := config.Measure(r.Exec, model.Budget{Tokens: max(o.MicroTokens, r.longest), Longest: r.longest, Train: true})
-	if need := int64(m.Weights+m.Gradients+m.Activations) + momentBytes*int64(config.Params()); need > r.MemoryBytes {
+	if need := int64(train.Memory(config, r.Exec, r.longest, train.FineTune(1, 0, 0))); need > r.MemoryBytes {
 		return outOfMemory(need, r.MemoryBytes)
 	}
 	return nil

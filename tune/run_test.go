@@ -22,6 +22,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
@@ -349,7 +350,7 @@ func TestRunErrors(t *testing.T) {
 func pebbleWithoutWeights(t *testing.T) string {
 	dir := t.TempDir()
 	for _, name := range []string{TokenizerFile, "config.json"} {
-		if err := copyFile(filepath.Join(dir, name), filepath.Join(pebbleDir, name)); err != nil {
+		if err := durable.CopyFile(filepath.Join(dir, name), filepath.Join(pebbleDir, name), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

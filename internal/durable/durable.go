@@ -55,6 +55,19 @@ func WriteBytes(path string, perm os.FileMode, content []byte) error {
 	})
 }
 
+// CopyFile is WriteFile for the content of the file from. fs.ErrNotExist if there is none.
+func CopyFile(to, from string, perm os.FileMode) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return WriteFile(to, perm, func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
+}
+
 // Rename moves old to new, both on one file system, and makes the move durable. The content
 // of old must have been synced before.
 func Rename(old, new string) error {

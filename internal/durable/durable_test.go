@@ -1,6 +1,8 @@
 package durable_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -51,5 +53,25 @@ func TestRenameAcrossDirectoriesAndSyncTree(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "b", "g")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestCopyFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	if err := durable.CopyFile(to, from, 0o600); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("copy of nothing: %v, want fs.ErrNotExist", err)
+	}
+	if err := durable.WriteBytes(from, 0o600, []byte("text")); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.CopyFile(to, from, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(to)
+	info, statErr := os.Stat(to)
+	if err != nil || statErr != nil || string(b) != "text" || info.Mode().Perm() != 0o644 {
+		t.Errorf("the copy holds %q, %v, mode %v, %v", b, err, info.Mode(), statErr)
 	}
 }

@@ -259,14 +259,8 @@ var tokenizerFiles = []string{"tokenizer.json", "tokenizer_config.json", "specia
 
 func copyFiles(dst, src string) error {
 	for _, name := range tokenizerFiles {
-		b, err := os.ReadFile(filepath.Join(src, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := durable.WriteBytes(filepath.Join(dst, name), 0o644, b); err != nil {
+		err := durable.CopyFile(filepath.Join(dst, name), filepath.Join(src, name), 0o644)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
