@@ -59,7 +59,7 @@ func NewScratch(a *attention.Attention, r *rope.Table, n, c, f int, alloc Alloc)
 func NewBlock(w Weights, eps float32, n int, s *Scratch, alloc Alloc) *Block {
 	return &Block{
 		Norm1: NewNorm(w.Norm1, eps, n, alloc), Norm2: NewNorm(w.Norm2, eps, n, alloc),
-		QKV: Linear{w.QKV}, O: Linear{w.O}, GateUp: Linear{w.GateUp}, Down: Linear{w.Down},
+		QKV: Linear{W: w.QKV}, O: Linear{W: w.O}, GateUp: Linear{W: w.GateUp}, Down: Linear{W: w.Down},
 		X: alloc(n * w.QKV.Cols), mid: alloc(n * w.QKV.Cols), qkv: alloc(n * w.QKV.Rows),
 		att: alloc(n * w.O.Cols), lse: alloc(n * s.Attention.Heads), gateUp: alloc(n * w.GateUp.Rows),
 		scratch: s,

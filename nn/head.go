@@ -33,7 +33,7 @@ func NewHead(w *Param, n int, alloc Alloc) *Head {
 }
 
 // Logits sets y (N,V) = x·Wᵀ.
-func (l *Head) Logits(e Exec, y, x []float32, n int) { Linear{l.W}.Forward(e, y, x, n, false) }
+func (l *Head) Logits(e Exec, y, x []float32, n int) { Linear{W: l.W}.Forward(e, y, x, n, false) }
 
 // Loss returns the sum of the cross-entropies of the rows of x (N,C) that have a target
 // (targets ≥ 0), and their number. Sums over rows in float64, in order.
@@ -89,7 +89,7 @@ const lossRows = 8
 
 // backward adds to the gradient of W and sets the rows' gradient in dx.
 func (l *Head) backward(e Exec, dx []float32, rows []int32) {
-	Linear{l.W}.Backward(e, l.dx, l.logits, l.x, len(rows))
+	Linear{W: l.W}.Backward(e, l.dx, l.logits, l.x, len(rows))
 	c := l.W.Cols
 	e.rows(len(rows), func(_, a, b int) {
 		for i := a; i < b; i++ {

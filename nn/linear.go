@@ -2,26 +2,63 @@ package nn
 
 import "outcrop.dev/outcrop/tensor/gemm"
 
-// Linear is y = x·Wᵀ without bias, W (out,in).
-type Linear struct{ W *Param }
-
-// Forward sets y[n,o] = Σ_i x[n,i]·W[o,i], or adds it when add is set (a residual).
-//
-// x (N,in), y (N,out). Inputs are rounded as the kernel does; sums in float32.
-func (l Linear) Forward(e Exec, y, x []float32, n int, add bool) {
-	gemm.Mul(e.Pool, e.Kernel, y, l.W.Rows, matrix(x, n, l.W.Cols), transposed(l.weights()), add)
+// Linear is y = x·Wᵀ + Bias, W (out,in).
+type Linear struct {
+	W    *Param
+	Bias *Param // (out); nil where the layer has none
 }
 
-// Backward sets dx from dy and adds to the gradient of W:
+// Forward sets y[n,o] = Σ_i x[n,i]·W[o,i] + Bias[o], or adds it when add is set (a residual).
+//
+// x (N,in), y (N,out). Inputs are rounded as the kernel does; sums in float32, the bias last.
+func (l Linear) Forward(e Exec, y, x []float32, n int, add bool) {
+	gemm.Mul(e.Pool, e.Kernel, y, l.W.Rows, matrix(x, n, l.W.Cols), transposed(l.weights()), add)
+	if l.Bias != nil {
+		AddBias(e, y, l.Bias.W, n)
+	}
+}
+
+// Backward sets dx from dy and adds to the gradients of W and Bias:
 //
 //	dx[n,i]   = Σ_o dy[n,o]·W[o,i]
 //	W.G[o,i] += Σ_n dy[n,o]·x[n,i]
+//	Bias.G[o] += Σ_n dy[n,o]
 //
 // dx sets and does not add: the callers' inputs have this one consumer. dx must not be dy.
 func (l Linear) Backward(e Exec, dx, dy, x []float32, n int) {
+	if l.Bias != nil {
+		sumRows(e, l.Bias.G, dy, n) // y = x·Wᵀ + Bias
+	}
 	d := matrix(dy, n, l.W.Rows)
 	gemm.Mul(e.Pool, e.Kernel, l.W.G, l.W.Cols, transposed(d), matrix(x, n, l.W.Cols), true) // y = x·Wᵀ
 	gemm.Mul(e.Pool, e.Kernel, dx, l.W.Cols, d, l.weights(), false)                          // y = x·Wᵀ
 }
 
 func (l Linear) weights() gemm.Matrix { return matrix(l.W.W, l.W.Rows, l.W.Cols) }
+
+// AddBias adds b (C) to each of n rows of y (N,C).
+func AddBias(e Exec, y, b []float32, n int) {
+	c := len(b)
+	e.rows(n, func(_, from, to int) {
+		for i := from; i < to; i++ {
+			for j, v := range b {
+				y[i*c+j] += v
+			}
+		}
+	})
+}
+
+// sumRows adds the n rows of dy (N,C) to g (C), rows in order: a task takes some channels
+// of all rows, so the sums do not depend on threads (TestThreads).
+func sumRows(e Exec, g, dy []float32, n int) {
+	c := len(g)
+	e.Pool.For((c+columnBlock-1)/columnBlock, func(task, _ int) {
+		from, to := task*columnBlock, min(c, (task+1)*columnBlock)
+		g := g[from:to]
+		for i := range n {
+			for j, d := range dy[i*c+from : i*c+to] {
+				g[j] += d
+			}
+		}
+	})
+}

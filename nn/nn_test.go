@@ -64,7 +64,7 @@ func weighted(y, dy []float32) (sum float64) {
 func TestLinear(t *testing.T) {
 	t.Parallel()
 	const n, in, out = 5, 7, 3
-	e, l := newExec(t, 2), Linear{newParam(out, in)}
+	e, l := newExec(t, 2), Linear{W: newParam(out, in), Bias: newParam(1, out)}
 	x, dy := random(1, n*in), random(2, n*out)
 	y := make([]float32, n*out)
 	loss := func() float64 { l.Forward(e, y, x, n, false); return weighted(y, dy) }
@@ -72,6 +72,7 @@ func TestLinear(t *testing.T) {
 	l.Backward(e, dx, dy, x, n)
 	slopes(t, "x", x, dx, loss)
 	slopes(t, "W", l.W.W, l.W.G, loss)
+	slopes(t, "Bias", l.Bias.W, l.Bias.G, loss)
 	once := slices.Clone(l.W.G)
 	l.Backward(e, dx, dy, x, n)
 	for i, g := range l.W.G {
@@ -89,7 +90,7 @@ func TestLinear(t *testing.T) {
 	}
 }
 
-// TestThreads: the sums of Norm and Embedding over rows do not depend on threads.
+// TestThreads: the sums of Norm, Embedding and Bias over rows do not depend on threads.
 func TestThreads(t *testing.T) {
 	t.Parallel()
 	const n, c = 5*rowBlock + 3, 2*columnBlock + 5
@@ -98,18 +99,20 @@ func TestThreads(t *testing.T) {
 	for i := range tokens {
 		tokens[i] = int32(i * i % 7)
 	}
-	grads := func(threads int) (norm, embed []float32) {
+	grads := func(threads int) (norm, embed, bias []float32) {
 		e, w := newExec(t, threads), newParam(1, c)
 		l := NewNorm(w, 1e-5, n, alloc)
 		l.Forward(e, make([]float32, n*c), x, n)
 		l.Backward(e, make([]float32, n*c), dy, x, n)
 		emb := Embedding{W: newParam(7, c)}
 		emb.Backward(e, dy, tokens)
-		return w.G, emb.W.G
+		lin := Linear{W: newParam(c, 3), Bias: newParam(1, c)}
+		lin.Backward(e, make([]float32, n*3), dy, x, n)
+		return w.G, emb.W.G, lin.Bias.G
 	}
-	n1, e1 := grads(1)
-	n2, e2 := grads(2)
-	if !slices.Equal(n1, n2) || !slices.Equal(e1, e2) {
+	n1, e1, b1 := grads(1)
+	n2, e2, b2 := grads(2)
+	if !slices.Equal(n1, n2) || !slices.Equal(e1, e2) || !slices.Equal(b1, b2) {
 		t.Error("gradients depend on threads")
 	}
 }
