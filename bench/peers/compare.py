@@ -61,7 +61,7 @@ class Row:
 
 
 def outcrop(name: str, *args: str, rate: str) -> Way:
-    return Way(name, OUTCROP + list(args), rate, memory="PeakRSS")
+    return Way(name, OUTCROP + list(args), rate, memory="peakRSS")
 
 
 def torch_ways(command: list[str], modes: list[tuple[str, str]], rate="rate") -> list[Way]:
@@ -80,7 +80,7 @@ def training(o, shape: str, rows: int, length: int, modes, rank: int = 0) -> Row
         batch, ours = batch + ["--rank", str(rank)], ours + ["--lora", str(rank)]
     return Row(
         f"{kind}, {shape}, {length} x {rows}",
-        outcrop("Outcrop", *ours, rate="Best"),
+        outcrop("Outcrop", *ours, rate="best"),
         torch_ways(["train", shape] + batch, modes),
         memory=True,
     )
@@ -106,15 +106,15 @@ def rows(o) -> list[Row]:
         training(o, "b", 2, 512, every),
         training(o, "b", 4, 512, fast),
         training(o, "b", 4, 512, fast, rank=16),
-        generation(o, "greedy decode, b, batch 1, bf16", "BestGenerate", [llama(o, "bf16", 1, "rate"), *torch("rate")]),
-        generation(o, "greedy decode, b, batch 1, int8", "BestGenerate", [llama(o, "q8_0", 1, "rate")], "--weights", "int8"),
+        generation(o, "greedy decode, b, batch 1, bf16", "bestGenerate", [llama(o, "bf16", 1, "rate"), *torch("rate")]),
+        generation(o, "greedy decode, b, batch 1, int8", "bestGenerate", [llama(o, "q8_0", 1, "rate")], "--weights", "int8"),
         generation(
-            o, f"prefill {PROMPT}, b", "BestPrompt", [*torch("prefill"), llama(o, "bf16", 1, "prefill"), llama(o, "q8_0", 1, "prefill")]
+            o, f"prefill {PROMPT}, b", "bestPrompt", [*torch("prefill"), llama(o, "bf16", 1, "prefill"), llama(o, "q8_0", 1, "prefill")]
         ),
         generation(
             o,
             f"{STREAMS} streams of b together, bf16",
-            "BestGenerate",
+            "bestGenerate",
             [llama(o, "bf16", STREAMS, "rate"), llama(o, "q8_0", STREAMS, "rate")],
             "--sessions",
             str(STREAMS),

@@ -85,7 +85,8 @@ def generate(o) -> dict:
 
 
 def about(o) -> dict:
-    config = " ".join(torch.__config__.show().split())
+    wanted = ("oneAPI", "MKL-DNN", "OpenMP", "CPU capability")
+    config = "; ".join(l.strip(" -") for l in torch.__config__.show().splitlines() if any(w in l for w in wanted))
     return {"version": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability(), "config": config}
 
 
