@@ -8,7 +8,7 @@ BIN = bin/outcrop
 # on their reference loops is hours.
 RACE = $(shell $(GO) list ./... | grep -v -e /tensor -e /e2e)
 
-.PHONY: build test lint race long gen bench e2e demo clean
+.PHONY: build test lint race long gen bench bench-peers e2e demo clean
 
 build: ## the program, as bin/outcrop
 	$(GO) build -trimpath -o $(BIN) ./cmd/outcrop
@@ -36,8 +36,12 @@ gen: ## everything generated, again
 	$(GO) generate ./...
 
 bench: build ## tokens a second, FLOP/s and share of the measured peak
+	$(BIN) bench machine
 	$(BIN) bench train
 	$(BIN) bench generate
+
+bench-peers: build ## the same beside PyTorch and llama.cpp (needs python3, node, npm)
+	sh bench/peers/run.sh
 
 e2e: ## the guide's scripts, the SDK for JavaScript, the AWS CLI
 	sh e2e/run.sh

@@ -55,6 +55,20 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
+func TestMachine(t *testing.T) {
+	t.Parallel()
+	r, err := Machine(env(t), "a CPU")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Peaks) != len(gemm.Kernels()) || r.Bandwidth <= 0 {
+		t.Errorf("%+v", r)
+	}
+	if s := r.String(); !strings.Contains(s, "a CPU, 2 threads") || !strings.Contains(s, "ref-f32") {
+		t.Error(s)
+	}
+}
+
 // TestShapes: the named shapes are the models they say.
 func TestShapes(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) benchCommand() *cobra.Command {
-	return group("bench", "Measure training and generation on this machine", a.benchTrainCommand(), a.benchGenerateCommand())
+	return group("bench", "Measure training and generation on this machine", a.benchMachineCommand(), a.benchTrainCommand(), a.benchGenerateCommand())
 }
 
 // benchmark is what the flags of both benchmarks say.

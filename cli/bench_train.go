@@ -8,16 +8,29 @@ import (
 	"outcrop.dev/outcrop/bench"
 )
 
+// documentsMax bounds a step of the benchmark: more than fits into any machine's memory.
+const documentsMax = 1 << 14
+
 func (a *app) benchTrainCommand() *cobra.Command {
 	var b benchmark
+	var documents int
 	c := &cobra.Command{
 		Use:   "train",
 		Short: "Measure training: tokens a second, FLOP/s and their share of the peak, memory",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.benchmark(&b, func(e bench.Env, s bench.Shape) (fmt.Stringer, error) { return bench.Train(e, s) })
+			if documents < 0 || documents > documentsMax {
+				return usagef("--documents must be between 0 and %d", documentsMax)
+			}
+			return a.benchmark(&b, func(e bench.Env, s bench.Shape) (fmt.Stringer, error) {
+				if documents > 0 {
+					s.Rows = documents
+				}
+				return bench.Train(e, s)
+			})
 		},
 	}
 	b.addFlags(c)
+	c.Flags().IntVar(&documents, "documents", 0, "documents of a step; 0 is as many as the shape says")
 	return c
 }
