@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // The file names of a Hugging Face model directory.
@@ -44,7 +43,7 @@ func OpenDir(dir string) (*Set, error) {
 	}
 	index, err := readIndex(filepath.Join(dir, IndexFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no weights, neither %s nor %s: %w", dir, SingleFile, IndexFile, fs.ErrNotExist)
+		return nil, noWeights(dir)
 	}
 	if err != nil {
 		return nil, err
@@ -57,6 +56,10 @@ func OpenDir(dir string) (*Set, error) {
 	return s, nil
 }
 
+func noWeights(dir string) error {
+	return fmt.Errorf("%s has no weights, neither %s nor %s: %w", dir, SingleFile, IndexFile, fs.ErrNotExist)
+}
+
 func readIndex(path string) (weightMap map[string]string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -67,17 +70,36 @@ func readIndex(path string) (weightMap map[string]string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b) > IndexBytesMax {
-		return nil, fmt.Errorf("%s is longer than %d bytes", path, IndexBytesMax)
+	weightMap, err = ParseIndex(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	var index struct {
+	return weightMap, nil
+}
+
+// ParseIndex reads the content of an index: the file of each tensor. Every file is a plain
+// name in the index's own directory.
+func ParseIndex(b []byte) (weightMap map[string]string, err error) {
+	if len(b) > IndexBytesMax {
+		return nil, fmt.Errorf("longer than %d bytes", IndexBytesMax)
+	}
+	var index struct { // old writers put a float into metadata.total_size: it is not read
 		WeightMap map[string]string `json:"weight_map"`
 	}
 	if err := json.Unmarshal(b, &index); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	if len(index.WeightMap) == 0 {
-		return nil, fmt.Errorf("%s: weight_map is missing or empty", path)
+		return nil, errors.New("weight_map is missing or empty")
+	}
+	names := shardNames(index.WeightMap)
+	if len(names) > ShardsMax {
+		return nil, fmt.Errorf("%d files are more than %d", len(names), ShardsMax)
+	}
+	for _, name := range names {
+		if err := checkShardName(name); err != nil {
+			return nil, err
+		}
 	}
 	return index.WeightMap, nil
 }
@@ -86,32 +108,22 @@ func readIndex(path string) (weightMap map[string]string, err error) {
 func openShards(dir string, weightMap map[string]string) (*Set, error) {
 	s := &Set{byName: make(map[string]*File, len(weightMap))}
 	shards := map[string]*File{}
+	for _, name := range shardNames(weightMap) {
+		f, err := Open(filepath.Join(dir, name))
+		if err != nil {
+			return s, err
+		}
+		shards[name] = f
+		s.files = append(s.files, f)
+	}
 	for _, tensor := range sortedKeys(weightMap) {
-		name := weightMap[tensor]
-		if shards[name] == nil {
-			f, err := openShard(dir, name, len(shards))
-			if err != nil {
-				return s, err
-			}
-			shards[name] = f
-			s.files = append(s.files, f)
+		f := shards[weightMap[tensor]]
+		if _, ok := f.Info(tensor); !ok {
+			return s, fmt.Errorf("%s: tensor %q is not in %s", IndexFile, tensor, weightMap[tensor])
 		}
-		if _, ok := shards[name].Info(tensor); !ok {
-			return s, fmt.Errorf("%s: tensor %q is not in %s", IndexFile, tensor, name)
-		}
-		s.byName[tensor] = shards[name]
+		s.byName[tensor] = f
 	}
 	return s, s.checkIndexed()
-}
-
-func openShard(dir, name string, opened int) (*File, error) {
-	if name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return nil, fmt.Errorf("%s: %q is not a file name in the directory", IndexFile, name)
-	}
-	if opened >= ShardsMax {
-		return nil, fmt.Errorf("%s: more than %d files", IndexFile, ShardsMax)
-	}
-	return Open(filepath.Join(dir, name))
 }
 
 // checkIndexed refuses tensors that no index entry points at: they would be dropped silently.
@@ -153,6 +165,15 @@ func (s *Set) ReadFloat32(name string, dst []float32) error {
 		return err
 	}
 	return f.ReadFloat32(name, dst)
+}
+
+// ReadFloat32At is File.ReadFloat32At on the file that holds the tensor.
+func (s *Set) ReadFloat32At(name string, first int, dst []float32) error {
+	f, err := s.reader(name)
+	if err != nil {
+		return err
+	}
+	return f.ReadFloat32At(name, first, dst)
 }
 
 func (s *Set) reader(name string) (*File, error) {

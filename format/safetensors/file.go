@@ -1,66 +1,67 @@
 package safetensors
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
-	"io"
-	"math"
-	"os"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
-// chunkBytes is how much of a tensor is in memory while it is converted.
+// chunkBytes is how much of a tensor is mapped while it is converted: enough for one call to
+// the kernel to be worth it, and still in the second-level cache when it is read.
 const chunkBytes = 1 << 20
 
-// File is an open safetensors file. Its methods may be called from several goroutines.
+// File is an open safetensors file. Its methods may be called from several goroutines, but
+// not after Close.
 type File struct {
 	header
-	r      io.ReaderAt
-	close  func() error
+	data   mapping // the whole file; nil after Close
+	mapped bool    // data is ours to unmap
 	byName map[string]int
 }
 
-// Open opens the file at path. It returns an error that names the file if its header is not
+// Open maps the file at path. It returns an error that names the file if its header is not
 // right in every number.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	data, err := mapFile(path)
 	if err != nil {
 		return nil, err
 	}
-	st, err := f.Stat()
+	f, err := NewFile(data)
 	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), data.unmap())
 	}
-	file, err := NewFile(f, st.Size())
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	file.close = f.Close
-	return file, nil
+	f.mapped = true
+	return f, nil
 }
 
-// NewFile reads a safetensors file of size bytes from r, which must stay readable while the
-// File is used.
-func NewFile(r io.ReaderAt, size int64) (*File, error) {
-	h, err := readHeader(r, size)
+// NewFile returns the safetensors file whose bytes b are; b must not change while it is used.
+func NewFile(b []byte) (*File, error) {
+	var h *header
+	var err error
+	if fault := mapping(b).guard(func() { h, err = readHeader(b) }); fault != nil {
+		return nil, fault
+	}
 	if err != nil {
 		return nil, err
 	}
-	f := &File{header: *h, r: r, byName: make(map[string]int, len(h.tensors))}
+	f := &File{header: *h, data: b, byName: make(map[string]int, len(h.tensors))}
 	for i, t := range h.tensors {
 		f.byName[t.Name] = i
 	}
 	return f, nil
 }
 
-// Close closes the file that Open opened.
+// Close unmaps the file that Open opened.
 func (f *File) Close() error {
-	if f.close == nil {
+	data := f.data
+	f.data = nil
+	if !f.mapped {
 		return nil
 	}
-	return f.close()
+	return data.unmap()
 }
 
 // Metadata returns the strings that the file carries beside its tensors; nil if none.
@@ -79,30 +80,46 @@ func (f *File) Info(name string) (info Info, ok bool) {
 }
 
 // ReadFloat32 reads a whole F32, F16 or BF16 tensor into dst, whose length must be its
-// number of elements. Every value is exact.
+// number of elements. Every value is exact. It reads at the speed of memory.
 func (f *File) ReadFloat32(name string, dst []float32) error {
-	return read(f, name, len(dst), func(at int, dtype DType, b []byte) {
-		decodeFloat32(dst[at:], dtype, b)
-	})
+	t, err := f.whole(name, len(dst))
+	if err != nil {
+		return err
+	}
+	return f.each(t, 0, len(dst), func(at int, b []byte) { decodeFloat32(dst[at:], t.DType, b) })
+}
+
+// ReadFloat32At reads the elements first, first+1, … of a tensor, as many as dst has room for.
+func (f *File) ReadFloat32At(name string, first int, dst []float32) error {
+	t, err := f.readable(name)
+	if err != nil {
+		return err
+	}
+	if first < 0 || len(dst) > t.Elements() || first > t.Elements()-len(dst) {
+		return fmt.Errorf("tensor %q has %d elements: there are no %d from %d on", name, t.Elements(), len(dst), first)
+	}
+	return f.each(t, first, len(dst), func(at int, b []byte) { decodeFloat32(dst[at:], t.DType, b) })
 }
 
 // ReadBF16 reads a whole tensor into dst as bfloat16 bits: BF16 as it is, F32 and F16
 // rounded to nearest, ties to even. The length of dst must be its number of elements.
 func ReadBF16[T ~uint16](from Reader, name string, dst []T) error {
-	file, err := from.reader(name)
+	f, err := from.reader(name)
 	if err != nil {
 		return err
 	}
-	return read(file, name, len(dst), func(at int, dtype DType, b []byte) {
-		if dtype == BF16 {
-			for i := range len(b) / 2 {
-				dst[at+i] = T(binary.LittleEndian.Uint16(b[2*i:]))
-			}
+	t, err := f.whole(name, len(dst))
+	if err != nil {
+		return err
+	}
+	return f.each(t, 0, len(dst), func(at int, b []byte) {
+		if t.DType == BF16 {
+			copyBits(dst[at:], b)
 			return
 		}
-		part := make([]float32, int64(len(b))/elementBytes[dtype])
-		decodeFloat32(part, dtype, b)
-		for i, x := range part {
+		values := make([]float32, len(b)/int(elementBytes[t.DType]))
+		decodeFloat32(values, t.DType, b)
+		for i, x := range values {
 			dst[at+i] = T(toBF16(x))
 		}
 	})
@@ -112,48 +129,71 @@ func ReadBF16[T ~uint16](from Reader, name string, dst []T) error {
 type Reader interface {
 	Info(name string) (Info, bool)
 	ReadFloat32(name string, dst []float32) error
+	ReadFloat32At(name string, first int, dst []float32) error
 	reader(name string) (*File, error)
 }
 
 func (f *File) reader(string) (*File, error) { return f, nil }
 
-// read hands the bytes of a tensor of n elements to use, chunk by chunk; at is the index
-// of the chunk's first element.
-func read(f *File, name string, n int, use func(at int, dtype DType, b []byte)) error {
+// readable returns the tensor of that name if it holds numbers of a kind that can be read.
+func (f *File) readable(name string) (Info, error) {
 	t, ok := f.Info(name)
-	if !ok {
-		return fmt.Errorf("there is no tensor %q", name)
+	switch {
+	case !ok:
+		return t, fmt.Errorf("there is no tensor %q", name)
+	case t.DType != F32 && t.DType != F16 && t.DType != BF16:
+		return t, fmt.Errorf("tensor %q is %s: only F32, F16 and BF16 can be read", name, t.DType)
+	case f.data == nil:
+		return t, fmt.Errorf("tensor %q: the file is closed", name)
 	}
-	if t.DType != F32 && t.DType != F16 && t.DType != BF16 {
-		return fmt.Errorf("tensor %q is %s: only F32, F16 and BF16 can be read", name, t.DType)
+	return t, nil
+}
+
+func (f *File) whole(name string, n int) (Info, error) {
+	t, err := f.readable(name)
+	if err == nil && t.Elements() != n {
+		err = fmt.Errorf("tensor %q has %d elements, not %d (shape %v)", name, t.Elements(), n, t.Shape)
 	}
-	if t.Elements() != n {
-		return fmt.Errorf("tensor %q has %d elements, not %d (shape %v)", name, t.Elements(), n, t.Shape)
+	return t, err
+}
+
+// parallelBytes is the size from which a tensor is read by several threads: starting them
+// costs what some ten kilobytes do.
+const parallelBytes = 4 * chunkBytes
+
+// each hands the bytes of n elements of t from first on to use, chunk by chunk, in no order
+// and from several goroutines if there are many; at counts from first.
+func (f *File) each(t Info, first, n int, use func(at int, b []byte)) error {
+	width := int(elementBytes[t.DType])
+	from := int(f.dataStart+t.begin) + first*width
+	all := f.data[from : from+n*width]
+	var next atomic.Int64
+	work := func() error {
+		return f.data.guard(func() {
+			for off := int(next.Add(chunkBytes)) - chunkBytes; off < len(all); off = int(next.Add(chunkBytes)) - chunkBytes {
+				f.chunk(all[off:min(off+chunkBytes, len(all))], off/width, use)
+			}
+		})
 	}
-	buf := make([]byte, min(t.Bytes(), chunkBytes))
-	for off := int64(0); off < t.Bytes(); off += int64(len(buf)) {
-		part := buf[:min(int64(len(buf)), t.Bytes()-off)]
-		if _, err := f.r.ReadAt(part, f.dataStart+t.begin+off); err != nil {
-			return fmt.Errorf("read tensor %q: %w", name, err)
+	var others sync.WaitGroup
+	errs := make([]error, runtime.GOMAXPROCS(0))
+	for i := 1; i < len(errs) && len(all) >= parallelBytes; i++ {
+		others.Go(func() { errs[i] = work() })
+	}
+	errs[0] = work()
+	others.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return fmt.Errorf("read tensor %q: %w", t.Name, err)
 		}
-		use(int(off/elementBytes[t.DType]), t.DType, part)
 	}
 	return nil
 }
 
-func decodeFloat32(dst []float32, dtype DType, b []byte) {
-	switch dtype {
-	case F32:
-		for i := range len(b) / 4 {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		}
-	case BF16:
-		for i := range len(b) / 2 {
-			dst[i] = fromBF16(binary.LittleEndian.Uint16(b[2*i:]))
-		}
-	case F16:
-		for i := range len(b) / 2 {
-			dst[i] = fromF16(binary.LittleEndian.Uint16(b[2*i:]))
-		}
+func (f *File) chunk(part []byte, at int, use func(at int, b []byte)) {
+	if f.mapped {
+		f.data.drawn(part)
+		defer f.data.dropped(part)
 	}
+	use(at, part)
 }

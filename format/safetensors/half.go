@@ -14,15 +14,14 @@ func toBF16(x float32) uint16 {
 	return uint16((b + 0x7fff + b>>16&1) >> 16)
 }
 
+// fromF16 shifts exponent and fraction into place and multiplies by what the two biases
+// differ by, which also makes subnormals right.
 func fromF16(h uint16) float32 {
-	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
-	switch exp {
-	case 31: // infinity, NaN
-		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
-	case 0: // zero, subnormal: frac units of 2^-24
-		return math.Float32frombits(math.Float32bits(float32(frac)*0x1p-24) | sign)
+	bits := math.Float32bits(math.Float32frombits(uint32(h&0x7fff)<<13) * 0x1p112)
+	if h&0x7c00 == 0x7c00 { // infinity, NaN
+		bits |= 0x7f800000
 	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+	return math.Float32frombits(bits | uint32(h&0x8000)<<16)
 }
 
 func toF16(x float32) uint16 {

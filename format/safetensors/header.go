@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -20,9 +19,9 @@ type header struct {
 	dataStart int64
 }
 
-// readHeader reads and checks the header of a file of size bytes.
-func readHeader(r io.ReaderAt, size int64) (*header, error) {
-	raw, err := rawHeader(r, size)
+// readHeader reads and checks the header of a file, given whole.
+func readHeader(file []byte) (*header, error) {
+	raw, err := rawHeader(file)
 	if err != nil {
 		return nil, err
 	}
@@ -30,32 +29,24 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 	if err := h.parse(raw); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	if err := h.checkLayout(size - h.dataStart); err != nil {
+	if err := h.checkLayout(int64(len(file)) - h.dataStart); err != nil {
 		return nil, err
 	}
 	return h, nil
 }
 
-func rawHeader(r io.ReaderAt, size int64) ([]byte, error) {
-	var prefix [8]byte
-	if size < int64(len(prefix)) {
-		return nil, fmt.Errorf("%d bytes are too few for a safetensors file", size)
+func rawHeader(file []byte) ([]byte, error) {
+	if len(file) < 8 {
+		return nil, fmt.Errorf("%d bytes are too few for a safetensors file", len(file))
 	}
-	if _, err := r.ReadAt(prefix[:], 0); err != nil {
-		return nil, fmt.Errorf("read header length: %w", err)
-	}
-	n := binary.LittleEndian.Uint64(prefix[:])
+	n := binary.LittleEndian.Uint64(file)
 	if n > HeaderBytesMax {
 		return nil, fmt.Errorf("header of %d bytes is longer than %d", n, HeaderBytesMax)
 	}
-	if int64(n) > size-8 {
-		return nil, fmt.Errorf("header of %d bytes does not fit in a file of %d", n, size)
+	if n > uint64(len(file)-8) {
+		return nil, fmt.Errorf("header of %d bytes does not fit in a file of %d", n, len(file))
 	}
-	raw := make([]byte, n)
-	if _, err := r.ReadAt(raw, 8); err != nil && n > 0 {
-		return nil, fmt.Errorf("read header: %w", err)
-	}
-	return raw, nil
+	return file[8 : 8+n], nil
 }
 
 // parse walks the top-level object itself, because encoding/json would silently keep the

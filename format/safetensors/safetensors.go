@@ -9,7 +9,8 @@
 //
 // Offsets count from the end of the header; everything is little-endian. Every number of a
 // header is checked against the size of the file before anything is allocated. Files are
-// read with pread and not mapped: a file that shrinks under us is an error, not a SIGBUS.
+// mapped, and their pages let go of as soon as they are converted; a file that shrinks while
+// it is mapped is an error, not a crash.
 //
 //	set, err := safetensors.OpenDir("models/pebble")
 //	info, ok := set.Info("lm_head.weight")

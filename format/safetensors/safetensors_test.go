@@ -14,13 +14,13 @@ import (
 	"testing"
 )
 
-// encode lays out a file from a header and data, right or wrong.
-func encode(header string, dataBytes int) []byte {
+// layOut returns a file of a header and data, right or wrong.
+func layOut(header string, dataBytes int) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	return append(append(b, header...), make([]byte, dataBytes)...)
 }
 
-func open(b []byte) (*File, error) { return NewFile(bytes.NewReader(b), int64(len(b))) }
+func open(b []byte) (*File, error) { return NewFile(b) }
 
 func mustWrite(t *testing.T, tensors ...Tensor) []byte {
 	t.Helper()
@@ -98,7 +98,7 @@ func TestReadLongTensorInChunks(t *testing.T) {
 
 func TestReadErrors(t *testing.T) {
 	t.Parallel()
-	f, err := open(encode(`{"ids":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}}`, 16))
+	f, err := open(layOut(`{"ids":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}}`, 16))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,29 +128,29 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"nothing", nil, "too few"},
 		{"seven bytes", make([]byte, 7), "too few"},
-		{"header past the end", encode("{}", 0)[:9], "does not fit"},
+		{"header past the end", layOut("{}", 0)[:9], "does not fit"},
 		{"header of 2^63", append(binary.LittleEndian.AppendUint64(nil, 1<<63), "{}"...), "longer than"},
 		{"header at the limit", binary.LittleEndian.AppendUint64(nil, HeaderBytesMax), "does not fit"},
 		{"header over the limit", binary.LittleEndian.AppendUint64(nil, HeaderBytesMax+1), "longer than"},
-		{"no header", encode("", 0), "begin with {"},
-		{"array", encode("[]", 0), "begin with {"},
-		{"cut JSON", encode(`{"x":`, 0), "header"},
-		{"text after", encode(`{} x`, 0), "after the closing brace"},
-		{"unknown dtype", encode(entry("Q4", "[2]", "[0,1]"), 1), `unknown dtype "Q4"`},
-		{"no shape", encode(`{"x":{"dtype":"F32","data_offsets":[0,4]}}`, 4), "no shape"},
-		{"negative dimension", encode(entry("F32", "[-1]", "[0,4]"), 4), "tensor \"x\""},
-		{"overflow", encode(entry("F32", "[4611686018427387904,4]", "[0,0]"), 0), "overflows"},
-		{"overflow behind zero", encode(entry("F32", "[0,18446744073709551615]", "[0,0]"), 0), "overflows"},
-		{"shape and offsets disagree", encode(entry("F32", "[2]", "[0,4]"), 4), "takes 8 bytes"},
-		{"offsets backwards", encode(entry("F32", "[1]", "[4,0]"), 4), "not a range"},
-		{"one offset", encode(entry("F32", "[1]", "[4]"), 4), "not a range"},
-		{"cut data", encode(entry("F32", "[2]", "[0,8]"), 7), "cut short"},
-		{"spare data", encode(entry("F32", "[2]", "[0,8]"), 9), "belong to no tensor"},
-		{"gap", encode(entry("F32", "[1]", "[4,8]"), 8), "belong to no tensor"},
-		{"too many dimensions", encode(entry("U8", "[1"+strings.Repeat(",1", RankMax)+"]", "[0,1]"), 1), "dimensions"},
-		{"same name twice", encode(`{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 2), "occurs twice"},
-		{"overlap", encode(`{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3), "overlaps"},
-		{"metadata not strings", encode(`{"__metadata__":{"a":1}}`, 0), "__metadata__"},
+		{"no header", layOut("", 0), "begin with {"},
+		{"array", layOut("[]", 0), "begin with {"},
+		{"cut JSON", layOut(`{"x":`, 0), "header"},
+		{"text after", layOut(`{} x`, 0), "after the closing brace"},
+		{"unknown dtype", layOut(entry("Q4", "[2]", "[0,1]"), 1), `unknown dtype "Q4"`},
+		{"no shape", layOut(`{"x":{"dtype":"F32","data_offsets":[0,4]}}`, 4), "no shape"},
+		{"negative dimension", layOut(entry("F32", "[-1]", "[0,4]"), 4), "tensor \"x\""},
+		{"overflow", layOut(entry("F32", "[4611686018427387904,4]", "[0,0]"), 0), "overflows"},
+		{"overflow behind zero", layOut(entry("F32", "[0,18446744073709551615]", "[0,0]"), 0), "overflows"},
+		{"shape and offsets disagree", layOut(entry("F32", "[2]", "[0,4]"), 4), "takes 8 bytes"},
+		{"offsets backwards", layOut(entry("F32", "[1]", "[4,0]"), 4), "not a range"},
+		{"one offset", layOut(entry("F32", "[1]", "[4]"), 4), "not a range"},
+		{"cut data", layOut(entry("F32", "[2]", "[0,8]"), 7), "cut short"},
+		{"spare data", layOut(entry("F32", "[2]", "[0,8]"), 9), "belong to no tensor"},
+		{"gap", layOut(entry("F32", "[1]", "[4,8]"), 8), "belong to no tensor"},
+		{"too many dimensions", layOut(entry("U8", "[1"+strings.Repeat(",1", RankMax)+"]", "[0,1]"), 1), "dimensions"},
+		{"same name twice", layOut(`{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`, 2), "occurs twice"},
+		{"overlap", layOut(`{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3), "overlaps"},
+		{"metadata not strings", layOut(`{"__metadata__":{"a":1}}`, 0), "__metadata__"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := open(encode(entry("U8", "[1"+strings.Repeat(",1", RankMax-1)+"]", "[0,1]"), 1)); err != nil {
+	if _, err := open(layOut(entry("U8", "[1"+strings.Repeat(",1", RankMax-1)+"]", "[0,1]"), 1)); err != nil {
 		t.Errorf("at the rank limit: %v", err)
 	}
 }
@@ -307,6 +307,23 @@ func TestHalfRounding(t *testing.T) {
 	}
 }
 
+// FuzzParseIndex: no content makes it panic, and no name that it lets pass leaves the directory.
+func FuzzParseIndex(f *testing.F) {
+	f.Add([]byte(`{"metadata":{"total_size":1.5e9},"weight_map":{"a":"model-00001-of-00002.safetensors"}}`))
+	f.Add([]byte(`{"weight_map":{"a":"../x"}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := ParseIndex(b)
+		if err != nil {
+			return
+		}
+		for _, name := range m {
+			if dir, _ := filepath.Split(filepath.Join("/d", name)); dir != "/d/" {
+				t.Errorf("%q is let pass", name)
+			}
+		}
+	})
+}
+
 // FuzzOpen: no input panics, and what opens can be read whole.
 func FuzzOpen(f *testing.F) {
 	var good bytes.Buffer
@@ -314,8 +331,8 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good.Bytes())
-	f.Add(encode("{}", 0))
-	f.Add(encode(`{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8))
+	f.Add(layOut("{}", 0))
+	f.Add(layOut(`{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		file, err := open(b)
 		if err != nil {

@@ -102,16 +102,37 @@ func checkTensor(t Tensor) error {
 
 // writeData leaves errors to the bufio.Writer, which keeps the first.
 func writeData(w *bufio.Writer, t Tensor) {
-	for _, x := range t.Data {
-		buf := w.AvailableBuffer()
-		switch t.DType {
-		case F32:
-			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(x))
-		case BF16:
-			buf = binary.LittleEndian.AppendUint16(buf, toBF16(x))
-		case F16:
-			buf = binary.LittleEndian.AppendUint16(buf, toF16(x))
-		}
-		w.Write(buf)
+	if t.DType == F32 && littleEndian {
+		w.Write(floatBytes(t.Data))
+		return
 	}
+	width := int(elementBytes[t.DType])
+	for x := t.Data; len(x) > 0; {
+		if w.Available() < width && w.Flush() != nil {
+			return
+		}
+		buf := w.AvailableBuffer()
+		n := min(len(x), cap(buf)/width)
+		w.Write(encode(buf[:n*width], t.DType, x[:n]))
+		x = x[n:]
+	}
+}
+
+// encode fills b with the values x as dtype lays them out.
+func encode(b []byte, dtype DType, x []float32) []byte {
+	switch dtype {
+	case F32:
+		for i, v := range x {
+			binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(v))
+		}
+	case BF16:
+		for i, v := range x {
+			binary.LittleEndian.PutUint16(b[2*i:], toBF16(v))
+		}
+	case F16:
+		for i, v := range x {
+			binary.LittleEndian.PutUint16(b[2*i:], toF16(v))
+		}
+	}
+	return b
 }

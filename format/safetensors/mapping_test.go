@@ -1,0 +1,286 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func opened(t testing.TB, tensors ...Tensor) (f *File, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), SingleFile)
+	if err := WriteFile(path, tensors); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f, path
+}
+
+// long is a tensor of several chunks whose data begin at an odd place.
+func long(dtype DType) Tensor {
+	data := make([]float32, chunkBytes+3)
+	for i := range data {
+		data[i] = float32(i%509) / 4
+	}
+	return Tensor{"long", dtype, []int{len(data)}, data}
+}
+
+// TestFileShrinksWhileOpen: what a process without a guard would die of is an error.
+func TestFileShrinksWhileOpen(t *testing.T) {
+	t.Parallel()
+	tensor := long(F32)
+	f, path := opened(t, tensor)
+	if err := os.Truncate(path, chunkBytes); err != nil {
+		t.Fatal(err)
+	}
+	err := f.ReadFloat32("long", make([]float32, len(tensor.Data)))
+	if err == nil || !strings.Contains(err.Error(), "cut short") || !strings.Contains(err.Error(), `"long"`) {
+		t.Errorf("error %v", err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "too few") {
+		t.Errorf("an empty file: %v", err)
+	}
+}
+
+// TestReplacedWhileOpen: a rename over the file changes nothing for who has it open.
+func TestReplacedWhileOpen(t *testing.T) {
+	t.Parallel()
+	f, path := opened(t, Tensor{"x", F32, nil, []float32{1}})
+	if err := WriteFile(path, []Tensor{{"x", F32, nil, []float32{2}}}); err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, 1)
+	if err := f.ReadFloat32("x", x); err != nil || x[0] != 1 {
+		t.Errorf("read %v, %v", x, err)
+	}
+}
+
+func TestReadAfterClose(t *testing.T) {
+	t.Parallel()
+	f, _ := opened(t, Tensor{"x", F32, nil, []float32{1}})
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.ReadFloat32("x", make([]float32, 1)); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestOpenRefusesOtherThanFiles(t *testing.T) {
+	t.Parallel()
+	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "regular file") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestReadFloat32At(t *testing.T) {
+	t.Parallel()
+	for _, dtype := range []DType{F32, F16, BF16} {
+		want := long(dtype)
+		f, _ := opened(t, want)
+		whole := make([]float32, len(want.Data))
+		if err := f.ReadFloat32("long", whole); err != nil {
+			t.Fatal(err)
+		}
+		n := len(whole)
+		for _, at := range []struct{ first, n int }{{0, 0}, {n, 0}, {0, n}, {1, n - 1}, {7, 13}, {chunkBytes/4 - 1, 3}, {n - 1, 1}} {
+			got := make([]float32, at.n)
+			if err := f.ReadFloat32At("long", at.first, got); err != nil || !slices.Equal(got, whole[at.first:at.first+at.n]) {
+				t.Errorf("%s from %d, %d values: %v", dtype, at.first, at.n, err)
+			}
+		}
+		for _, at := range []struct{ first, n int }{{-1, 1}, {n, 1}, {0, n + 1}, {math.MaxInt, 1}} {
+			if err := f.ReadFloat32At("long", at.first, make([]float32, at.n)); err == nil {
+				t.Errorf("%d values from %d were read of %d", at.n, at.first, n)
+			}
+		}
+	}
+}
+
+// TestDecodeEqualsOneByOne compares the loops over eight bytes with the definition, at every
+// remainder and at odd addresses.
+func TestDecodeEqualsOneByOne(t *testing.T) {
+	t.Parallel()
+	b := make([]byte, 2<<16)
+	for i := range 1 << 16 {
+		binary.LittleEndian.PutUint16(b[2*i:], uint16(i))
+	}
+	for _, dtype := range []DType{F16, BF16} {
+		one := map[DType]func(uint16) float32{F16: fromF16, BF16: fromBF16}[dtype]
+		for n := range 9 {
+			part := append(make([]byte, n), b[:len(b)-2*n]...)[n:]
+			got := make([]float32, len(part)/2)
+			decodeFloat32(got, dtype, part)
+			for i, x := range got {
+				if math.Float32bits(x) != math.Float32bits(one(uint16(i))) {
+					t.Fatalf("%s %04x is %g, want %g", dtype, i, x, one(uint16(i)))
+				}
+			}
+		}
+	}
+}
+
+// TestF16Values knows the definition's answers.
+func TestF16Values(t *testing.T) {
+	t.Parallel()
+	for h, want := range map[uint16]float32{
+		0x0000: 0, 0x0001: 0x1p-24, 0x03ff: 1023 * 0x1p-24, 0x0400: 0x1p-14, 0x3c00: 1, 0x3555: 0.33325195, 0xc000: -2,
+		0x7bff: 65504, 0x7c00: float32(math.Inf(1)), 0xfc00: float32(math.Inf(-1)), 0x8001: -0x1p-24,
+	} {
+		if got := fromF16(h); got != want {
+			t.Errorf("%04x is %g, want %g", h, got, want)
+		}
+	}
+	if x := fromF16(0x7e01); x == x {
+		t.Errorf("a NaN is %g", x)
+	}
+	if !math.Signbit(float64(fromF16(0x8000))) {
+		t.Error("minus zero lost its sign")
+	}
+}
+
+func TestWriteDir(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tensors := sample()
+	names := func() (all []string) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			all = append(all, e.Name())
+		}
+		return all
+	}
+	for _, x := range []struct {
+		limit int64
+		files []string
+	}{ // sample's tensors have 12, 2, 4, 4 and 0 bytes
+		{22, []string{SingleFile}},
+		{21, []string{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", IndexFile}},
+		{4, []string{"model-00001-of-00004.safetensors", "model-00002-of-00004.safetensors", "model-00003-of-00004.safetensors", "model-00004-of-00004.safetensors", IndexFile}},
+		{ShardBytesMax, []string{SingleFile}},
+	} {
+		if err := WriteDir(dir, tensors, x.limit); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(); !slices.Equal(got, x.files) {
+			t.Errorf("limit %d: files %q", x.limit, got)
+		}
+		if got, err := Files(dir); err != nil || !slices.Equal(slices.Sorted(slices.Values(got)), x.files) {
+			t.Errorf("Files: %q, %v", got, err)
+		}
+		s, err := OpenDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for _, want := range tensors {
+			got := make([]float32, len(want.Data))
+			if err := s.ReadFloat32(want.Name, got); err != nil || !slices.Equal(got, want.Data) {
+				t.Errorf("limit %d: %s is %v, %v", x.limit, want.Name, got, err)
+			}
+		}
+		if len(s.Names()) != len(tensors) {
+			t.Errorf("limit %d: tensors %q", x.limit, s.Names())
+		}
+	}
+	if err := WriteDir(dir, []Tensor{tensors[0], tensors[0]}, 1); err == nil || !strings.Contains(err.Error(), "is taken") {
+		t.Errorf("the same name in two files: %v", err)
+	}
+	many := make([]Tensor, ShardsMax+1)
+	for i := range many {
+		many[i] = Tensor{string(rune('a' + i)), F32, nil, []float32{1}}
+	}
+	if err := WriteDir(dir, many, 1); err == nil || !strings.Contains(err.Error(), "more than 1000") {
+		t.Errorf("too many files: %v", err)
+	}
+}
+
+func TestIndexLimits(t *testing.T) {
+	t.Parallel()
+	index := func(shards int) []byte {
+		var b bytes.Buffer
+		b.WriteString(`{"weight_map":{`)
+		for i := range shards {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			n := string(rune('一' + i))
+			b.WriteString(`"` + n + `":"` + n + `"`)
+		}
+		b.WriteString(`}}`)
+		return b.Bytes()
+	}
+	if _, err := ParseIndex(index(ShardsMax)); err != nil {
+		t.Error(err)
+	}
+	if _, err := ParseIndex(index(ShardsMax + 1)); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func benchmarkTensor(dtype DType) Tensor {
+	t := Tensor{"w", dtype, []int{4096, 4096}, make([]float32, 4096*4096)}
+	for i := range t.Data {
+		t.Data[i] = float32(i%1021) / 8
+	}
+	return t
+}
+
+// BenchmarkRead reads a matrix of the page cache; the bytes are those of the float32 written.
+func BenchmarkRead(b *testing.B) {
+	for _, dtype := range []DType{BF16, F16, F32} {
+		b.Run(string(dtype), func(b *testing.B) {
+			want := benchmarkTensor(dtype)
+			f, _ := opened(b, want)
+			dst := make([]float32, len(want.Data))
+			b.SetBytes(int64(4 * len(dst)))
+			for b.Loop() {
+				if err := f.ReadFloat32("w", dst); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("copy", func(b *testing.B) { // what memory can do: one float32 matrix to another
+		want := benchmarkTensor(F32).Data
+		dst := make([]float32, len(want))
+		b.SetBytes(int64(4 * len(dst)))
+		for b.Loop() {
+			copy(dst, want)
+		}
+	})
+}
+
+// BenchmarkWrite encodes a matrix without writing it to a disk.
+func BenchmarkWrite(b *testing.B) {
+	for _, dtype := range []DType{BF16, F32} {
+		b.Run(string(dtype), func(b *testing.B) {
+			t := benchmarkTensor(dtype)
+			b.SetBytes(t.bytes())
+			for b.Loop() {
+				if err := Write(discard{}, []Tensor{t}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
