@@ -24,6 +24,10 @@ func (l *Embedding) Forward(e Exec, x []float32, tokens []int32) {
 }
 
 func (l *Embedding) row(x []float32, token int) {
+	if from, to := token*len(x), (token+1)*len(x); l.W.Half != nil {
+		tensor.Float32s(x, l.W.Half[from:to])
+		return
+	}
 	w := l.W.W[token*len(x) : (token+1)*len(x)]
 	if !l.Round {
 		copy(x, w)
@@ -35,8 +39,11 @@ func (l *Embedding) row(x []float32, token int) {
 }
 
 // Backward adds dx[n] to W.G[tokens[n]], tokens in order: a task takes some channels of
-// all tokens, so the sums do not depend on threads.
+// all tokens, so the sums do not depend on threads. A frozen W has no gradient.
 func (l *Embedding) Backward(e Exec, dx []float32, tokens []int32) {
+	if l.W.G == nil {
+		return
+	}
 	c := l.W.Cols
 	e.Pool.For((c+columnBlock-1)/columnBlock, func(task, _ int) {
 		from, to := task*columnBlock, min(c, (task+1)*columnBlock)

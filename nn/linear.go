@@ -10,15 +10,20 @@ type Linear struct {
 
 // Forward sets y[n,o] = Σ_i x[n,i]·W[o,i] + Bias[o], or adds it when add is set (a residual).
 //
-// x (N,in), y (N,out). Inputs are rounded as the kernel does; sums in float32, the bias last.
+// An adapter of W adds its part. x (N,in), y (N,out). Inputs are rounded as the kernel does;
+// sums in float32: first W's, then the adapter's, the bias last.
 func (l Linear) Forward(e Exec, y, x []float32, n int, add bool) {
-	gemm.Mul(e.Pool, e.Kernel, y, l.W.Rows, matrix(x, n, l.W.Cols), transposed(l.weights()), add)
+	gemm.Mul(e.Pool, e.Kernel, y, l.W.Rows, matrix(x, n, l.W.Cols), transposed(l.W.matrix()), add)
+	if a := l.W.Adapter; a != nil {
+		a.Forward(e, y, x, n)
+	}
 	if l.Bias != nil {
 		AddBias(e, y, l.Bias.W, n)
 	}
 }
 
-// Backward sets dx from dy and adds to the gradients of W and Bias:
+// Backward sets dx from dy and adds to the gradients of W and Bias, where they have one, and
+// of an adapter:
 //
 //	dx[n,i]   = Σ_o dy[n,o]·W[o,i]
 //	W.G[o,i] += Σ_n dy[n,o]·x[n,i]
@@ -26,15 +31,18 @@ func (l Linear) Forward(e Exec, y, x []float32, n int, add bool) {
 //
 // dx sets and does not add: the callers' inputs have this one consumer. dx must not be dy.
 func (l Linear) Backward(e Exec, dx, dy, x []float32, n int) {
-	if l.Bias != nil {
+	if l.Bias != nil && l.Bias.G != nil {
 		sumRows(e, l.Bias.G, dy, n) // y = x·Wᵀ + Bias
 	}
 	d := matrix(dy, n, l.W.Rows)
-	gemm.Mul(e.Pool, e.Kernel, l.W.G, l.W.Cols, transposed(d), matrix(x, n, l.W.Cols), true) // y = x·Wᵀ
-	gemm.Mul(e.Pool, e.Kernel, dx, l.W.Cols, d, l.weights(), false)                          // y = x·Wᵀ
+	if l.W.G != nil {
+		gemm.Mul(e.Pool, e.Kernel, l.W.G, l.W.Cols, transposed(d), matrix(x, n, l.W.Cols), true) // y = x·Wᵀ
+	}
+	gemm.Mul(e.Pool, e.Kernel, dx, l.W.Cols, d, l.W.matrix(), false) // y = x·Wᵀ
+	if a := l.W.Adapter; a != nil {
+		a.Backward(e, dx, dy, x, n)
+	}
 }
-
-func (l Linear) weights() gemm.Matrix { return matrix(l.W.W, l.W.Rows, l.W.Cols) }
 
 // AddBias adds b (C) to each of n rows of y (N,C).
 func AddBias(e Exec, y, b []float32, n int) {

@@ -32,6 +32,9 @@ func (l *Norm) Backward(e Exec, dx, dy, x []float32, n int) {
 		clear(part)
 		norm.RMSNormBackward(dx[a*c:b*c], part, dy[a*c:b*c], x[a*c:b*c], l.W.W, l.rstd[a:b])
 	})
+	if l.W.G == nil {
+		return
+	}
 	for i := range (n + rowBlock - 1) / rowBlock {
 		for j, g := range l.part[i*c : (i+1)*c] {
 			l.W.G[j] += g

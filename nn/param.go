@@ -1,6 +1,11 @@
 package nn
 
-// Param is one trained tensor: a matrix (Rows,Cols), or a vector, whose Rows is 1. Matrices
+import (
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+// Param is one tensor: a matrix (Rows,Cols), or a vector, whose Rows is 1. Matrices
 // decay, vectors (the weights of norms) do not.
 type Param struct {
 	Name       string
@@ -8,6 +13,10 @@ type Param struct {
 	Vector     bool
 	W          []float32 // master weights
 	G          []float32 // gradient of the loss; nil where nothing is trained
+	// Half is a frozen matrix as a bfloat16 file holds it, in place of W.
+	Half []tensor.BF16
+	// Adapter is added to the products with this matrix; nil for none.
+	Adapter *Adapter
 	// Parts are the tensors of the file that are stacked, row by row, in this one; nil means
 	// one tensor of the same name.
 	Parts []Part
@@ -31,3 +40,17 @@ func NewParam(name string, rows, cols int, parts ...Part) *Param {
 
 // Len returns the number of weights.
 func (p *Param) Len() int { return p.Rows * p.Cols }
+
+// Float32 sets dst (Len) to the weights, wherever they are.
+func (p *Param) Float32(dst []float32) {
+	if p.Half != nil {
+		tensor.Float32s(dst, p.Half)
+		return
+	}
+	copy(dst, p.W)
+}
+
+// matrix returns the weights as a factor of a product.
+func (p *Param) matrix() gemm.Matrix {
+	return gemm.Matrix{Rows: p.Rows, Cols: p.Cols, Stride: p.Cols, F32: p.W, BF16: p.Half}
+}

@@ -2,7 +2,11 @@
 
 package gemm
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"outcrop.dev/outcrop/tensor"
+)
 
 // The packers in assembly work on whole blocks; what is left over is masked, or goes through
 // a small buffer, or through the packers in plain Go.
@@ -165,7 +169,9 @@ func packBF32(t transposer) packBFunc {
 	return func(dst []uint32, nr, words int, src Matrix) {
 		switch {
 		case src.BF16 != nil:
-			packBGo(false)(dst, nr, words, src)
+			wide, buf := widen(src)
+			packBF32(t)(dst, nr, words, wide)
+			giveBack(buf)
 		case src.Trans:
 			t.packPanel(dst, nr, words, false, src)
 		default:
@@ -173,6 +179,20 @@ func packBF32(t transposer) packBFunc {
 			clear(dst[src.Rows*nr : words*nr])
 		}
 	}
+}
+
+// widen copies src, which is bfloat16, to a buffer of float32.
+func widen(src Matrix) (Matrix, []uint32) {
+	lines, length := src.Rows, src.Cols
+	if src.Trans {
+		lines, length = length, lines
+	}
+	buf := borrow(lines * length)
+	w := Matrix{Rows: src.Rows, Cols: src.Cols, Stride: length, Trans: src.Trans, F32: floats(buf[:lines*length])}
+	for l := range lines {
+		tensor.Float32s(w.F32[l*length:][:length], src.BF16[l*src.Stride:][:length])
+	}
+	return w, buf
 }
 
 // packPairs packs a panel of B that is stored row by row.
