@@ -15,7 +15,9 @@ const WeightsFile = "model.safetensors"
 
 // Load reads the model in dir as float32 masters. The error names a tensor that is missing,
 // not known, or not of the shape that config.json promises.
-func Load(dir string, exec nn.Exec) (*Model, error) {
+func Load(dir string, exec nn.Exec) (*Model, error) { return load(dir, exec, false) }
+
+func load(dir string, exec nn.Exec, frozen bool) (*Model, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
 		return nil, err
@@ -25,12 +27,12 @@ func Load(dir string, exec nn.Exec) (*Model, error) {
 		return nil, err
 	}
 	defer files.Close()
-	m, err := New(c, exec)
+	m, err := create(c, exec, frozen)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range m.params {
-		if err := readParam(files, p, p.W); err != nil {
+		if err := readWeights(files, p); err != nil {
 			m.Close()
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
@@ -114,7 +116,7 @@ func tensorsOf(p *nn.Param) []safetensors.Tensor {
 }
 
 // readParam reads the tensors of p into w, one after another.
-func readParam(files *safetensors.Set, p *nn.Param, w []float32) error {
+func readParam(files interface{ ReadFloat32(string, []float32) error }, p *nn.Param, w []float32) error {
 	for _, t := range tensorsOf(p) {
 		n := elements(t.Shape)
 		if err := files.ReadFloat32(t.Name, w[:n]); err != nil {
@@ -135,8 +137,12 @@ func elements(shape []int) int {
 
 // Save writes config.json and model.safetensors into dir, which must exist, each durably.
 // Matrices are rounded to the config's DType; norms, which are few, stay float32, so that
-// serving computes what training computed.
+// serving computes what training computed. A model whose weights are frozen has nothing to
+// save but its adapters: that is an error.
 func (m *Model) Save(dir string) error {
+	if m.frozen {
+		return fmt.Errorf("the weights of the model are frozen: save its adapter, or merge that into the model")
+	}
 	b, err := families[m.Family].marshal(m.Config)
 	if err != nil {
 		return err
@@ -148,13 +154,19 @@ func (m *Model) Save(dir string) error {
 }
 
 func (m *Model) tensors() []safetensors.Tensor {
+	return tensorsWithData(m.params, m.halves)
+}
+
+// tensorsWithData returns the tensors of the file that make up ps, as bfloat16 if halves
+// says so.
+func tensorsWithData(ps []*nn.Param, halves func(*nn.Param) bool) []safetensors.Tensor {
 	var out []safetensors.Tensor
-	for _, p := range m.params {
+	for _, p := range ps {
 		w := p.W
 		for _, t := range tensorsOf(p) {
 			n := elements(t.Shape)
 			t.DType, t.Data = safetensors.F32, w[:n]
-			if !p.Vector && m.DType == BFloat16 {
+			if halves(p) {
 				t.DType = safetensors.BF16
 			}
 			out, w = append(out, t), w[n:]

@@ -39,6 +39,10 @@ func (m *Model) Logits(y []float32, b *Batch) error {
 // the parameters. scale is 1/(trained tokens of the step), so that a step cut into several
 // batches gives the same gradient as one (TestAccumulation).
 func (m *Model) Accumulate(b *Batch, scale float32) (Loss, error) {
+	if d := m.dropout(); d != nil {
+		d.On = true
+		defer func() { d.On, d.Row = false, d.Row+len(b.Tokens) }()
+	}
 	if err := m.forward(b); err != nil {
 		return Loss{}, err
 	}
@@ -56,7 +60,7 @@ func (m *Model) Accumulate(b *Batch, scale float32) (Loss, error) {
 
 // ZeroGrad sets all gradients to zero.
 func (m *Model) ZeroGrad() {
-	m.exec.Pool.For(len(m.params), func(i, _ int) { clear(m.params[i].G) })
+	m.exec.Pool.For(len(m.trainable), func(i, _ int) { clear(m.trainable[i].G) })
 }
 
 // forward runs the batch up to the last norm.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 
 	"outcrop.dev/outcrop/nn"
@@ -17,6 +18,12 @@ type Model struct {
 	weights *weights
 	params  []*nn.Param
 	masters *tensor.Arena
+	frozen  bool
+
+	trainable []*nn.Param
+	lora      LoRA
+	adapters  []*nn.Adapter // nil for none
+	factors   *tensor.Arena // of the adapters; nil for none
 
 	plan  *plan
 	batch *tensor.Arena
@@ -27,6 +34,9 @@ type Budget struct {
 	Tokens  int  // of a batch
 	Longest int  // tokens of one document
 	Train   bool // gradients too; otherwise Evaluate and Logits only
+	// LoRA, where Measure is asked for a model with adapters, is theirs; Plan knows the
+	// model's own.
+	LoRA *LoRA
 }
 
 // Memory is what a Budget needs, in bytes.
@@ -46,7 +56,9 @@ type plan struct {
 }
 
 // New returns a model with all weights zero. The caller provides them by Load or Init.
-func New(c Config, exec nn.Exec) (*Model, error) {
+func New(c Config, exec nn.Exec) (*Model, error) { return create(c, exec, false) }
+
+func create(c Config, exec nn.Exec, frozen bool) (*Model, error) {
 	f, ok := families[c.Family]
 	if !ok {
 		return nil, fmt.Errorf("model_type %q is not known: this engine runs %s", c.Family, familyNames())
@@ -55,13 +67,16 @@ func New(c Config, exec nn.Exec) (*Model, error) {
 		return nil, err
 	}
 	w := f.weights(c)
-	m := &Model{Config: c, exec: exec, weights: w, params: w.all()}
+	m := &Model{Config: c, exec: exec, weights: w, params: w.all(), frozen: frozen}
+	if !frozen {
+		m.trainable = m.params
+	}
 	var err error
-	if m.masters, err = tensor.NewArena(4*c.Params() + arenaSlack(len(m.params))); err != nil {
+	if m.masters, err = tensor.NewArena(weightBytes(c, m.params, frozen) + arenaSlack(len(m.params))); err != nil {
 		return nil, fmt.Errorf("memory for the weights: %w", err)
 	}
 	for _, p := range m.params {
-		p.W = m.masters.F32(p.Len())
+		allocate(c, p, m.masters, frozen)
 	}
 	return m, nil
 }
@@ -75,34 +90,49 @@ func (m *Model) Params() []*nn.Param { return m.params }
 // Exec returns what the model runs on.
 func (m *Model) Exec() nn.Exec { return m.exec }
 
-// Measure returns the memory that Plan would take for b, besides the weights.
+// Measure returns the memory of the weights, and what Plan would take for b.
 func (c Config) Measure(exec nn.Exec, b Budget) Memory {
 	w := families[c.Family].weights(c)
-	n := 0
-	c.layout(exec, w, b, func(k int) []float32 { n += k; return nil })
-	m := Memory{Weights: 4 * c.Params(), Activations: 4 * n}
+	params := w.all()
+	m := Memory{Weights: weightBytes(c, params, b.LoRA != nil)}
+	if b.LoRA != nil {
+		params = paramsOf(w.adapt(*b.LoRA, b.LoRA.selects))
+		m.Weights += 4 * lengthOf(params)
+	}
+	m.Activations = c.measure(exec, w, b)
 	if b.Train {
-		m.Gradients = 4 * c.Params()
+		m.Gradients = 4 * lengthOf(params)
 	}
 	return m
 }
 
-// Plan provides the memory for batches up to b, in place of that of an earlier Plan.
+// measure returns the bytes of the layers' memory for one batch.
+func (c Config) measure(exec nn.Exec, w *weights, b Budget) int {
+	n := 0
+	c.layout(exec, w, b, func(k int) []float32 { n += k; return nil })
+	return 4 * n
+}
+
+// Plan provides the memory for batches up to b, in place of that of an earlier Plan. After
+// an error there is none.
 func (m *Model) Plan(b Budget) error {
 	if b.Tokens < 1 || b.Longest < 1 || b.Longest > m.Context {
 		return fmt.Errorf("a batch of %d tokens with documents of %d does not fit a model with %d positions", b.Tokens, b.Longest, m.Context)
 	}
-	need := m.Measure(m.exec, b)
-	arena, err := tensor.NewArena(need.Activations + need.Gradients + arenaSlack(64*(len(m.params)+4)))
-	if err != nil {
-		return fmt.Errorf("memory for batches of %d tokens: %w", b.Tokens, err)
-	}
 	if err := m.release(); err != nil {
 		return err
 	}
+	need := m.measure(m.exec, m.weights, b)
+	if b.Train {
+		need += 4 * lengthOf(m.trainable)
+	}
+	arena, err := tensor.NewArena(need + arenaSlack(64*(len(m.params)+4)))
+	if err != nil {
+		return fmt.Errorf("memory for batches of %d tokens: %w", b.Tokens, err)
+	}
 	m.batch = arena
-	for _, p := range m.params {
-		if p.G = nil; b.Train {
+	for _, p := range m.trainable {
+		if b.Train {
 			p.G = arena.F32(p.Len())
 		}
 	}
@@ -127,6 +157,7 @@ func (c Config) layout(exec nn.Exec, w *weights, b Budget, alloc nn.Alloc) *plan
 	for _, l := range w.layers {
 		p.blocks = append(p.blocks, nn.NewBlock(l, float32(c.NormEps), n, scratch, alloc))
 	}
+	w.planAdapters(n, alloc)
 	return p
 }
 
@@ -137,10 +168,10 @@ func (c Config) attention() attention.Shape {
 // Close releases the model's memory; the model and its slices must not be used again.
 func (m *Model) Close() error {
 	err := m.release()
-	if e := m.masters.Close(); err == nil {
-		err = e
+	if m.factors != nil {
+		err = errors.Join(err, m.factors.Close())
 	}
-	return err
+	return errors.Join(err, m.masters.Close())
 }
 
 func (m *Model) release() error {
@@ -149,5 +180,8 @@ func (m *Model) release() error {
 	}
 	b := m.batch
 	m.batch, m.plan = nil, nil
+	for _, p := range m.trainable {
+		p.G = nil
+	}
 	return b.Close()
 }

@@ -56,15 +56,15 @@ func LoadServing(dir string, exec nn.Exec) (*Serving, error) {
 	})
 }
 
-// Serving returns the model as it would be loaded after Save.
+// Serving returns the model as it would be loaded after Save, without adapters.
 func (m *Model) Serving() *Serving {
 	byName := map[string]*nn.Param{}
 	for _, p := range m.params {
 		byName[p.Name] = p
 	}
 	s, _ := newServing(m.Config, m.exec, func(p *nn.Param) ([]float32, error) {
-		w := append([]float32(nil), byName[p.Name].W...)
-		if !p.Vector && m.DType == BFloat16 {
+		w := make([]float32, p.Len())
+		if byName[p.Name].Float32(w); m.halves(p) {
 			roundBF16(w)
 		}
 		return w, nil

@@ -70,7 +70,7 @@ func (a *Adapter) Backward(e Exec, dx, dy, x []float32, n int) {
 	dt, row := a.scratch.dt, 0
 	for p, part := range a.B.Parts {
 		d := columns(dy, n, a.Out, a.Columns[p], part.Rows)
-		b := rows(a.B.matrix(), row, part.Rows)
+		b := a.B.rows(row, part.Rows)
 		gemm.Mul(e.Pool, e.Kernel, a.B.G[row*r:], r, transposed(d), columns(a.t, n, width, p*r, r), true)
 		gemm.Mul(e.Pool, e.Kernel, dt[p*r:], width, d, b, false)
 		row += part.Rows
@@ -114,7 +114,7 @@ func (a *Adapter) lowRank(f func(gemm.Matrix) factor) LowRank {
 	low := LowRank{a: f(transposed(a.A.matrix())), columns: a.Columns, out: a.Out, scale: a.Scale}
 	row := 0
 	for _, part := range a.B.Parts {
-		low.b = append(low.b, f(transposed(rows(a.B.matrix(), row, part.Rows))))
+		low.b = append(low.b, f(transposed(a.B.rows(row, part.Rows))))
 		row += part.Rows
 	}
 	return low
@@ -189,12 +189,6 @@ func columns(x []float32, n, width, at, cols int) gemm.Matrix {
 	return gemm.Matrix{Rows: n, Cols: cols, Stride: width, F32: x[at:]}
 }
 
-// rows returns rows at to at+n of m, which is not transposed.
-func rows(m gemm.Matrix, at, n int) gemm.Matrix {
-	m.Rows, m.F32 = n, m.F32[at*m.Stride:]
-	return m
-}
-
 // scale multiplies n rows of x (N,C) by s.
 func scale(e Exec, x []float32, s float32, n, c int) {
 	e.rows(n, func(_, from, to int) {
@@ -202,4 +196,24 @@ func scale(e Exec, x []float32, s float32, n, c int) {
 			x[from*c+i] = s * v
 		}
 	})
+}
+
+// MergeInto adds Scale·B·A to w, the layer's weights (out,in), with sums in float64.
+func (a *Adapter) MergeInto(w *Param) {
+	r, in, row := a.Rank(), a.A.Cols, 0
+	sum := make([]float64, in)
+	for p, part := range a.B.Parts {
+		for o := range part.Rows {
+			clear(sum)
+			for k, b := range a.B.W[(row+o)*r : (row+o+1)*r] {
+				for j, x := range a.A.W[(p*r+k)*in : (p*r+k+1)*in] {
+					sum[j] += float64(b) * float64(x)
+				}
+			}
+			for j, s := range sum {
+				w.W[(a.Columns[p]+o)*in+j] += float32(float64(a.Scale) * s)
+			}
+		}
+		row += part.Rows
+	}
 }

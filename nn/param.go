@@ -54,3 +54,12 @@ func (p *Param) Float32(dst []float32) {
 func (p *Param) matrix() gemm.Matrix {
 	return gemm.Matrix{Rows: p.Rows, Cols: p.Cols, Stride: p.Cols, F32: p.W, BF16: p.Half}
 }
+
+// rows returns rows at to at+n, which have no memory where p has none.
+func (p *Param) rows(at, n int) gemm.Matrix {
+	m := gemm.Matrix{Rows: n, Cols: p.Cols, Stride: p.Cols}
+	if p.W != nil {
+		m.F32 = p.W[at*p.Cols : (at+n)*p.Cols]
+	}
+	return m
+}
