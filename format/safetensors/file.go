@@ -1,12 +1,15 @@
 package safetensors
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"outcrop.dev/outcrop/format/internal/floats"
 )
 
 // chunkBytes is how much of a tensor is mapped while it is converted: enough for one call to
@@ -86,7 +89,7 @@ func (f *File) ReadFloat32(name string, dst []float32) error {
 	if err != nil {
 		return err
 	}
-	return f.each(t, 0, len(dst), func(at int, b []byte) { decodeFloat32(dst[at:], t.DType, b) })
+	return f.decode(t, 0, dst)
 }
 
 // ReadFloat32At reads the elements first, first+1, … of a tensor, as many as dst has room for.
@@ -98,7 +101,12 @@ func (f *File) ReadFloat32At(name string, first int, dst []float32) error {
 	if first < 0 || len(dst) > t.Elements() || first > t.Elements()-len(dst) {
 		return fmt.Errorf("tensor %q has %d elements: there are no %d from %d on", name, t.Elements(), len(dst), first)
 	}
-	return f.each(t, first, len(dst), func(at int, b []byte) { decodeFloat32(dst[at:], t.DType, b) })
+	return f.decode(t, first, dst)
+}
+
+func (f *File) decode(t Info, first int, dst []float32) error {
+	decode, width := decoders[t.DType], int(elementBytes[t.DType])
+	return f.each(t, first, len(dst), func(at int, b []byte) { decode(dst[at:at+len(b)/width], b) })
 }
 
 // ReadBF16 reads a whole tensor into dst as bfloat16 bits: BF16 as it is, F32 and F16
@@ -112,17 +120,25 @@ func ReadBF16[T ~uint16](from Reader, name string, dst []T) error {
 	if err != nil {
 		return err
 	}
+	decode, width := decoders[t.DType], int(elementBytes[t.DType])
 	return f.each(t, 0, len(dst), func(at int, b []byte) {
 		if t.DType == BF16 {
 			copyBits(dst[at:], b)
 			return
 		}
-		values := make([]float32, len(b)/int(elementBytes[t.DType]))
-		decodeFloat32(values, t.DType, b)
+		values := make([]float32, len(b)/width)
+		decode(values, b)
 		for i, x := range values {
-			dst[at+i] = T(toBF16(x))
+			dst[at+i] = T(floats.ToBF16(x))
 		}
 	})
+}
+
+// copyBits copies 16-bit elements as they are.
+func copyBits[T ~uint16](dst []T, b []byte) {
+	for i := range len(b) / 2 {
+		dst[i] = T(binary.LittleEndian.Uint16(b[2*i:]))
+	}
 }
 
 // Reader is a *File or a *Set.
@@ -141,7 +157,7 @@ func (f *File) readable(name string) (Info, error) {
 	switch {
 	case !ok:
 		return t, fmt.Errorf("there is no tensor %q", name)
-	case t.DType != F32 && t.DType != F16 && t.DType != BF16:
+	case decoders[t.DType] == nil:
 		return t, fmt.Errorf("tensor %q is %s: only F32, F16 and BF16 can be read", name, t.DType)
 	case f.data == nil:
 		return t, fmt.Errorf("tensor %q: the file is closed", name)

@@ -2,7 +2,6 @@ package safetensors
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
 	"os"
 	"path/filepath"
@@ -106,48 +105,6 @@ func TestReadFloat32At(t *testing.T) {
 				t.Errorf("%d values from %d were read of %d", at.n, at.first, n)
 			}
 		}
-	}
-}
-
-// TestDecodeEqualsOneByOne compares the loops over eight bytes with the definition, at every
-// remainder and at odd addresses.
-func TestDecodeEqualsOneByOne(t *testing.T) {
-	t.Parallel()
-	b := make([]byte, 2<<16)
-	for i := range 1 << 16 {
-		binary.LittleEndian.PutUint16(b[2*i:], uint16(i))
-	}
-	for _, dtype := range []DType{F16, BF16} {
-		one := map[DType]func(uint16) float32{F16: fromF16, BF16: fromBF16}[dtype]
-		for n := range 9 {
-			part := append(make([]byte, n), b[:len(b)-2*n]...)[n:]
-			got := make([]float32, len(part)/2)
-			decodeFloat32(got, dtype, part)
-			for i, x := range got {
-				if math.Float32bits(x) != math.Float32bits(one(uint16(i))) {
-					t.Fatalf("%s %04x is %g, want %g", dtype, i, x, one(uint16(i)))
-				}
-			}
-		}
-	}
-}
-
-// TestF16Values knows the definition's answers.
-func TestF16Values(t *testing.T) {
-	t.Parallel()
-	for h, want := range map[uint16]float32{
-		0x0000: 0, 0x0001: 0x1p-24, 0x03ff: 1023 * 0x1p-24, 0x0400: 0x1p-14, 0x3c00: 1, 0x3555: 0.33325195, 0xc000: -2,
-		0x7bff: 65504, 0x7c00: float32(math.Inf(1)), 0xfc00: float32(math.Inf(-1)), 0x8001: -0x1p-24,
-	} {
-		if got := fromF16(h); got != want {
-			t.Errorf("%04x is %g, want %g", h, got, want)
-		}
-	}
-	if x := fromF16(0x7e01); x == x {
-		t.Errorf("a NaN is %g", x)
-	}
-	if !math.Signbit(float64(fromF16(0x8000))) {
-		t.Error("minus zero lost its sign")
 	}
 }
 

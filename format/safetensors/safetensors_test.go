@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"outcrop.dev/outcrop/format/internal/floats"
 )
 
 // layOut returns a file of a header and data, right or wrong.
@@ -61,7 +63,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 	}
 	half := make([]uint16, 1)
-	if err := ReadBF16(f, "scalar", half); err != nil || half[0] != toBF16(math.Pi) {
+	if err := ReadBF16(f, "scalar", half); err != nil || half[0] != floats.ToBF16(math.Pi) {
 		t.Errorf("ReadBF16 of float32: %x, %v", half, err)
 	}
 }
@@ -91,7 +93,7 @@ func TestReadLongTensorInChunks(t *testing.T) {
 		t.Errorf("values differ, %v", err)
 	}
 	bits := make([]uint16, len(data))
-	if err := ReadBF16(f, "x", bits); err != nil || fromBF16(bits[len(bits)-1]) != data[len(data)-1] {
+	if err := ReadBF16(f, "x", bits); err != nil || floats.FromBF16(bits[len(bits)-1]) != data[len(data)-1] {
 		t.Errorf("last value differs, %v", err)
 	}
 }
@@ -259,51 +261,6 @@ func TestGoldenFromPython(t *testing.T) {
 	}
 	if info, _ := f.Info("bf16"); !slices.Equal(info.Shape, []int{2, 2}) {
 		t.Errorf("shape %v", info.Shape)
-	}
-}
-
-// TestHalfRoundTrips goes through every 16-bit pattern: what fits must come back.
-func TestHalfRoundTrips(t *testing.T) {
-	t.Parallel()
-	for i := range 1 << 16 {
-		h := uint16(i)
-		if x := fromF16(h); x == x && toF16(x) != h {
-			t.Fatalf("f16 %04x -> %g -> %04x", h, x, toF16(x))
-		}
-		if x := fromBF16(h); x == x && toBF16(x) != h {
-			t.Fatalf("bf16 %04x -> %g -> %04x", h, x, toBF16(x))
-		}
-	}
-	nan := math.Float32frombits(0x7f800001)
-	if x := fromF16(toF16(nan)); x == x {
-		t.Error("f16 lost a NaN")
-	}
-	if x := fromBF16(toBF16(nan)); x == x {
-		t.Error("bf16 lost a NaN")
-	}
-}
-
-func TestHalfRounding(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		x         float32
-		f16, bf16 float32
-	}{
-		{1 + 0x1p-11, 1, 1},                  // tie, to even
-		{1 + 3*0x1p-11, 1 + 0x1p-9, 1},       // tie, to even, upwards
-		{1 + 0x1p-8, 1 + 0x1p-8, 1},          // bf16 tie
-		{65519, 65504, 65536},                // last below the rounding limit
-		{65520, float32(math.Inf(1)), 65536}, // and at it
-		{0x1p-25, 0, 0x1p-25},                // half of the least subnormal: tie to zero
-		{0x1.8p-25, 0x1p-24, 0x1.8p-25},      // above it
-		{0x1.ffep-15, 0x1p-14, 0x1p-14},      // the largest subnormal rounds up to a normal
-	} {
-		if got := fromF16(toF16(c.x)); got != c.f16 {
-			t.Errorf("f16(%g) = %g, want %g", c.x, got, c.f16)
-		}
-		if got := fromBF16(toBF16(c.x)); got != c.bf16 {
-			t.Errorf("bf16(%g) = %g, want %g", c.x, got, c.bf16)
-		}
 	}
 }
 

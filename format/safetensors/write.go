@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 
+	"outcrop.dev/outcrop/format/internal/floats"
 	"outcrop.dev/outcrop/internal/durable"
 )
 
@@ -87,7 +87,7 @@ func encodeHeader(tensors []Tensor) ([]byte, error) {
 }
 
 func checkTensor(t Tensor) error {
-	if t.DType != F32 && t.DType != F16 && t.DType != BF16 {
+	if encoders[t.DType] == nil {
 		return fmt.Errorf("tensor %q: dtype %q cannot be written: use F32, F16 or BF16", t.Name, t.DType)
 	}
 	n := 1
@@ -102,37 +102,26 @@ func checkTensor(t Tensor) error {
 
 // writeData leaves errors to the bufio.Writer, which keeps the first.
 func writeData(w *bufio.Writer, t Tensor) {
-	if t.DType == F32 && littleEndian {
-		w.Write(floatBytes(t.Data))
+	if t.DType == F32 && floats.LittleEndian {
+		w.Write(floats.Bytes(t.Data))
 		return
 	}
 	width := int(elementBytes[t.DType])
+	encode := encoders[t.DType]
 	for x := t.Data; len(x) > 0; {
 		if w.Available() < width && w.Flush() != nil {
 			return
 		}
 		buf := w.AvailableBuffer()
 		n := min(len(x), cap(buf)/width)
-		w.Write(encode(buf[:n*width], t.DType, x[:n]))
+		encode(buf[:n*width], x[:n])
+		w.Write(buf[:n*width])
 		x = x[n:]
 	}
 }
 
-// encode fills b with the values x as dtype lays them out.
-func encode(b []byte, dtype DType, x []float32) []byte {
-	switch dtype {
-	case F32:
-		for i, v := range x {
-			binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(v))
-		}
-	case BF16:
-		for i, v := range x {
-			binary.LittleEndian.PutUint16(b[2*i:], toBF16(v))
-		}
-	case F16:
-		for i, v := range x {
-			binary.LittleEndian.PutUint16(b[2*i:], toF16(v))
-		}
-	}
-	return b
-}
+// encoders and decoders are the types that can be written and read as numbers.
+var (
+	encoders = map[DType]func([]byte, []float32){F32: floats.EncodeF32, F16: floats.EncodeF16, BF16: floats.EncodeBF16}
+	decoders = map[DType]func([]float32, []byte){F32: floats.DecodeF32, F16: floats.DecodeF16, BF16: floats.DecodeBF16}
+)

@@ -1,12 +1,12 @@
-package safetensors
+package floats
 
 import "math"
 
-// The 16-bit floats of the format. Rounding is to nearest, ties to even; a NaN stays a NaN.
+// FromBF16 returns the value of bfloat16 bits.
+func FromBF16(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
 
-func fromBF16(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
-
-func toBF16(x float32) uint16 {
+// ToBF16 returns the bits of the nearest bfloat16.
+func ToBF16(x float32) uint16 {
 	b := math.Float32bits(x)
 	if b&0x7fffffff > 0x7f800000 {
 		return uint16(b>>16) | 0x40 // quiet: rounding could carry a NaN to infinity
@@ -14,9 +14,9 @@ func toBF16(x float32) uint16 {
 	return uint16((b + 0x7fff + b>>16&1) >> 16)
 }
 
-// fromF16 shifts exponent and fraction into place and multiplies by what the two biases
-// differ by, which also makes subnormals right.
-func fromF16(h uint16) float32 {
+// FromF16 returns the value of the bits of a half. It shifts exponent and fraction into place
+// and multiplies by what the two biases differ by, which also makes subnormals right.
+func FromF16(h uint16) float32 {
 	bits := math.Float32bits(math.Float32frombits(uint32(h&0x7fff)<<13) * 0x1p112)
 	if h&0x7c00 == 0x7c00 { // infinity, NaN
 		bits |= 0x7f800000
@@ -24,7 +24,8 @@ func fromF16(h uint16) float32 {
 	return math.Float32frombits(bits | uint32(h&0x8000)<<16)
 }
 
-func toF16(x float32) uint16 {
+// ToF16 returns the bits of the nearest half; 65520 and above are infinity.
+func ToF16(x float32) uint16 {
 	b := math.Float32bits(x)
 	sign, abs := uint16(b>>16&0x8000), b&0x7fffffff
 	switch {

@@ -1,0 +1,123 @@
+package export
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"outcrop.dev/outcrop/format/gguf"
+	"outcrop.dev/outcrop/model"
+)
+
+// architecture is how llama.cpp knows a family: its name, its keys, its tensors.
+type architecture struct {
+	name    string // general.architecture
+	keys    func(*conversion) error
+	tensors []rule
+	ignore  []string // Hugging Face names of tensors that say nothing new, with * for a layer
+}
+
+// rule is one kind of tensor. Names hold one * for the number of the layer, or none; to them
+// comes ".weight" or ".bias".
+type rule struct {
+	from, to string
+	change   func(model.Config) change // nil if it is taken as it is
+	exact    bool                      // float32 whatever the type of the matrices is
+}
+
+// architectures is keyed by model.Config's Family.
+var architectures = map[string]architecture{"llama": llamaArchitecture}
+
+func architectureNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(architectures)), ", ")
+}
+
+// weights makes the tensors, in the order of their names' numbers.
+func (g *conversion) weights(a architecture) error {
+	names := g.files.Names()
+	slices.SortFunc(names, compareNumbered)
+	for _, name := range names {
+		if slices.ContainsFunc(a.ignore, func(p string) bool { _, ok := matchLayer(p, name); return ok }) {
+			continue
+		}
+		if name == "lm_head.weight" && g.config.Tied {
+			continue
+		}
+		t, err := g.tensor(a, name)
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+		g.tensors = append(g.tensors, t)
+	}
+	return nil
+}
+
+func (g *conversion) tensor(a architecture, name string) (gguf.Tensor, error) {
+	base, kind, _ := cutLast(name, ".")
+	for _, r := range a.tensors {
+		layer, ok := matchLayer(r.from, base)
+		if !ok || kind != "weight" && kind != "bias" {
+			continue
+		}
+		var c change
+		if r.change != nil {
+			c = r.change(g.config)
+		}
+		t, err := g.source(name, c)
+		if err != nil {
+			return gguf.Tensor{}, err
+		}
+		t.Name = strings.Replace(r.to, "*", layer, 1) + "." + kind
+		t.Type = g.typeOf(t.Shape, r.exact)
+		return t, nil
+	}
+	return gguf.Tensor{}, fmt.Errorf("llama.cpp's %s has none like it", a.name)
+}
+
+// typeOf returns the type of a tensor: vectors are float32, as llama.cpp wants them.
+func (g *conversion) typeOf(shape []int, exact bool) gguf.Type {
+	switch {
+	case len(shape) == 1 || exact:
+		return gguf.F32
+	case !g.typ.Fits(shape[len(shape)-1]):
+		return gguf.F16
+	}
+	return g.typ
+}
+
+// matchLayer matches name with a pattern of one * at most, which stands for a number.
+func matchLayer(pattern, name string) (layer string, ok bool) {
+	before, after, star := strings.Cut(pattern, "*")
+	if !star {
+		return "", name == pattern
+	}
+	rest, begins := strings.CutPrefix(name, before)
+	layer, ends := strings.CutSuffix(rest, after)
+	if _, err := strconv.Atoi(layer); !begins || !ends || err != nil {
+		return "", false
+	}
+	return layer, true
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// compareNumbered orders names with layer 9 before layer 10.
+func compareNumbered(a, b string) int {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	return slices.CompareFunc(as, bs, func(x, y string) int {
+		i, errX := strconv.Atoi(x)
+		j, errY := strconv.Atoi(y)
+		if errX == nil && errY == nil {
+			return i - j
+		}
+		return strings.Compare(x, y)
+	})
+}

@@ -1,0 +1,102 @@
+package export
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"outcrop.dev/outcrop/format/gguf"
+	"outcrop.dev/outcrop/format/safetensors"
+	"outcrop.dev/outcrop/model"
+)
+
+// Options are what GGUF may be asked for.
+type Options struct {
+	Name string     // general.name; the directory's name if ""
+	Type *gguf.Type // of the matrices; nil is what the model's files have
+}
+
+// GGUF writes the model in dir as the file to, as llama.cpp reads it: its tensor names, its
+// order of the rotary pairs, its tokenizer and its chat template. Vectors are float32; a
+// matrix whose rows the type does not divide is f16. The error names a family, a tensor or a
+// tokenizer that llama.cpp has no word for.
+func GGUF(to, dir string, o Options) (Report, error) {
+	if err := free(to); err != nil {
+		return Report{}, err
+	}
+	c, err := model.Check(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	family, ok := architectures[c.Family]
+	if !ok {
+		return Report{}, fmt.Errorf("a %s model cannot be exported as GGUF yet: %s can", c.Family, architectureNames())
+	}
+	g := &conversion{dir: dir, config: c, typ: gguf.F32}
+	if c.DType == model.BFloat16 {
+		g.typ = gguf.BF16
+	}
+	if o.Type != nil {
+		g.typ = *o.Type
+	}
+	if g.files, err = safetensors.OpenDir(dir); err != nil {
+		return Report{}, err
+	}
+	defer g.files.Close()
+	if err := g.convert(family, o.Name); err != nil {
+		return Report{}, fmt.Errorf("%s: %w", dir, err)
+	}
+	if err := gguf.WriteFile(to, g.fields, g.tensors); err != nil {
+		return Report{}, err
+	}
+	info, err := os.Stat(to)
+	if err != nil {
+		return Report{}, err
+	}
+	return Report{to, len(g.tensors), info.Size(), g.notes}, nil
+}
+
+// conversion is one model on its way into a GGUF file.
+type conversion struct {
+	dir     string
+	config  model.Config
+	files   *safetensors.Set
+	typ     gguf.Type
+	prefix  string // of the keys that belong to the architecture
+	fields  []gguf.Field
+	tensors []gguf.Tensor
+	notes   []string
+}
+
+func (g *conversion) set(key string, value any) {
+	g.fields = append(g.fields, gguf.Field{Key: key, Value: value})
+}
+
+// own sets a key of the architecture.
+func (g *conversion) own(key string, value any) { g.set(g.prefix+key, value) }
+
+func (g *conversion) note(format string, args ...any) {
+	g.notes = append(g.notes, fmt.Sprintf(format, args...))
+}
+
+// fileTypes are general.file_type's numbers (llama_ftype).
+var fileTypes = map[gguf.Type]uint32{gguf.F32: 0, gguf.F16: 1, gguf.Q8_0: 7, gguf.BF16: 32}
+
+func (g *conversion) convert(a architecture, name string) error {
+	if name == "" {
+		name = filepath.Base(filepath.Clean(g.dir))
+	}
+	g.prefix = a.name + "."
+	g.set("general.architecture", a.name)
+	g.set("general.type", "model")
+	g.set("general.name", name)
+	g.set("general.file_type", fileTypes[g.typ])
+	g.set("general.quantization_version", uint32(2)) // of ggml's block formats, Q8_0 among them
+	if err := a.keys(g); err != nil {
+		return err
+	}
+	if err := g.vocabulary(); err != nil {
+		return err
+	}
+	return g.weights(a)
+}
