@@ -26,9 +26,19 @@ var tiny = Shape{Name: "tiny", About: "for tests", Model: decoder(64, 96, 1, 1, 
 
 func TestTrain(t *testing.T) {
 	t.Parallel()
-	r, err := Train(env(t), tiny)
+	r, err := Train(env(t), tiny, Full)
 	if err != nil {
 		t.Fatal(err)
+	}
+	low, err := Train(env(t), tiny, LoRA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part := low.FLOPS / r.FLOPS; low.Method != LoRA || !(part > 0.66 && part < 0.75) {
+		t.Errorf("LoRA counts %.3f of the operations of full fine-tuning", part)
+	}
+	if _, err := Train(env(t), tiny, "qlora"); err == nil {
+		t.Error("an unknown method is measured")
 	}
 	if r.Steps != 3 || r.TokensPerSecond != 30 || r.Best != 30 || r.PeakRSS < 1<<20 {
 		t.Errorf("%+v", r)

@@ -1,7 +1,7 @@
 // Package bench measures training and generation on named shapes: what `outcrop bench`
 // prints. The weights are random, so no file is needed; the arithmetic is the product's.
 //
-//	r, err := bench.Train(bench.Env{Exec: exec, Now: time.Now, Seconds: 10}, shape)
+//	r, err := bench.Train(bench.Env{Exec: exec, Now: time.Now, Seconds: 10}, shape, bench.Full)
 //	fmt.Println(r)
 package bench
 

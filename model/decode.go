@@ -19,6 +19,8 @@ type servingActivations struct {
 	act       []float32 // (n,F)
 	positions []int
 	runs      []attention.Cached
+	adapted   []adapted
+	low       []float32 // (n,width) what adapters need, of the widest so far
 }
 
 func (a *servingActivations) init(s *Serving) {
@@ -108,13 +110,14 @@ func (s *Serving) pass(parts []part, logits []float32) {
 // embedRows looks the tokens up, fills in positions and runs, and returns the number of rows.
 func (s *Serving) embedRows(parts []part) int {
 	a, n := &s.act, 0
-	a.positions, a.runs = a.positions[:0], a.runs[:0]
+	a.positions, a.runs, a.adapted = a.positions[:0], a.runs[:0], a.adapted[:0]
 	for _, p := range parts {
 		for i, t := range p.tokens {
 			s.row(a.x[(n+i)*s.Hidden:(n+i+1)*s.Hidden], int(t))
 			a.positions = append(a.positions, p.session.length+i)
 		}
 		a.runs = append(a.runs, attention.Cached{Segment: attention.Segment{Start: n, Len: len(p.tokens)}, Pos: p.session.length})
+		a.addAdapted(p.session, n, n+len(p.tokens))
 		n += len(p.tokens)
 	}
 	return n
@@ -158,9 +161,12 @@ func (s *Serving) block(l int, parts []part, n int) {
 	s.mul(x, a.act, n, b.down, true)
 }
 
-// mul sets y (n,out) = x·Wᵀ, or adds it.
+// mul sets y (n,out) = x·Wᵀ, or adds it, and adds what adapters say.
 func (s *Serving) mul(y, x []float32, n int, w *gemm.Packed, add bool) {
 	gemm.MulPacked(s.exec.Pool, s.exec.Kernel, y, w.Cols(), matrix(x, n, w.Rows()), w, add)
+	if len(s.act.adapted) > 0 {
+		s.adapt(y, x, w)
+	}
 }
 
 func matrix(x []float32, rows, cols int) gemm.Matrix {

@@ -8,6 +8,10 @@ import (
 	"outcrop.dev/outcrop/tensor"
 )
 
+// NewFrozen returns a model with all weights zero, which are not trained, as AddLoRA leaves
+// them. The caller provides them by Init.
+func NewFrozen(c Config, exec nn.Exec) (*Model, error) { return create(c, exec, true) }
+
 // LoadFrozen reads the model in dir with weights that are not trained, as AddLoRA leaves
 // them, without ever holding them as float32 masters: two bytes a weight if the config says
 // bfloat16. Errors as of Load.

@@ -3,6 +3,8 @@ package model
 import (
 	"math"
 	"math/rand/v2"
+
+	"outcrop.dev/outcrop/nn"
 )
 
 // Init draws the weights of a model that is to be trained from nothing: normal with
@@ -13,11 +15,11 @@ func (m *Model) Init(seed uint64) {
 	const std = 0.02
 	residual := std / math.Sqrt(2*float64(m.Layers))
 	for i, p := range m.params {
-		fillNormal(p.W, rand.New(rand.NewPCG(seed, uint64(i))), std)
+		fillNormal(p, rand.New(rand.NewPCG(seed, uint64(i))), std)
 	}
 	for i, l := range m.weights.layers {
-		fillNormal(l.O.W, rand.New(rand.NewPCG(seed, uint64(1<<32+2*i))), residual)
-		fillNormal(l.Down.W, rand.New(rand.NewPCG(seed, uint64(1<<32+2*i+1))), residual)
+		fillNormal(l.O, rand.New(rand.NewPCG(seed, uint64(1<<32+2*i))), residual)
+		fillNormal(l.Down, rand.New(rand.NewPCG(seed, uint64(1<<32+2*i+1))), residual)
 	}
 	for _, p := range m.params {
 		if p.Vector {
@@ -28,8 +30,8 @@ func (m *Model) Init(seed uint64) {
 	}
 }
 
-func fillNormal(w []float32, r *rand.Rand, std float64) {
-	for i := range w {
-		w[i] = float32(r.NormFloat64() * std)
+func fillNormal(p *nn.Param, r *rand.Rand, std float64) {
+	for i := range p.Len() {
+		p.Set(i, float32(r.NormFloat64()*std))
 	}
 }

@@ -28,6 +28,8 @@ type Serving struct {
 	head   *gemm.Packed
 	rope   *rope.Table
 	shape  attention.Shape
+	// linears are the matrices of the blocks, by the names of their parameters.
+	linears map[string]*gemm.Packed
 
 	mu  sync.Mutex // holds act
 	act servingActivations
@@ -82,7 +84,7 @@ func roundBF16(w []float32) {
 func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error)) (*Serving, error) {
 	w := families[c.Family].weights(c)
 	s := &Serving{Config: c, exec: exec, shape: c.attention(), rope: rope.NewTable(c.Context, c.HeadSize, c.Theta)}
-	l := packer{read: read, exec: exec}
+	l := packer{read: read, exec: exec, packed: map[string]*gemm.Packed{}}
 	embed := l.vector(w.embed)
 	for _, lw := range w.layers {
 		s.blocks = append(s.blocks, servingBlock{
@@ -99,6 +101,7 @@ func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error))
 	if l.err != nil {
 		return nil, l.err
 	}
+	s.linears = l.packed
 	if s.embedF = embed; c.DType == BFloat16 {
 		s.embed, s.embedF = make([]tensor.BF16, len(embed)), nil
 		for i, x := range embed {
@@ -111,9 +114,10 @@ func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error))
 
 // packer reads and packs weights until the first error.
 type packer struct {
-	read func(*nn.Param) ([]float32, error)
-	exec nn.Exec
-	err  error
+	read   func(*nn.Param) ([]float32, error)
+	exec   nn.Exec
+	packed map[string]*gemm.Packed // what matrix returned
+	err    error
 }
 
 func (l *packer) vector(p *nn.Param) []float32 {
@@ -125,7 +129,10 @@ func (l *packer) vector(p *nn.Param) []float32 {
 	return w
 }
 
-func (l *packer) matrix(p *nn.Param) *gemm.Packed { return l.pack(p, l.vector(p)) }
+func (l *packer) matrix(p *nn.Param) *gemm.Packed {
+	l.packed[p.Name] = l.pack(p, l.vector(p))
+	return l.packed[p.Name]
+}
 
 // pack packs w (out,in) as the right factor of x·Wᵀ.
 func (l *packer) pack(p *nn.Param, w []float32) *gemm.Packed {
@@ -147,10 +154,11 @@ func (s *Serving) Bytes() int {
 // Session is one document on its way through a Serving: its keys and values so far. A
 // session belongs to the Serving that made it and takes part in one Forward at a time.
 type Session struct {
-	owner  *Serving
-	caches []*attention.Cache // of each layer
-	length int
-	max    int
+	owner   *Serving
+	adapter *Adapter           // nil for none
+	caches  []*attention.Cache // of each layer
+	length  int
+	max     int
 }
 
 // NewSession returns an empty session for up to tokens tokens. The error says that the

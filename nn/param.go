@@ -50,6 +50,15 @@ func (p *Param) Float32(dst []float32) {
 	copy(dst, p.W)
 }
 
+// Set sets weight i to v, rounded if a frozen matrix is kept so.
+func (p *Param) Set(i int, v float32) {
+	if p.Half != nil {
+		p.Half[i] = tensor.ToBF16(v)
+		return
+	}
+	p.W[i] = v
+}
+
 // matrix returns the weights as a factor of a product.
 func (p *Param) matrix() gemm.Matrix {
 	return gemm.Matrix{Rows: p.Rows, Cols: p.Cols, Stride: p.Cols, F32: p.W, BF16: p.Half}

@@ -20,7 +20,8 @@ import (
 // A checkpoint is a directory step-00000100 of three files; one without a manifest that
 // fits was cut off, and does not count:
 //
-//	state.safetensors  weights, and the two moments of each with the prefixes m. and v.
+//	state.safetensors  what is trained, weights or adapters, and the two moments of each with
+//	                   the prefixes m. and v.
 //	state.json         step and history
 //	manifest.json      SHA-256 of the two, written last
 const (
@@ -72,7 +73,7 @@ func (t *Trainer) save(dir, step string) error {
 	if err := safetensors.WriteFile(filepath.Join(step, tensorsFile), t.tensors()); err != nil {
 		return err
 	}
-	b, err := json.Marshal(state{t.step, t.model.Config.Params(), t.history})
+	b, err := json.Marshal(state{t.step, t.opt.trained(), t.history})
 	if err != nil {
 		return err
 	}
@@ -204,8 +205,8 @@ func (t *Trainer) load(dir string) error {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return err
 	}
-	if s.Params != t.model.Config.Params() || s.Step != len(s.History) {
-		return fmt.Errorf("it is of a model with %d weights after %d steps, not of this one with %d", s.Params, s.Step, t.model.Config.Params())
+	if s.Params != t.opt.trained() || s.Step != len(s.History) {
+		return fmt.Errorf("it is of a run that trains %d numbers, after %d steps, not of this one with %d", s.Params, s.Step, t.opt.trained())
 	}
 	f, err := safetensors.Open(filepath.Join(dir, tensorsFile))
 	if err != nil {

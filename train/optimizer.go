@@ -15,7 +15,7 @@ import (
 // on threads.
 const chunkLen = 1 << 15
 
-// optimizer is AdamW over the parameters of a model.
+// optimizer is AdamW over what a model trains.
 type optimizer struct {
 	pool   *tensor.Pool
 	arena  *tensor.Arena
@@ -29,27 +29,31 @@ type optimizer struct {
 type chunk struct{ param, from, to int }
 
 // Memory returns the bytes that training a model of config c takes with options o, the
-// longest example being longest tokens: weights, gradients, moments and activations. What
-// does not fit should be refused with this number rather than begun.
-func Memory(c model.Config, exec nn.Exec, longest int, o Options) int {
-	m := c.Measure(exec, budget(longest, o))
-	return m.Weights + m.Gradients + m.Activations + momentBytes(c)
+// longest example being longest tokens: weights, gradients, moments and activations. lora is
+// nil when every weight is trained. What does not fit should be refused with this number
+// rather than begun.
+func Memory(c model.Config, lora *model.LoRA, exec nn.Exec, longest int, o Options) int {
+	b := budget(longest, o)
+	b.LoRA = lora
+	m := c.Measure(exec, b)
+	return m.Weights + m.Gradients + m.Activations + momentBytes(c.TrainableParams(lora))
 }
 
 func budget(longest int, o Options) model.Budget {
 	return model.Budget{Tokens: max(o.MicroTokens, longest), Longest: longest, Train: true}
 }
 
-// momentBytes returns the memory of the moments.
-func momentBytes(c model.Config) int { return 8 * c.Params() }
+// momentBytes returns the memory of the moments of n trained numbers.
+func momentBytes(n int) int { return 8 * n }
 
 func newOptimizer(m *model.Model) (*optimizer, error) {
 	const slack = 4096 // alignment of each slice
-	arena, err := tensor.NewArena(momentBytes(m.Config) + 2*slack*len(m.Params()))
+	o := &optimizer{pool: m.Exec().Pool, params: m.Trainable()}
+	arena, err := tensor.NewArena(momentBytes(o.trained()) + 2*slack*len(o.params))
 	if err != nil {
 		return nil, fmt.Errorf("memory for the moments: %w", err)
 	}
-	o := &optimizer{pool: m.Exec().Pool, arena: arena, params: m.Params()}
+	o.arena = arena
 	for i, p := range o.params {
 		o.m, o.v = append(o.m, arena.F32(p.Len())), append(o.v, arena.F32(p.Len()))
 		for from := 0; from < p.Len(); from += chunkLen {
@@ -58,6 +62,14 @@ func newOptimizer(m *model.Model) (*optimizer, error) {
 	}
 	o.sums = make([]float64, len(o.chunks))
 	return o, nil
+}
+
+// trained returns how many numbers are trained.
+func (o *optimizer) trained() (n int) {
+	for _, p := range o.params {
+		n += p.Len()
+	}
+	return n
 }
 
 // gradNorm returns the norm of the whole gradient; NaN or Inf in it show.

@@ -42,6 +42,7 @@ type setup struct {
 	micro   int
 	rate    float64
 	steps   int
+	lora    *model.LoRA
 }
 
 func newTrainer(t *testing.T, s setup) *Trainer {
@@ -55,6 +56,11 @@ func newTrainer(t *testing.T, s setup) *Trainer {
 		t.Fatal(err)
 	}
 	m.Init(7)
+	if s.lora != nil {
+		if err := m.AddLoRA(*s.lora); err != nil {
+			t.Fatal(err)
+		}
+	}
 	rows := &Rows{All: examples(20), BatchSize: 8, Epochs: 100, Seed: 3}
 	o := FineTune(s.steps, s.rate, 4)
 	o.MicroTokens = s.micro
@@ -82,7 +88,11 @@ func weights(tr *Trainer) (w []float32) {
 	return w
 }
 
-var usual = setup{threads: 2, micro: 64, rate: 1e-2, steps: 60}
+var (
+	usual = setup{threads: 2, micro: 64, rate: 1e-2, steps: 60}
+	// lowRank trains adapters, with dropout, in place of the weights.
+	lowRank = setup{threads: 2, micro: 64, rate: 5e-2, steps: 60, lora: &model.LoRA{Rank: 4, Alpha: 8, Dropout: 0.1, Seed: 5}}
+)
 
 func TestLearns(t *testing.T) {
 	t.Parallel()
@@ -94,9 +104,43 @@ func TestLearns(t *testing.T) {
 	}
 }
 
+// TestLoRALearns: adapters teach a model that counts upwards to count downwards.
+func TestLoRALearns(t *testing.T) {
+	t.Parallel()
+	tr := newTrainer(t, usual)
+	run(t, tr, 60)
+	m := tr.model
+	if err := m.AddLoRA(model.LoRA{Rank: 8, Alpha: 16, Dropout: 0.05, Seed: 5}); err != nil {
+		t.Fatal(err)
+	}
+	down := examples(20)
+	for _, e := range down {
+		for i := range e.Tokens {
+			if e.Tokens[i] = 49 - e.Tokens[i]; e.Targets[i] >= 0 {
+				e.Targets[i] = 49 - e.Targets[i]
+			}
+		}
+	}
+	low, err := New(m, &Rows{All: down, BatchSize: 8, Epochs: 100, Seed: 3}, 20, FineTune(60, 5e-3, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer low.Close()
+	run(t, low, 60)
+	if first, last := low.History()[0].Loss, low.History()[59].Loss; !(last < 0.5*first) {
+		t.Errorf("loss %g after 60 steps, %g at first", last, first)
+	}
+}
+
 // TestResume: a run that is cut off twice ends with the same bytes as one that is not.
 func TestResume(t *testing.T) {
 	t.Parallel()
+	for name, s := range map[string]setup{"full": usual, "LoRA": lowRank} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); testResume(t, s) })
+	}
+}
+
+func testResume(t *testing.T, usual setup) {
 	whole := newTrainer(t, usual)
 	run(t, whole, 12)
 	dir := t.TempDir()
@@ -127,13 +171,16 @@ func TestResume(t *testing.T) {
 func TestThreads(t *testing.T) {
 	t.Parallel()
 	for _, k := range gemm.Kernels() {
-		one, two := usual, usual
-		one.threads, one.kernel, two.kernel = 1, k, k
-		a, b := newTrainer(t, one), newTrainer(t, two)
-		run(t, a, 4)
-		run(t, b, 4)
-		if !slices.Equal(weights(a), weights(b)) {
-			t.Errorf("%s: the result depends on threads", k.Name())
+		for _, one := range []setup{usual, lowRank} {
+			one.threads, one.kernel = 1, k
+			two := one
+			two.threads = 2
+			a, b := newTrainer(t, one), newTrainer(t, two)
+			run(t, a, 4)
+			run(t, b, 4)
+			if !slices.Equal(weights(a), weights(b)) {
+				t.Errorf("%s: the result depends on threads (LoRA %v)", k.Name(), one.lora)
+			}
 		}
 	}
 }
@@ -145,7 +192,13 @@ func TestAccumulation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, many := usual, usual
+	for name, one := range map[string]setup{"full": usual, "LoRA": lowRank} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); testAccumulation(t, one, ref) })
+	}
+}
+
+func testAccumulation(t *testing.T, one setup, ref *gemm.Kernel) {
+	many := one
 	one.kernel, one.micro, many.kernel, many.micro = ref, 1, ref, 8*20
 	a, b := newTrainer(t, one), newTrainer(t, many)
 	x, y := accumulated(t, a), accumulated(t, b)
@@ -194,6 +247,24 @@ func TestCheckpointsKept(t *testing.T) {
 	names, err := checkpoints(dir)
 	if want := []string{"step-00000003", "step-00000004"}; err != nil || !slices.Equal(names, want) {
 		t.Errorf("checkpoints %v (%v), want %v", names, err, want)
+	}
+}
+
+// TestCheckpointHoldsWhatIsTrained: adapters and their moments, and not the frozen weights.
+func TestCheckpointHoldsWhatIsTrained(t *testing.T) {
+	t.Parallel()
+	tr, dir := newTrainer(t, lowRank), t.TempDir()
+	run(t, tr, 1)
+	if err := tr.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "step-00000001", tensorsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	three := 3 * 4 * int64(tr.model.TrainableParams(lowRank.lora))
+	if header := info.Size() - three; header < 0 || header > 1<<14 {
+		t.Errorf("the checkpoint has %d bytes, what is trained %d", info.Size(), three)
 	}
 }
 
@@ -319,13 +390,16 @@ func TestDamagedCheckpoint(t *testing.T) {
 
 func TestCheckpointOfAnotherModel(t *testing.T) {
 	t.Parallel()
-	tr, dir := newTrainer(t, usual), t.TempDir()
-	tr.model.Config.Tied = false // counts more weights
+	tr, dir := newTrainer(t, lowRank), t.TempDir()
 	if err := tr.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newTrainer(t, usual).Restore(dir); err == nil {
-		t.Error("restored")
+	otherRank := lowRank
+	otherRank.lora = &model.LoRA{Rank: 5, Alpha: 8}
+	for _, other := range []setup{usual, otherRank} {
+		if _, err := newTrainer(t, other).Restore(dir); err == nil {
+			t.Error("restored")
+		}
 	}
 }
 
@@ -401,7 +475,7 @@ func TestMemory(t *testing.T) {
 	small, large := tr.options, tr.options
 	large.MicroTokens *= 2
 	c, exec := tr.model.Config, tr.model.Exec()
-	a, b := Memory(c, exec, 20, small), Memory(c, exec, 20, large)
+	a, b := Memory(c, nil, exec, 20, small), Memory(c, nil, exec, 20, large)
 	if a <= four || b-four < 3*(a-four)/2 || b-four > 2*(a-four) {
 		t.Errorf("%d bytes, with batches twice as large %d; %d without activations", a, b, four)
 	}

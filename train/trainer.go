@@ -98,6 +98,7 @@ func (t *Trainer) Step() (Result, error) {
 func (t *Trainer) accumulate(examples []Example, r *Result) error {
 	var loss model.Loss
 	scale := 1 / float32(r.Trained)
+	t.model.BeginStep(t.step)
 	err := t.batches(examples, func(b *model.Batch) error {
 		l, err := t.model.Accumulate(b, scale)
 		loss.Add(l)

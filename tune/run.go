@@ -215,7 +215,7 @@ func (r *run) checkMemory(config model.Config) error {
 	if r.MemoryBytes == 0 {
 		return nil
 	}
-	if need := int64(train.Memory(config, r.Exec, r.longest, train.FineTune(1, 0, 0))); need > r.MemoryBytes {
+	if need := int64(train.Memory(config, nil, r.Exec, r.longest, train.FineTune(1, 0, 0))); need > r.MemoryBytes {
 		return outOfMemory(need, r.MemoryBytes)
 	}
 	return nil
