@@ -9,27 +9,34 @@ import (
 	"outcrop.dev/outcrop/tensor"
 )
 
-// benchShape is a multiplication as training and serving do it.
+// benchShape is a multiplication as training does it.
 type benchShape struct {
 	name           string
 	m, n, k        int
 	transA, transB bool
+	accumulate     bool
 }
 
-// benchShapes are those of a model with d=256, an inner size of 704, 8,192 words and 64
-// values per head, and of decoding with it.
+// benchShapes are those of a step of 8,192 tokens of a model with d=256, an inner size of 704
+// and 8,192 words, those of 2,048 tokens with d=576 and 1536, and those of attention. The
+// matrices are too large for the caches, as they are in a step.
 var benchShapes = []benchShape{
-	{"forward", 8192, 256, 256, false, true},
-	{"forward", 2048, 704, 256, false, true},
-	{"forward", 2048, 256, 704, false, true},
-	{"forward", 512, 1536, 1536, false, true},
-	{"dX", 2048, 256, 704, false, false},
-	{"dW", 704, 256, 8192, true, false},
-	{"dW", 256, 256, 8192, true, false},
-	{"logits", 1024, 8192, 256, false, true},
-	{"dlogits", 1024, 256, 8192, false, false},
-	{"scores", 512, 512, 64, false, true},
-	{"values", 512, 64, 512, false, false},
+	{"forward", 8192, 1024, 256, false, true, false},
+	{"forward", 8192, 1408, 256, false, true, false},
+	{"forward", 8192, 256, 704, false, true, true},
+	{"dX", 8192, 256, 1408, false, false, false},
+	{"dX", 8192, 704, 256, false, false, false},
+	{"dW", 1408, 256, 8192, true, false, true},
+	{"dW", 256, 704, 8192, true, false, true},
+	{"logits", 1024, 8192, 256, false, true, false},
+	{"dlogits", 1024, 256, 8192, false, false, false},
+	{"dWlogits", 8192, 256, 1024, true, false, true},
+	{"forward", 2048, 3072, 576, false, true, false},
+	{"forward", 2048, 576, 1536, false, true, true},
+	{"dX", 2048, 576, 3072, false, false, false},
+	{"dW", 3072, 576, 2048, true, false, true},
+	{"scores", 128, 512, 64, false, true, false},
+	{"values", 128, 64, 512, false, false, false},
 }
 
 // fill returns a matrix in an arena, as the buffers of training are.
@@ -66,24 +73,40 @@ func benchMul(b *testing.B, k *Kernel, threads int, s benchShape) {
 	p := tensor.NewPool(threads)
 	defer p.Close()
 	x, y, c := fill(b, s.m, s.k, s.transA), fill(b, s.k, s.n, s.transB), fill(b, s.m, s.n, false).F32
-	reportBest(b, s.m, s.n, s.k, func() { Mul(p, k, c, s.n, x, y, false) })
+	reportBest(b, s.m, s.n, s.k, func() { Mul(p, k, c, s.n, x, y, s.accumulate) })
 }
 
-// BenchmarkDecode multiplies a few rows with packed weights of 26 MB, which no cache near a
-// core holds: GB/s of weights is what limits it.
+// decodeShapes are the (N,K) of the products that one layer of a model of 135M weights
+// does for a token; there are 30 layers.
+var decodeShapes = [][2]int{{960, 576}, {576, 576}, {3072, 576}, {576, 1536}}
+
+// BenchmarkDecode multiplies a few rows with packed weights of 212 MB, as decoding does: GB/s
+// of weights is what limits it.
 func BenchmarkDecode(b *testing.B) {
-	const n, kk = 8192, 1536
+	const layers = 30
 	for _, k := range Kernels()[:1] {
 		for _, threads := range []int{1, 2} {
-			for _, m := range []int{1, 4, 16, 32} {
+			p := tensor.NewPool(threads)
+			var weights []*Packed
+			bytes := 0
+			for range layers {
+				for _, s := range decodeShapes {
+					weights = append(weights, Pack(p, k, fill(b, s[1], s[0], true)))
+					bytes += weights[len(weights)-1].Bytes()
+				}
+			}
+			x, c := fill(b, 32, 1536, false), make([]float32, 32*3072)
+			for _, m := range []int{1, 2, 4, 8, 16, 32} {
 				b.Run(fmt.Sprintf("%s/%d-threads/M=%d", k.name, threads, m), func(b *testing.B) {
-					p := tensor.NewPool(threads)
-					defer p.Close()
-					x, y, c := fill(b, m, kk, false), Pack(p, k, fill(b, kk, n, true)), make([]float32, m*n)
-					best := reportBest(b, m, n, kk, func() { MulPacked(p, k, c, n, x, y, false) })
-					b.ReportMetric(float64(y.Bytes())/best.Seconds()/1e9, "best-GB/s")
+					best := reportBest(b, m, bytes/2, 1, func() {
+						for _, w := range weights {
+							MulPacked(p, k, c, w.cols, x.sub(0, 0, m, w.rows), w, false)
+						}
+					})
+					b.ReportMetric(float64(bytes)/best.Seconds()/1e9, "best-GB/s")
 				})
 			}
+			p.Close()
 		}
 	}
 }

@@ -19,6 +19,11 @@ type tile struct {
 // aRowBytes is the row stride of packed A: 256 words of a K block and 16 of padding (gemm.Kernel.aRow).
 const aRowBytes = (256 + 16) * 4
 
+// lastWords is how many words before the end of its loop a micro-kernel fetches its tile of C
+// into the first level cache again, from which A and B may have driven it: time enough for
+// the second level to answer.
+const lastWords = 24
+
 const (
 	move    = "VMOVUPS" // loads and stores vectors
 	vectors = 2         // across a tile
@@ -44,7 +49,7 @@ func (t tile) emit(f *file, rows int) {
 		JZ   zero`)
 	nextRow := func() { f.ins("ADDQ LDC, ROW") }
 	t.each(rows, func(acc, off int) { f.ins("%s %d(ROW), %s%d", move, off, t.reg, acc) }, nextRow)
-	f.ins("JMP  loop")
+	f.ins("JMP  start")
 	f.label("zero")
 	t.each(rows, func(acc, off int) {
 		if off%64 == 0 {
@@ -52,11 +57,25 @@ func (t tile) emit(f *file, rows int) {
 		}
 		f.ins("VXORPS %[1]s%[2]d, %[1]s%[2]d, %[1]s%[2]d", t.reg, acc)
 	}, nextRow)
+	f.label("start")
+	f.ins(`MOVQ $%d, LAST
+		SUBQ LAST, WORDS
+		JG   loop
+		ADDQ LAST, WORDS
+		XORQ LAST, LAST`, lastWords)
 	f.label("loop")
 	for u := range t.unroll {
 		t.step(f, rows, u)
 	}
 	f.ins("ADDQ $%d, A_PTR\nADDQ $%d, B_PTR\nSUBQ $%d, WORDS\nJNZ  loop", 4*t.unroll, t.unroll*vectors*t.bytes, t.unroll)
+	f.ins("TESTQ LAST, LAST\nJZ   store\nMOVQ C_PTR, ROW")
+	t.each(rows, func(_, off int) {
+		if off%64 == 0 {
+			f.ins("PREFETCHT0 %d(ROW)", off)
+		}
+	}, nextRow)
+	f.ins("MOVQ LAST, WORDS\nXORQ LAST, LAST\nJMP  loop")
+	f.label("store")
 	t.each(rows, func(acc, off int) { f.ins("%s %s%d, %d(C_PTR)", move, t.reg, acc, off) }, func() { f.ins("ADDQ LDC, C_PTR") })
 	f.ret()
 }
@@ -141,7 +160,7 @@ func tileAVX2F32() string    { return tilesAVX2.file("Micro-kernels for AVX2 and
 
 func (t tile) file(comment string, includes ...string) string {
 	f := newFile(t.header(comment), includes...)
-	f.raw("\n#define A_PTR SI\n#define B_PTR DI\n#define C_PTR DX\n#define ROW R9 // of c\n#define LDC R8 // in bytes\n#define WORDS CX\n#define ACC AX")
+	f.raw("\n#define A_PTR SI\n#define B_PTR DI\n#define C_PTR DX\n#define ROW R9 // of c\n#define LDC R8 // in bytes\n#define WORDS CX\n#define LAST R10\n#define ACC AX")
 	for _, r := range t.heights {
 		t.emit(f, r)
 	}

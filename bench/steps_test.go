@@ -1,0 +1,48 @@
+package bench
+
+import (
+	"testing"
+	"time"
+
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+// benchEnv is for benchmarks, which are there to be profiled: `outcrop bench` is what
+// measures.
+func benchEnv(b *testing.B) Env {
+	p := tensor.NewPool(2)
+	b.Cleanup(p.Close)
+	return Env{Exec: nn.Exec{Pool: p, Kernel: gemm.Best()}, Seconds: 3, Now: time.Now}
+}
+
+// BenchmarkStep trains the named shapes for some seconds.
+func BenchmarkStep(b *testing.B) {
+	for _, s := range Shapes {
+		b.Run(s.Name, func(b *testing.B) {
+			for b.Loop() {
+				r, err := Train(benchEnv(b), s)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(r.Best, "tok/s")
+			}
+		})
+	}
+}
+
+// BenchmarkDecode generates with the named shapes for some seconds.
+func BenchmarkDecode(b *testing.B) {
+	for _, s := range Shapes {
+		b.Run(s.Name, func(b *testing.B) {
+			for b.Loop() {
+				r, err := Generate(benchEnv(b), s, 1)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(r.BestGenerate, "tok/s")
+			}
+		})
+	}
+}
