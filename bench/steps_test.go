@@ -22,7 +22,7 @@ func BenchmarkStep(b *testing.B) {
 	for _, s := range Shapes {
 		b.Run(s.Name, func(b *testing.B) {
 			for b.Loop() {
-				r, err := Train(benchEnv(b), s)
+				r, err := Train(benchEnv(b), s, Full)
 				if err != nil {
 					b.Fatal(err)
 				}
