@@ -1,5 +1,5 @@
 # Everything a newcomer needs: make demo, make test. Only Go is required, except for race (a
-# C compiler, as Go's race detector wants) and e2e (python3, node, npm).
+# C compiler, as Go's race detector wants), e2e (python3, node, npm) and parity (python3).
 
 GO ?= go
 export CGO_ENABLED = 0
@@ -8,7 +8,7 @@ BIN = bin/outcrop
 # on their reference loops is hours.
 RACE = $(shell $(GO) list ./... | grep -v -e /tensor -e /e2e)
 
-.PHONY: build test lint race long gen bench bench-peers e2e demo clean
+.PHONY: build test lint race long gen bench bench-peers e2e parity demo clean
 
 build: ## the program, as bin/outcrop
 	$(GO) build -trimpath -o $(BIN) ./cmd/outcrop
@@ -45,6 +45,9 @@ bench-peers: build ## the same beside PyTorch and llama.cpp (needs python3, node
 
 e2e: ## the guide's scripts, the SDK for JavaScript, the AWS CLI
 	sh e2e/run.sh
+
+parity: ## the engine against PyTorch, transformers and peft
+	sh tools/parity/run.sh
 
 clean:
 	rm -rf bin out

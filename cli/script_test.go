@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"outcrop.dev/outcrop/internal/tinymodel"
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +35,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "ready": ready, "endpoint": endpoint,
+			"exits": exits, "ready": ready, "endpoint": endpoint, "tinymodel": tinyModel,
 		},
 	})
 }
@@ -98,4 +100,14 @@ func endpoint(ts *testscript.TestScript, neg bool, args []string) {
 	info, err := readServerInfo(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Setenv("AWS_ENDPOINT_URL", info.URL)
+}
+
+// tinyModel writes a tiny model: tinymodel DIR
+func tinyModel(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tinymodel DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.Mkdir(dir, 0o755))
+	ts.Check(tinymodel.Write(dir))
 }

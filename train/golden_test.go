@@ -15,45 +15,65 @@ import (
 	"outcrop.dev/outcrop/tensor/gemm"
 )
 
-// fixture was computed by PyTorch: tools/golden/llama_golden.py.
-const fixture = "../model/testdata/llama_golden.safetensors"
+// fixture was computed by PyTorch: tools/golden/llama_golden.py. adapterFixture is an adapter
+// on its model, written and computed by PEFT: tools/golden/lora_golden.py.
+const (
+	fixture        = "../model/testdata/llama_golden.safetensors"
+	adapterFixture = "../model/testdata/lora"
+)
 
 type golden struct {
-	t    *testing.T
-	file *safetensors.File
-	meta map[string]string
+	t       *testing.T
+	file    *safetensors.File
+	meta    map[string]string
+	want    *safetensors.File // logits, gradients and losses
+	adapter string            // directory; "" for none
 }
 
 func openGolden(t *testing.T) *golden {
 	t.Helper()
-	f, err := safetensors.Open(fixture)
+	f := openFile(t, fixture)
+	return &golden{t: t, file: f, meta: f.Metadata(), want: f}
+}
+
+// openAdapterGolden is openGolden of the model with the adapter.
+func openAdapterGolden(t *testing.T) *golden {
+	t.Helper()
+	g := openGolden(t)
+	g.want, g.adapter = openFile(t, filepath.Join(adapterFixture, "golden.safetensors")), adapterFixture
+	return g
+}
+
+func openFile(t *testing.T, path string) *safetensors.File {
+	t.Helper()
+	f, err := safetensors.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	return &golden{t, f, f.Metadata()}
+	return f
 }
 
-func (g *golden) tensor(name string) []float32 {
+func (g *golden) tensor(f *safetensors.File, name string) []float32 {
 	g.t.Helper()
-	info, ok := g.file.Info(name)
+	info, ok := f.Info(name)
 	if !ok {
 		g.t.Fatalf("no %s in the fixture", name)
 	}
 	x := make([]float32, info.Elements())
-	if err := g.file.ReadFloat32(name, x); err != nil {
+	if err := f.ReadFloat32(name, x); err != nil {
 		g.t.Fatal(err)
 	}
 	return x
 }
 
 // param returns the tensors of p under a prefix, stacked as p stacks them.
-func (g *golden) param(prefix string, p *nn.Param) (x []float32) {
+func (g *golden) param(f *safetensors.File, prefix string, p *nn.Param) (x []float32) {
 	if p.Parts == nil {
-		return g.tensor(prefix + p.Name)
+		return g.tensor(f, prefix+p.Name)
 	}
 	for _, part := range p.Parts {
-		x = append(x, g.tensor(prefix+part.Name)...)
+		x = append(x, g.tensor(f, prefix+part.Name)...)
 	}
 	return x
 }
@@ -62,7 +82,7 @@ func (g *golden) param(prefix string, p *nn.Param) (x []float32) {
 func (g *golden) examples() (es []Example) {
 	var lengths []int
 	g.json("lengths", &lengths)
-	tokens, targets := g.tensor("tokens"), g.tensor("targets")
+	tokens, targets := g.tensor(g.file, "tokens"), g.tensor(g.file, "targets")
 	at := 0
 	for _, n := range lengths {
 		e := Example{}
@@ -95,7 +115,12 @@ func (g *golden) model(k *gemm.Kernel) *model.Model {
 	}
 	g.t.Cleanup(func() { m.Close(); pool.Close() })
 	for _, p := range m.Params() {
-		copy(p.W, g.param("weight.", p))
+		copy(p.W, g.param(g.file, "weight.", p))
+	}
+	if g.adapter != "" {
+		if err := m.LoadAdapter(g.adapter); err != nil {
+			g.t.Fatal(err)
+		}
 	}
 	return m
 }
@@ -132,20 +157,23 @@ type tolerances struct{ logits, grad, loss float64 }
 
 var exactTolerance, bf16Tolerance = tolerances{3e-6, 2e-5, 1.5e-4}, tolerances{0.03, 0.12, 0.04}
 
-// TestGolden compares logits, every gradient and ten losses with PyTorch's.
+// TestGolden compares logits, every gradient and ten losses with PyTorch's, and with PEFT's
+// where an adapter is trained.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	for _, k := range gemm.Kernels() {
-		t.Run(k.Name(), func(t *testing.T) {
-			t.Parallel()
-			g := openGolden(t)
-			tol := exactTolerance
-			if k.BF16() {
-				tol = bf16Tolerance
-			}
-			g.checkGradients(k, tol)
-			g.checkLosses(k, tol)
-		})
+		for name, open := range map[string]func(*testing.T) *golden{"full": openGolden, "LoRA": openAdapterGolden} {
+			t.Run(k.Name()+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				g := open(t)
+				tol := exactTolerance
+				if k.BF16() {
+					tol = bf16Tolerance
+				}
+				g.checkGradients(k, tol)
+				g.checkLosses(k, tol)
+			})
+		}
 	}
 }
 
@@ -162,14 +190,14 @@ func (g *golden) checkGradients(k *gemm.Kernel, tol tolerances) {
 	if err := m.Logits(logits, b); err != nil {
 		g.t.Fatal(err)
 	}
-	if err := closeTo(logits, g.tensor("logits"), m.Vocab, tol.logits); err != nil {
+	if err := closeTo(logits, g.tensor(g.want, "logits"), m.Vocab, tol.logits); err != nil {
 		g.t.Errorf("logits: %v", err)
 	}
 	if _, err := m.Accumulate(b, 1/float32(b.Trained())); err != nil {
 		g.t.Fatal(err)
 	}
-	for _, p := range m.Params() {
-		if err := closeTo(p.G, g.param("grad.", p), p.Cols, tol.grad); err != nil {
+	for _, p := range m.Trainable() {
+		if err := closeTo(p.G, g.param(g.want, "grad.", p), p.Cols, tol.grad); err != nil {
 			g.t.Errorf("gradient of %s: %v", p.Name, err)
 		}
 	}
@@ -190,7 +218,7 @@ func (g *golden) checkLosses(k *gemm.Kernel, tol tolerances) {
 		g.t.Fatal(err)
 	}
 	defer tr.Close()
-	for step, want := range g.tensor("losses") {
+	for step, want := range g.tensor(g.want, "losses") {
 		r, err := tr.Step()
 		if err != nil {
 			g.t.Fatal(err)
@@ -206,7 +234,7 @@ func TestCloseTo(t *testing.T) {
 	t.Parallel()
 	g := openGolden(t)
 	const cols = 64
-	want := g.tensor("grad.model.layers.0.self_attn.q_proj.weight")
+	want := g.tensor(g.want, "grad.model.layers.0.self_attn.q_proj.weight")
 	if err := closeTo(append([]float32(nil), want...), want, cols, exactTolerance.grad); err != nil {
 		t.Errorf("equal tensors: %v", err)
 	}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Compares Outcrop with transformers and torch (docs/parity.md). Installs them, pinned, into
+# out/parity on the first run: half a gigabyte, half a minute. Needs go, and python3 with
+# venv and pip; nothing is fetched but packages.
+#
+#	tools/parity/run.sh [--case NAME]...
+#
+# PARITY_PYTHON names a python that has the packages of requirements.txt already.
+set -eu
+cd "$(dirname "$0")/../.."
+out=out/parity
+mkdir -p "$out"
+# Models come from this machine, whatever their names are.
+export HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 PYTHONDONTWRITEBYTECODE=1
+
+python=${PARITY_PYTHON:-}
+if [ -z "$python" ]; then
+	python=$out/venv/bin/python
+	if ! cmp -s tools/parity/requirements.txt "$out/venv/requirements.txt"; then
+		python3 -m venv --clear "$out/venv"
+		"$python" -m pip install -q --disable-pip-version-check --no-deps -r tools/parity/requirements.txt
+		"$python" tools/parity/nocuda.py "$("$python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"
+		cp tools/parity/requirements.txt "$out/venv/requirements.txt"
+	fi
+fi
+
+export CGO_ENABLED=0
+go build -trimpath -o bin/outcrop ./cmd/outcrop
+go build -o "$out/engine" ./tools/parity
+"$python" tools/parity/parity.py "$out/cases" "$out/engine" bin/outcrop "$@"
+
+# What else is compared with the same libraries: tokenizers and chat templates.
+for other in tools/parity/tokenizers*.py tools/parity/templates*.py; do
+	if [ -f "$other" ]; then "$python" "$other"; fi
+done
