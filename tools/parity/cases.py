@@ -40,6 +40,11 @@ def shape(**other):
     return SHAPE | other
 
 
+def unsized(**other):
+    """The shape of a family whose heads are always hidden/heads wide."""
+    return {k: v for k, v in shape(hidden_size=60, **other).items() if k != "head_dim"}
+
+
 def rope(theta=10000.0, **other):
     return dict(rope_type="default", rope_theta=theta) | other
 
@@ -52,11 +57,74 @@ def llama():
     config = hf.LlamaConfig(**shape(rope_parameters=rope(), rms_norm_eps=1e-5))
     yield Case("llama", config)
     yield Case("llama tied", hf.LlamaConfig(**shape(tie_word_embeddings=True, num_key_value_heads=1, rope_parameters=rope(500.0))))
+    yield Case("llama biases", hf.LlamaConfig(**shape(attention_bias=True, mlp_bias=True)))
     yield Case("llama sharded", config, shard="12KB", train=False)
     yield Case("llama float16", config, dtype="float16", train=False)
     yield Case("llama bfloat16", config, dtype="bfloat16", train=False)
 
 
+def scaled():
+    """The scalings of the rotary embedding, with numbers by which each of their branches is taken."""
+    llama3 = rope(100.0, rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)
+    yarn = rope(100.0, rope_type="yarn", factor=4.0, beta_fast=2.0, beta_slow=0.5, original_max_position_embeddings=16)
+    yield Case("llama llama3", hf.LlamaConfig(**shape(rope_parameters=llama3)))
+    yield Case("llama linear", hf.LlamaConfig(**shape(rope_parameters=rope(rope_type="linear", factor=2.5))), train=False)
+    yield Case("llama dynamic", hf.LlamaConfig(**shape(rope_parameters=rope(rope_type="dynamic", factor=2.0))), train=False)
+    yield Case("llama yarn", hf.LlamaConfig(**shape(rope_parameters=yarn)), train=False)
+
+
+def mistral():
+    yield Case("mistral", hf.MistralConfig(**shape(sliding_window=None)))
+    yield Case("mistral window", hf.MistralConfig(**shape(sliding_window=9)))
+
+
+def qwen2():
+    yield Case("qwen2", hf.Qwen2Config(**unsized()))
+    yield Case("qwen2 tied", hf.Qwen2Config(**unsized(tie_word_embeddings=True, rope_parameters=rope(1e6))))
+    window = dict(use_sliding_window=True, sliding_window=7, max_window_layers=1)
+    yield Case("qwen2 window", hf.Qwen2Config(**unsized(**window)))
+
+
+def qwen3():
+    yield Case("qwen3", hf.Qwen3Config(**shape()))
+    yield Case("qwen3 tied", hf.Qwen3Config(**shape(tie_word_embeddings=True, attention_bias=True, num_key_value_heads=3)))
+
+
+def gemma3():
+    both = dict(full_attention=rope(1e6), sliding_attention=rope(1e3))
+    types = ["sliding_attention", "full_attention", "sliding_attention"]
+    config = dict(num_hidden_layers=3, layer_types=types, sliding_window=8, query_pre_attn_scalar=7, rope_parameters=both)
+    yield Case("gemma3", hf.Gemma3TextConfig(**shape(tie_word_embeddings=True, **config)))
+    both = dict(full_attention=rope(1e6, rope_type="linear", factor=8.0), sliding_attention=rope(1e3))
+    yield Case("gemma3 scaled", hf.Gemma3TextConfig(**shape(tie_word_embeddings=True, **config | dict(rope_parameters=both))), train=False)
+
+
+def phi3():
+    config = unsized(sliding_window=None)
+    yield Case("phi3", hf.Phi3Config(**config))
+    yield Case("phi3 partial", hf.Phi3Config(**config | dict(num_attention_heads=3, num_key_value_heads=1, sliding_window=9, rope_parameters=rope(partial_rotary_factor=0.5))))
+    g = [1.0, 1.5, 2.0, 3.0]  # of the 8 channels of a head
+    long = rope(rope_type="longrope", short_factor=g, long_factor=[2 * x for x in g], original_max_position_embeddings=64)
+    yield Case("phi3 longrope", hf.Phi3Config(**config | dict(num_attention_heads=5, num_key_value_heads=5, hidden_size=40, max_position_embeddings=256, original_max_position_embeddings=64, rope_parameters=long)))
+
+
+def gpt2():
+    config = dict(vocab_size=101, n_positions=64, n_embd=42, n_layer=2, n_head=3, bos_token_id=1, eos_token_id=2)
+    yield Case("gpt2", hf.GPT2Config(**config))
+    yield Case("gpt2 untied", hf.GPT2Config(**config, n_inner=52, tie_word_embeddings=False, activation_function="gelu"))
+
+
+def gpt_neox():
+    config = dict(
+        vocab_size=101, hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=52,
+        max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
+    yield Case("gpt_neox", hf.GPTNeoXConfig(**config, rope_parameters=rope(partial_rotary_factor=0.25)))
+    yield Case("gpt_neox serial", hf.GPTNeoXConfig(**config, use_parallel_residual=False, rope_parameters=rope(partial_rotary_factor=1.0)))
+
+
+FAMILIES = llama, scaled, mistral, qwen2, qwen3, gemma3, phi3, gpt2, gpt_neox
+
+
 def cases():
     """Returns every case, in the order of the table."""
-    return [c for family in (llama,) for c in family()]
+    return [c for family in FAMILIES for c in family()]

@@ -4,9 +4,9 @@
 
 The package registry's wheel can do without a GPU, but not without 3 GB of NVIDIA's libraries:
 the dynamic loader wants each file, each symbol and each version of a symbol that torch names.
-This writes libraries of that description a few kilobytes long, in which every function
-returns cudaErrorNoDevice: PyTorch then sees a machine without a GPU. A library that is
-there stays as it is. ELF: https://gabi.xinuos.com; versions: Linux Standard Base 5, 10.7.
+This writes libraries of that description a few kilobytes long. Their functions do nothing and
+return 0, but for cudaGetDeviceCount, which returns cudaErrorNoDevice: PyTorch then sees a
+machine without a GPU, and asks no more of them. A library that is there stays as it is. ELF: https://gabi.xinuos.com; versions: Linux Standard Base 5, 10.7.
 """
 import mmap
 import platform
@@ -14,8 +14,8 @@ import struct
 import sys
 from pathlib import Path
 
-# mov eax, 100 (cudaErrorNoDevice); ret
-NO_DEVICE = bytes([0xB8, 100, 0, 0, 0, 0xC3])
+# mov eax, VALUE; ret
+NOTHING, NO_DEVICE = (bytes([0xB8, value, 0, 0, 0, 0xC3]).ljust(8, b"\0") for value in (0, 100))
 PAGE = 4096
 SHT_STRTAB, SHT_DYNAMIC, SHT_DYNSYM, SHT_VERNEED, SHT_VERSYM = 3, 6, 11, 0x6FFFFFFE, 0x6FFFFFFF
 DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT, DT_SONAME = 1, 4, 5, 6, 10, 11, 14
@@ -104,14 +104,15 @@ def library(name, symbols):
     code = 64 + 4 * 56  # after the headers
     symtab, versym = bytes(24), struct.pack("<H", 0)
     for s, v in symbols:
-        symtab += struct.pack("<IBBHQQ", string(s), 0x12, 0, 1, code, len(NO_DEVICE))  # global function
+        at = code + (len(NOTHING) if s == "cudaGetDeviceCount" else 0)
+        symtab += struct.pack("<IBBHQQ", string(s), 0x12, 0, 1, at, 8)  # a global function
         versym += struct.pack("<H", versions.index(v) + 1)
     # One chain of all symbols: these libraries are too small for more to matter.
     n = len(symbols) + 1
     hashes = struct.pack(f"<III{n}I", 1, n, 1 if symbols else 0, 0, *[i + 1 if i + 1 < n else 0 for i in range(1, n)])
-    body, tags, at = bytearray(NO_DEVICE.ljust(8, b"\0")), [(DT_SONAME, soname)], code
+    body, tags = bytearray(NOTHING + NO_DEVICE), [(DT_SONAME, soname)]
     for tag, part in ((DT_SYMTAB, symtab), (DT_HASH, hashes), (DT_VERSYM, versym), (DT_VERDEF, verdef), (DT_STRTAB, bytes(strings))):
-        tags.append((tag, at + len(body)))
+        tags.append((tag, code + len(body)))
         body += part.ljust(-(-len(part) // 8) * 8, b"\0")
     tags += [(DT_STRSZ, len(strings)), (DT_SYMENT, 24), (DT_VERDEFNUM, len(versions)), (0, 0)]
     dynamic = b"".join(struct.pack("<QQ", *t) for t in tags)
