@@ -2,11 +2,17 @@ package tokenizer
 
 import "math"
 
-// longPiece is the length in bytes from which a piece is merged with a heap: below it the
+// longPiece is the number of symbols from which they are merged with a heap: below it the
 // quadratic loop is faster.
 const longPiece = 64
 
 const noRank = math.MaxInt32
+
+// symbol is a part of a piece: at first a character or a byte, then what merges made of it.
+type symbol struct {
+	id   int32
+	size int32 // bytes of the piece
+}
 
 // mergeTable maps a pair of ids to the rank of its merge and the id that it makes. Open
 // addressing, at most half full: the lookup is the inner loop of encoding.
@@ -37,13 +43,10 @@ func (m *mergeTable) start(left, right int32) uint64 {
 	return key * 0x9e3779b97f4a7c15 >> m.shift // Fibonacci hashing, Knuth 6.4
 }
 
-// add keeps the first of two merges of the same pair.
+// add keeps the last of two merges of the same pair, as the reference does.
 func (m *mergeTable) add(left, right, rank, id int32) {
 	i := m.start(left, right)
-	for m.slots[i].rank != noRank {
-		if m.slots[i].left == left && m.slots[i].right == right {
-			return
-		}
+	for m.slots[i].rank != noRank && (m.slots[i].left != left || m.slots[i].right != right) {
 		i = (i + 1) & uint64(len(m.slots)-1)
 	}
 	m.slots[i] = mergeSlot{left, right, rank, id}
@@ -59,27 +62,14 @@ func (m *mergeTable) find(left, right int32) (rank, id int32) {
 	}
 }
 
-// appendPiece appends the tokens of one piece.
-func (t *Tokenizer) appendPiece(ids []int32, piece string) []int32 {
-	if id, ok := t.whole[piece]; ok {
-		return append(ids, id)
-	}
-	if len(piece) >= longPiece {
-		return t.appendLong(ids, piece)
-	}
-	return t.appendShort(ids, piece)
-}
-
-// appendShort merges in a small array. rank[i] belongs to the pair of part i and the next
-// one and is looked up again only where a merge changed a neighbour.
-func (t *Tokenizer) appendShort(ids []int32, piece string) []int32 {
-	var part, rank, made [longPiece]int32
-	n := len(piece)
-	for i := range n {
-		part[i] = t.byteID[piece[i]]
-	}
+// mergeShort merges fewer than longPiece symbols in place and returns what is left. rank[i]
+// belongs to the pair of symbol i and the next one and is looked up again only where a merge
+// changed a neighbour.
+func mergeShort(m *mergeTable, part []symbol) []symbol {
+	var rank, made [longPiece]int32
+	n := len(part)
 	for i := range n - 1 {
-		rank[i], made[i] = t.merges.find(part[i], part[i+1])
+		rank[i], made[i] = m.find(part[i].id, part[i+1].id)
 	}
 	for n > 1 {
 		best := 0
@@ -91,19 +81,19 @@ func (t *Tokenizer) appendShort(ids []int32, piece string) []int32 {
 		if rank[best] == noRank {
 			break
 		}
-		part[best] = made[best]
+		part[best] = symbol{made[best], part[best].size + part[best+1].size}
 		n--
 		copy(part[best+1:n], part[best+2:n+1])
 		copy(rank[best:n], rank[best+1:n+1])
 		copy(made[best:n], made[best+1:n+1])
 		if best+1 < n {
-			rank[best], made[best] = t.merges.find(part[best], part[best+1])
+			rank[best], made[best] = m.find(part[best].id, part[best+1].id)
 		}
 		if best > 0 {
-			rank[best-1], made[best-1] = t.merges.find(part[best-1], part[best])
+			rank[best-1], made[best-1] = m.find(part[best-1].id, part[best].id)
 		}
 	}
-	return append(ids, part[:n]...)
+	return part[:n]
 }
 
 // candidate is a merge that was possible when it was pushed.
@@ -117,12 +107,13 @@ func (c candidate) less(d candidate) bool {
 	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
 }
 
-// appendLong merges with a linked list of parts and a heap of candidates: n log n.
-func (t *Tokenizer) appendLong(ids []int32, piece string) []int32 {
-	n := len(piece)
-	l := mergeList{t: t, part: make([]int32, n), prev: make([]int32, n), next: make([]int32, n)}
+// mergeLong merges with a linked list of symbols and a heap of candidates: n log n. It
+// returns what is left, in the same memory.
+func mergeLong(m *mergeTable, part []symbol) []symbol {
+	n := len(part)
+	l := mergeList{merges: m, part: part, prev: make([]int32, n), next: make([]int32, n)}
 	for i := range n {
-		l.part[i], l.prev[i], l.next[i] = t.byteID[piece[i]], int32(i-1), int32(i+1)
+		l.prev[i], l.next[i] = int32(i-1), int32(i+1)
 	}
 	l.next[n-1] = -1
 	for i := range n - 1 {
@@ -131,35 +122,38 @@ func (t *Tokenizer) appendLong(ids []int32, piece string) []int32 {
 	for len(l.heap) > 0 {
 		l.merge(l.pop())
 	}
+	out := part[:0]
 	for i := int32(0); i >= 0; i = l.next[i] {
-		ids = append(ids, l.part[i])
+		out = append(out, part[i])
 	}
-	return ids
+	return out
 }
 
 type mergeList struct {
-	t                *Tokenizer
-	part, prev, next []int32 // part is -1 where a part was swallowed by its left neighbour
-	heap             []candidate
+	merges     *mergeTable
+	part       []symbol // its id is -1 where a symbol was swallowed by its left neighbour
+	prev, next []int32
+	heap       []candidate
 }
 
-// consider pushes the merge of the part at i with the next one, if they have one.
+// consider pushes the merge of the symbol at i with the next one, if they have one.
 func (l *mergeList) consider(i int32) {
 	if i < 0 || l.next[i] < 0 {
 		return
 	}
-	left, right := l.part[i], l.part[l.next[i]]
-	if rank, id := l.t.merges.find(left, right); rank != noRank {
+	left, right := l.part[i].id, l.part[l.next[i]].id
+	if rank, id := l.merges.find(left, right); rank != noRank {
 		l.push(candidate{rank, i, left, right, id})
 	}
 }
 
 func (l *mergeList) merge(c candidate) {
 	j := l.next[c.at]
-	if l.part[c.at] != c.left || j < 0 || l.part[j] != c.right {
+	if l.part[c.at].id != c.left || j < 0 || l.part[j].id != c.right {
 		return // void
 	}
-	l.part[c.at], l.part[j] = c.id, -1
+	l.part[c.at] = symbol{c.id, l.part[c.at].size + l.part[j].size}
+	l.part[j].id = -1
 	l.next[c.at] = l.next[j]
 	if l.next[j] >= 0 {
 		l.prev[l.next[j]] = c.at

@@ -2,201 +2,236 @@ package tokenizer
 
 import (
 	"fmt"
+	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
 )
 
-// PebblePattern is how Pebble's tokenizer splits text: words with a leading space and inner
-// apostrophes, at most three digits, punctuation, line ends, other white space. splitPebble
-// is the same rule by hand; a test compares the two.
-const PebblePattern = ` ?[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+`
-
-// gpt2Pattern is what pre_tokenizer ByteLevel means by use_regex.
-const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-
-// SplitTimeout bounds the time that a pattern may take for one text. The published patterns
-// take a microsecond for a word; one with exponential backtracking must not hang a server.
+// SplitTimeout bounds the time that a pattern of the file may take for one text. The published
+// patterns take a microsecond for a word; one with exponential backtracking must not hang a
+// server.
 const SplitTimeout = 10 * time.Second
 
-// splitter cuts text into pieces that together are the text.
-type splitter interface {
-	each(text string, use func(piece string) error) error
+// patternBytesMax is the longest pattern compiled; the longest published have some 300 bytes.
+const patternBytesMax = 16 << 10
+
+// span is a part of a text that a pattern matches, or what lies between two matches.
+type span struct {
+	start, end int
+	match      bool
 }
 
-// patternSplitter returns the fastest splitter for a pattern.
-func patternSplitter(pattern string) (splitter, error) {
-	if pattern == PebblePattern {
-		return handSplitter(splitPebble), nil
+// finder divides a text that is not empty into spans that together are the text.
+type finder interface {
+	find(text string, spans []span) ([]span, error)
+}
+
+// newFinder returns the fastest finder for a pattern of the file.
+func newFinder(p pattern) (finder, error) {
+	switch {
+	case p.String != nil && p.Regex == nil:
+		return stringFinder(*p.String), nil
+	case p.Regex == nil || p.String != nil:
+		return nil, fmt.Errorf("pattern is neither a String nor a Regex")
+	case len(*p.Regex) > patternBytesMax:
+		return nil, fmt.Errorf("pattern has %d bytes, more than %d", len(*p.Regex), patternBytesMax)
 	}
-	re, err := regexp2.Compile(pattern)
+	if rule, ok := knownPatterns[*p.Regex]; ok {
+		return ruleFinder{rule, classes{bmpClass()}}, nil
+	}
+	// Multiline, because ^ and $ are those of lines in Oniguruma's syntax, which files are written in.
+	re, err := regexp2.Compile(*p.Regex, regexp2.Multiline)
 	if err != nil {
-		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+		return nil, fmt.Errorf("pattern %q: %w", *p.Regex, err)
 	}
 	re.MatchTimeout = SplitTimeout
-	return &regexSplitter{re}, nil
+	return &regexFinder{re}, nil
 }
 
-// handSplitter returns the end of the first piece of a text that is not empty.
-type handSplitter func(text string) int
+// ruleFinder is a pattern by hand, one that matches everything: rule returns the end of the
+// first match in a text that is not empty.
+type ruleFinder struct {
+	rule func(c classes, text string) int
+	classes
+}
 
-func (next handSplitter) each(text string, use func(string) error) error {
-	for len(text) > 0 {
-		n := next(text)
-		if err := use(text[:n]); err != nil {
-			return err
-		}
-		text = text[n:]
+func (f ruleFinder) find(text string, spans []span) ([]span, error) {
+	for at := 0; at < len(text); {
+		end := at + f.rule(f.classes, text[at:])
+		spans = append(spans, span{at, end, true})
+		at = end
 	}
-	return nil
+	return spans, nil
 }
 
-// regexSplitter is the general case: a match is a piece, and so is what lies between two.
-type regexSplitter struct{ re *regexp2.Regexp }
+// regexFinder is the general case.
+type regexFinder struct{ re *regexp2.Regexp }
 
-func (s *regexSplitter) each(text string, use func(string) error) error {
-	matches, err := s.re.FindAllStringIndex(text, -1)
+func (f *regexFinder) find(text string, spans []span) ([]span, error) {
+	matches, err := f.re.FindAllStringIndex(text, -1)
 	if err != nil {
-		return fmt.Errorf("split text of %d bytes: %w", len(text), err)
+		return nil, fmt.Errorf("split text of %d bytes: %w", len(text), err)
 	}
 	at := 0
 	for _, m := range matches {
-		for _, end := range m { // the start of a match ends what lies before it
-			if end > at {
-				if err := use(text[at:end]); err != nil {
-					return err
-				}
-				at = end
-			}
-		}
+		spans = appendGap(spans, at, m[0])
+		spans = append(spans, span{m[0], m[1], true})
+		at = m[1]
 	}
-	if at < len(text) {
-		return use(text[at:])
-	}
-	return nil
+	return appendGap(spans, at, len(text)), nil
 }
 
-// splitDigits puts every digit into a piece of its own: pre_tokenizer Digits.
-func splitDigits(text string) int {
-	r, n := utf8.DecodeRuneInString(text)
-	if unicode.IsNumber(r) {
-		return n
+func appendGap(spans []span, start, end int) []span {
+	if start < end {
+		return append(spans, span{start, end, false})
 	}
-	for n < len(text) {
-		r, size := utf8.DecodeRuneInString(text[n:])
-		if unicode.IsNumber(r) {
+	return spans
+}
+
+// stringFinder finds a text that is not a pattern. The empty one is between all characters.
+type stringFinder string
+
+func (f stringFinder) find(text string, spans []span) ([]span, error) {
+	at := 0
+	for at <= len(text) {
+		i := strings.Index(text[at:], string(f))
+		if i < 0 {
 			break
 		}
-		n += size
+		if f == "" { // as a pattern that matches nothing: at every character's beginning, and at the end
+			spans = append(spans, span{at, at, true})
+			_, i = utf8.DecodeRuneInString(text[at:])
+			spans = appendGap(spans, at, at+i)
+			at += max(i, 1)
+			continue
+		}
+		spans = appendGap(spans, at, at+i)
+		at += i + len(f)
+		spans = append(spans, span{at - len(f), at, true})
 	}
-	return n
+	return appendGap(spans, at, len(text)), nil
 }
 
-// class is what a character is to the splitting rule.
-type class uint8
+// charFinder finds single characters.
+type charFinder func(r rune) bool
 
-const (
-	other class = iota // punctuation, symbols, bytes that are not UTF-8
-	letter
-	number
-	space
-	newline // \r, \n
-)
-
-var asciiClass = func() (t [utf8.RuneSelf]class) {
-	for i := range t {
-		t[i] = unicodeClass(rune(i))
-	}
-	return t
-}()
-
-func unicodeClass(r rune) class {
-	switch {
-	case r == '\r' || r == '\n':
-		return newline
-	case unicode.IsLetter(r) || unicode.IsMark(r):
-		return letter
-	case unicode.IsNumber(r):
-		return number
-	case unicode.IsSpace(r):
-		return space
-	}
-	return other
-}
-
-// classAt returns the class and the size of the character at i < len(s).
-func classAt(s string, i int) (c class, size int) {
-	if s[i] < utf8.RuneSelf {
-		return asciiClass[s[i]], 1
-	}
-	r, size := utf8.DecodeRuneInString(s[i:])
-	return unicodeClass(r), size
-}
-
-// run returns the end of the run of class c from i on, at most limit characters long.
-func run(s string, i int, c class, limit int) int {
-	for ; i < len(s) && limit > 0; limit-- {
-		k, size := classAt(s, i)
-		if k != c {
-			break
+func (f charFinder) find(text string, spans []span) ([]span, error) {
+	at := 0
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if f(r) {
+			spans = append(appendGap(spans, at, i), span{i, i + size, true})
+			at = i + size
 		}
 		i += size
 	}
-	return i
+	return appendGap(spans, at, len(text)), nil
 }
 
-// splitPebble is PebblePattern by hand.
-func splitPebble(s string) int {
-	i := 0
-	if s[0] == ' ' && len(s) > 1 {
-		i = 1
+// wordFinder finds \w+|[^\w\s]+: runs of one kind that is not white space.
+type wordFinder struct{ classes }
+
+func (f wordFinder) kind(s string, i int) (kind, size int) {
+	r, size := utf8.DecodeRuneInString(s[i:])
+	if isWord(r) {
+		return 1, size
 	}
-	c, _ := classAt(s, i)
-	switch c {
-	case letter:
-		return wordEnd(s, run(s, i, letter, len(s)))
-	case number:
-		return run(s, i, number, 3)
-	case other:
-		return run(s, i, other, len(s))
+	if c, _ := f.at(s, i); c == space || c == newline {
+		return 0, size
 	}
-	return spaceEnd(s)
+	return 2, size
 }
 
-// wordEnd goes on over inner apostrophes.
-func wordEnd(s string, i int) int {
-	for i+1 < len(s) && s[i] == '\'' {
-		end := run(s, i+1, letter, len(s))
-		if end == i+1 {
-			break
+func (f wordFinder) find(text string, spans []span) ([]span, error) {
+	for at := 0; at < len(text); {
+		kind, size := f.kind(text, at)
+		end := at + size
+		for end < len(text) {
+			k, size := f.kind(text, end)
+			if k != kind {
+				break
+			}
+			end += size
 		}
-		i = end
+		spans = append(spans, span{at, end, kind != 0})
+		at = end
 	}
-	return i
+	return spans, nil
 }
 
-// spaceEnd ends a piece of white space: after its last line end if it has one, else before
-// its last character, which belongs to the word that follows, unless it is the only one.
-func spaceEnd(s string) int {
-	end, last, lineEnd := 0, 0, 0
-	for end < len(s) {
-		c, size := classAt(s, end)
-		if c != space && c != newline {
-			break
-		}
-		last = end
-		end += size
-		if c == newline {
-			lineEnd = end
+// behavior is what becomes of matches: they are delimiters.
+type behavior string
+
+const (
+	removed            behavior = "Removed"
+	isolated           behavior = "Isolated"
+	mergedWithPrevious behavior = "MergedWithPrevious"
+	mergedWithNext     behavior = "MergedWithNext"
+	contiguous         behavior = "Contiguous"
+)
+
+func (b behavior) check() error {
+	switch b {
+	case removed, isolated, mergedWithPrevious, mergedWithNext, contiguous:
+		return nil
+	}
+	return fmt.Errorf("behavior %q is not known", string(b))
+}
+
+// apply returns the spans to go on with, in the same memory. A merging behaviour takes a
+// match that does not follow another match.
+func (b behavior) apply(spans []span) []span {
+	switch b {
+	case removed:
+		return filterSpans(spans)
+	case contiguous:
+		return joinSpans(spans, func(last, s span) bool { return last.match == s.match })
+	case mergedWithPrevious:
+		return joinSpans(spans, func(last, s span) bool { return s.match && !last.match })
+	case mergedWithNext:
+		return mergeNext(spans)
+	}
+	return spans
+}
+
+func filterSpans(spans []span) []span {
+	kept := spans[:0]
+	for _, s := range spans {
+		if !s.match {
+			kept = append(kept, s)
 		}
 	}
-	switch {
-	case lineEnd > 0:
-		return lineEnd
-	case end == len(s) || last == 0:
-		return end
+	return kept
+}
+
+// joinSpans joins each span to the one before it where join says so of the two as they were
+// found.
+func joinSpans(spans []span, join func(last, s span) bool) []span {
+	out := spans[:0]
+	var last span
+	for i, s := range spans {
+		if i > 0 && join(last, s) {
+			out[len(out)-1].end = s.end
+		} else {
+			out = append(out, s)
+		}
+		last = s
 	}
-	return last
+	return out
+}
+
+// mergeNext joins a match to the span after it, unless that is a match too.
+func mergeNext(spans []span) []span {
+	out := spans[:0]
+	for i := 0; i < len(spans); i++ {
+		s := spans[i]
+		if s.match && i+1 < len(spans) && !spans[i+1].match {
+			i++
+			s.end = spans[i].end
+		}
+		out = append(out, s)
+	}
+	return out
 }

@@ -1,0 +1,169 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Segment is a part of a text that is encoded as a whole: of a rendered chat template, say.
+type Segment struct {
+	Text string
+	// Special: special tokens that Text spells are special tokens. Only for text that we
+	// wrote, such as a template's; never for what a user did.
+	Special bool
+}
+
+// Encode returns the ids of text, in which no special token is seen. It returns an error if
+// the file's own pattern runs away on this text (SplitTimeout), or if text has a character
+// that no token stands for and the file's unknown token is not in its vocabulary.
+func (t *Tokenizer) Encode(text string) ([]int32, error) {
+	return t.AppendEncode(make([]int32, 0, len(text)/3+1), text)
+}
+
+// AppendEncode is Encode that appends to ids.
+func (t *Tokenizer) AppendEncode(ids []int32, text string) ([]int32, error) {
+	e := encoder{t: t, tracked: t.alwaysTracked, out: output{ids: ids}}
+	err := e.encode(text)
+	return e.out.ids, err
+}
+
+// EncodeWithSpecials is Encode for text that we wrote: the special tokens that it spells are
+// special tokens, as Hugging Face's tokenizers have it by default.
+func (t *Tokenizer) EncodeWithSpecials(text string) ([]int32, error) {
+	ids, _, err := t.EncodeSegments(Segment{text, true})
+	return ids, err
+}
+
+// EncodeSegments returns the ids of the segments' texts joined together, exactly as if they
+// were one text, and for each token the byte of that text where it begins. A token reaches
+// to where the next one begins; one that something not in the text stands for (a normalizer's
+// prefix, a template's space) may be empty. A special token is seen only where all of it lies
+// in segments that allow it. Errors are Encode's.
+func (t *Tokenizer) EncodeSegments(segments ...Segment) (ids []int32, starts []int, err error) {
+	e := encoder{t: t, tracked: true}
+	var text strings.Builder
+	for _, s := range segments {
+		if s.Special && s.Text != "" {
+			e.trust(text.Len(), text.Len()+len(s.Text))
+		}
+		text.WriteString(s.Text)
+	}
+	err = e.encode(text.String())
+	return e.out.ids, e.starts, err
+}
+
+// encoder is one text being encoded.
+type encoder struct {
+	t       *Tokenizer
+	text    string
+	trusted [][2]int // where special tokens may be, in order
+	tracked bool
+	out     output
+	starts  []int // of each token, if tracked
+	use     func(piece) error
+}
+
+func (e *encoder) trust(start, end int) {
+	if n := len(e.trusted); n > 0 && e.trusted[n-1][1] == start {
+		e.trusted[n-1][1] = end
+		return
+	}
+	e.trusted = append(e.trusted, [2]int{start, end})
+}
+
+// trusts reports whether all of the text from start to end may be a special token.
+func (e *encoder) trusts(start, end int) bool {
+	for _, r := range e.trusted { // they are asked for from left to right
+		if end <= r[1] {
+			return start >= r[0]
+		}
+	}
+	return false
+}
+
+func (e *encoder) encode(text string) error {
+	e.text, e.out.tracked = text, e.tracked
+	e.use = e.tokens
+	for i := len(e.t.stages) - 1; i >= 0; i-- {
+		stage, next := e.t.stages[i], e.use
+		e.use = func(p piece) error { return stage.each(p, e.tracked, next) }
+	}
+	done := 0
+	err := e.t.added.find(text, e.trusts, func(a added) error {
+		if a.start > done {
+			if err := e.section(done, a.start); err != nil {
+				return err
+			}
+		}
+		e.add(a.id, a.start)
+		done = a.end
+		return nil
+	})
+	if err == nil && done < len(text) {
+		err = e.section(done, len(text))
+	}
+	return err
+}
+
+func (e *encoder) add(id int32, start int) {
+	e.out.ids = append(e.out.ids, id)
+	if e.tracked {
+		e.starts = append(e.starts, start)
+	}
+}
+
+// section encodes text between two added tokens: it normalizes it and cuts out the added
+// tokens that are looked for after that.
+func (e *encoder) section(start, end int) error {
+	p := piece{text: e.text[start:end], at: start}
+	if !e.t.raw && !utf8.ValidString(p.text) {
+		p, _ = mapper(utf8.AppendRune).apply(p, e.tracked)
+	}
+	p, err := e.t.normalize(p, e.tracked)
+	if err != nil {
+		return err
+	}
+	trusted := func(i, j int) bool {
+		last, _ := utf8.DecodeLastRuneInString(p.text[:j])
+		return e.trusts(p.position(i), p.position(j-utf8.RuneLen(last))+1)
+	}
+	done := 0
+	err = e.t.addedNormalized.find(p.text, trusted, func(a added) error {
+		if a.start > done {
+			if err := e.use(p.sub(done, a.start)); err != nil {
+				return err
+			}
+		}
+		e.add(a.id, p.position(a.start))
+		done = a.end
+		return nil
+	})
+	if err != nil || done >= len(p.text) {
+		return err
+	}
+	return e.use(p.sub(done, len(p.text)))
+}
+
+func (t *Tokenizer) normalize(p piece, tracked bool) (piece, error) {
+	for _, n := range t.normalizers {
+		var err error
+		if p, err = n.apply(p, tracked); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// tokens is the last stage: the model.
+func (e *encoder) tokens(p piece) error {
+	e.out.ends = e.out.ends[:0]
+	if err := e.t.model.tokens(&e.out, p.text); err != nil {
+		return err
+	}
+	start := 0
+	for _, end := range e.out.ends { // none if not tracked
+		e.starts = append(e.starts, p.position(start))
+		start = end
+	}
+	return nil
+}
