@@ -73,6 +73,7 @@ type Progress struct {
 	TokensPerSecond  float64
 	Tokens           int64 // trained so far
 	ETASeconds       float64
+	PublishedStep    int // whose weights are the model's; 0 before the training has ended
 	UpdatedAt        time.Time
 }
 

@@ -13,7 +13,7 @@ type FoundationModel struct {
 	// LearningRateScale multiplies a job's learningRate. The ids served on behalf of a much
 	// larger model (Titan) take that model's learning rates, which are too small for this one.
 	LearningRateScale float64
-	Defaults          TrainSpec // hyperparameters when the caller names none
+	Defaults          TrainDefaults // hyperparameters when the caller names none
 }
 
 // CustomModel is what a completed job leaves behind. Where its files are follows from its id:

@@ -2,7 +2,6 @@ package outcrop_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"outcrop.dev/outcrop"
@@ -67,54 +66,6 @@ func TestS3URI(t *testing.T) {
 	for _, prefix := range []string{"s3://b/out", "s3://b/out/", "s3://b/out//"} {
 		if got := outcrop.JoinS3URI(prefix, "/x"); got != "s3://b/out/x" {
 			t.Errorf("JoinS3URI(%q) = %q", prefix, got)
-		}
-	}
-}
-
-var titan = outcrop.FoundationModel{LearningRateScale: 50, Defaults: outcrop.TrainSpec{Epochs: 5, BatchSize: 1, LearningRate: 5e-4, WarmupSteps: 5}}
-
-func TestParseHyperParameters(t *testing.T) {
-	t.Parallel()
-	got, err := outcrop.ParseHyperParameters(titan, map[string]string{"epochCount": "3", "batchSize": "8", "learningRate": "0.00001", "learningRateWarmupSteps": "10", "seed": "7"})
-	want := outcrop.TrainSpec{Epochs: 3, BatchSize: 8, LearningRate: 0.00001 * 50, WarmupSteps: 10, Seed: 7}
-	if err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
-	}
-	if got, err := outcrop.ParseHyperParameters(titan, nil); err != nil || got != titan.Defaults {
-		t.Errorf("no parameters: got %+v, %v, want the defaults", got, err)
-	}
-}
-
-// Every limit is accepted and one past it refused.
-func TestHyperParameterRanges(t *testing.T) {
-	t.Parallel()
-	for name, r := range map[string]struct{ good, bad []string }{
-		"epochCount":              {[]string{"1", "10"}, []string{"0", "11", "", "1.5", "x"}},
-		"batchSize":               {[]string{"1", "64"}, []string{"0", "65", "-1"}},
-		"learningRate":            {[]string{"0", "1", "1e-5"}, []string{"-0.1", "1.0001", "NaN", "Inf", "", "0x1p-20", "1_0e-5"}},
-		"learningRateWarmupSteps": {[]string{"0", "250"}, []string{"-1", "251"}},
-		"seed":                    {[]string{"0", "18446744073709551615"}, []string{"-1", "x"}},
-	} {
-		for _, v := range r.good {
-			if _, err := outcrop.ParseHyperParameters(titan, map[string]string{name: v}); err != nil {
-				t.Errorf("%s=%q: %v", name, v, err)
-			}
-		}
-		for _, v := range r.bad {
-			_, err := outcrop.ParseHyperParameters(titan, map[string]string{name: v})
-			if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), name) {
-				t.Errorf("%s=%q: %v, want a ValidationException that names it", name, v, err)
-			}
-		}
-	}
-}
-
-func TestHyperParametersReportsEverythingAtOnce(t *testing.T) {
-	t.Parallel()
-	_, err := outcrop.ParseHyperParameters(titan, map[string]string{"epochCount": "0", "batchSize": "0", "zeta": "1", "alpha": "1"})
-	for _, want := range []string{"epochCount", "batchSize", `"alpha" is not known`, `"zeta" is not known`} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v does not mention %s", err, want)
 		}
 	}
 }

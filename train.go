@@ -1,109 +1,97 @@
 package outcrop
 
-import (
-	"math"
-	"slices"
-	"strconv"
-	"strings"
-)
+import "encoding/json"
 
-// TrainSpec is a job's hyperparameters as numbers.
+// TrainSpec is a job's hyperparameters as numbers. docs/hyperparameters.md says what each means.
 type TrainSpec struct {
+	Method       string // MethodFull or MethodLoRA
 	Epochs       int
 	BatchSize    int     // rows a step
-	LearningRate float64 // the peak, after LearningRateScale
+	LearningRate float64 // the peak, after LearningRateScale; PeakRate multiplies it further
+	RateFactor   float64 // learningRateMultiplier
 	WarmupSteps  int
+	Schedule     string  // of the rate after the warm-up: one of Schedules
+	WeightDecay  float64 // of matrices
+	GradientClip float64 // the largest norm of the gradient
+	LoRA         LoRASpec
 	Seed         uint64
+
+	MaxSequenceLength int // tokens of a row, the rest is cut off; 0: the model's context
+	// MicroTokens is how many tokens go through the model at a time. Steps of more are cut:
+	// memory grows with it, and sums are taken in another order.
+	MicroTokens int
+	// Recompute forgets the activations of a block and computes them again: less memory, more
+	// time, the same bits.
+	Recompute bool
+
+	EvaluationInterval int // steps between validations; 0: chosen by the worker
+	Patience           int // validations without gain until the job ends early; 0: it does not
+	MinGain            float64
+	Best               string // which step's weights are published: one of Selections
+	KeepCheckpoints    int    // how many epochs' ends are published as models of their own
+
+	// Open names the hyperparameters that Resolve has still to choose.
+	Open []string
 }
 
-// The ranges that AWS documents for Titan Text Express and Lite ("custom-models-hp").
+// LoRASpec is the shape of low-rank adapters (Hu et al. 2021, arXiv:2106.09685).
+type LoRASpec struct {
+	Rank           int
+	Alpha, Dropout float64
+	Targets        []string // as Hugging Face names the layers; none: all linear layers
+	RSLoRA         bool     // scale by alpha/√rank, not alpha/rank (arXiv:2312.03732)
+}
+
+// The methods of a TrainSpec.
 const (
-	EpochsMin, EpochsMax                 = 1, 10
-	BatchSizeMin, BatchSizeMax           = 1, 64
-	LearningRateMin, LearningRateMax     = 0.0, 1.0
-	WarmupStepsMin, WarmupStepsMax       = 0, 250
-	hyperEpochs, hyperBatch, hyperWarmup = "epochCount", "batchSize", "learningRateWarmupSteps"
-	hyperLearningRate, hyperSeed         = "learningRate", "seed"
+	MethodFull = "full"
+	MethodLoRA = "lora"
 )
 
-// ParseHyperParameters reads Bedrock's hyperParameters (strings) for base: missing ones take
-// its defaults, learningRate is multiplied by its LearningRateScale. "seed" is an extension.
-// CodeValidation names every bad value at once, with its range.
-func ParseHyperParameters(base FoundationModel, hp map[string]string) (TrainSpec, error) {
-	p := hyperParser{hp: hp, spec: base.Defaults}
-	p.int(hyperEpochs, EpochsMin, EpochsMax, &p.spec.Epochs)
-	p.int(hyperBatch, BatchSizeMin, BatchSizeMax, &p.spec.BatchSize)
-	p.int(hyperWarmup, WarmupStepsMin, WarmupStepsMax, &p.spec.WarmupSteps)
-	p.learningRate(base.LearningRateScale)
-	p.seed()
-	p.unknown()
-	if len(p.bad) > 0 {
-		return TrainSpec{}, Errorf(CodeValidation, "%s", strings.Join(p.bad, " "))
-	}
-	return p.spec, nil
+// The schedules of a TrainSpec, after the warm-up.
+const (
+	ScheduleLinear   = "linear"   // falls to zero in a straight line
+	ScheduleCosine   = "cosine"   // falls to zero as a half cosine
+	ScheduleConstant = "constant" // stays
+	ScheduleWSD      = "wsd"      // stays, then falls to zero over the last part
+)
+
+// What may select the published weights of a TrainSpec.
+const (
+	BestLast           = "last"           // those of the last step
+	BestValidationLoss = "validationLoss" // those with the lowest loss over all validation tokens
+	BestExactMatch     = "exactMatch"     // those that answer the most validation rows exactly
+)
+
+// TrainDefaults are the hyperparameters that differ from model to model when a job names none.
+type TrainDefaults struct {
+	Epochs       int
+	BatchSize    int
+	LearningRate float64 // after LearningRateScale
+	WarmupSteps  int
 }
 
-type hyperParser struct {
-	hp   map[string]string
-	spec TrainSpec
-	bad  []string
+// NewTrainSpec returns what a job trains with that names no hyperparameters at all.
+func NewTrainSpec(d TrainDefaults) TrainSpec {
+	return TrainSpec{
+		Method: MethodFull, Epochs: d.Epochs, BatchSize: d.BatchSize, LearningRate: d.LearningRate, RateFactor: 1, WarmupSteps: d.WarmupSteps,
+		Schedule: ScheduleLinear, WeightDecay: 0.01, GradientClip: 1, LoRA: LoRASpec{Rank: 16, Alpha: 32},
+		MicroTokens: microTokensMost, MinGain: 0.001, Best: BestLast,
+	}
 }
 
-func (p *hyperParser) int(name string, lo, hi int, dst *int) {
-	s, ok := p.hp[name]
-	if !ok {
-		return
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < lo || n > hi {
-		p.bad = append(p.bad, "The value "+strconv.Quote(s)+" of hyperparameter "+name+
-			" is not valid: it must be an integer from "+strconv.Itoa(lo)+" to "+strconv.Itoa(hi)+".")
-		return
-	}
-	*dst = n
-}
+// PeakRate is the learning rate after the warm-up.
+func (t TrainSpec) PeakRate() float64 { return t.LearningRate * t.RateFactor }
 
-func (p *hyperParser) learningRate(scale float64) {
-	s, ok := p.hp[hyperLearningRate]
-	if !ok {
-		return
-	}
-	x, err := strconv.ParseFloat(s, 64)
-	if err != nil || strings.Trim(s, "0123456789.eE+-") != "" || math.IsNaN(x) || x < LearningRateMin || x > LearningRateMax {
-		p.bad = append(p.bad, "The value "+strconv.Quote(s)+" of hyperparameter "+hyperLearningRate+
-			" is not valid: it must be a number from 0 to 1, such as 0.00001.")
-		return
-	}
-	if scale == 0 {
-		scale = 1
-	}
-	p.spec.LearningRate = x * scale
-}
+// Validates reports whether the spec asks for what only validation data can tell.
+func (t TrainSpec) Validates() bool { return t.Patience > 0 || t.Best != BestLast }
 
-func (p *hyperParser) seed() {
-	s, ok := p.hp[hyperSeed]
-	if !ok {
-		return
-	}
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		p.bad = append(p.bad, "The value "+strconv.Quote(s)+" of hyperparameter seed is not valid: it must be an integer from 0.")
-		return
-	}
-	p.spec.Seed = n
-}
-
-func (p *hyperParser) unknown() {
-	known := map[string]bool{hyperEpochs: true, hyperBatch: true, hyperWarmup: true, hyperLearningRate: true, hyperSeed: true}
-	var names []string
-	for name := range p.hp {
-		if !known[name] {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		p.bad = append(p.bad, "The hyperparameter "+strconv.Quote(name)+
-			" is not known: use epochCount, batchSize, learningRate, learningRateWarmupSteps or seed.")
-	}
+// UnmarshalJSON fills in what a job was trained with before there was a choice: its record, or
+// its worker, may be of an older version.
+func (t *TrainSpec) UnmarshalJSON(b []byte) error {
+	type plain TrainSpec
+	p := plain(NewTrainSpec(TrainDefaults{}))
+	err := json.Unmarshal(b, &p)
+	*t = TrainSpec(p)
+	return err
 }

@@ -63,12 +63,17 @@ func examine(dir, id string) (entry, error) {
 	e := entry{
 		ID: id, Name: clip(name), Provider: clip(provider), Dialect: "titan", Customizations: []string{"FINE_TUNING"}, LearningRateScale: 1,
 		Description: fmt.Sprintf("Added to this server: %s, %d parameters, %d tokens of context.", config.Family, config.Params(), config.Context),
-		Defaults:    defaults{Epochs: 3, BatchSize: 16, LearningRate: defaultRate(config.Params()), WarmupSteps: 20},
+		Defaults:    defaults(Defaults(config.Params())),
 	}
 	if err := e.check(); err != nil {
 		return bad("%v", err)
 	}
 	return e, nil
+}
+
+// Defaults returns what jobs on an added model of that many weights train with that name nothing.
+func Defaults(params int) outcrop.TrainDefaults {
+	return outcrop.TrainDefaults{Epochs: 3, BatchSize: 16, LearningRate: defaultRate(params), WarmupSteps: 20}
 }
 
 // defaultRate is a usual learning rate for full fine-tuning of a model of that size: it falls

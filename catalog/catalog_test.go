@@ -85,7 +85,7 @@ func TestTitanIsHonest(t *testing.T) {
 			t.Errorf("%s: name %q or provider %q is too long", m.ID, m.Name, m.Provider)
 		}
 		if m.ID == PebbleID {
-			if m.LearningRateScale != 1 || m.Defaults != (outcrop.TrainSpec{Epochs: 3, BatchSize: 16, LearningRate: 5e-4, WarmupSteps: 20}) {
+			if m.LearningRateScale != 1 || m.Defaults != (outcrop.TrainDefaults{Epochs: 3, BatchSize: 16, LearningRate: 5e-4, WarmupSteps: 20}) {
 				t.Errorf("%+v", m)
 			}
 			continue

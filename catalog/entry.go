@@ -101,7 +101,7 @@ func (e *entry) foundationModel(dir string, contextLength int) outcrop.Foundatio
 		ID: e.ID, Aliases: e.Aliases, Name: e.Name, Provider: e.Provider, Description: e.Description,
 		Dialect: e.Dialect, Customizations: e.Customizations, Dir: dir, ContextLength: contextLength,
 		LearningRateScale: e.LearningRateScale,
-		Defaults: outcrop.TrainSpec{
+		Defaults: outcrop.TrainDefaults{
 			Epochs: e.Defaults.Epochs, BatchSize: e.Defaults.BatchSize, WarmupSteps: e.Defaults.WarmupSteps,
 			LearningRate: e.Defaults.LearningRate * e.LearningRateScale,
 		},

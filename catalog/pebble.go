@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
 )
 
@@ -45,6 +46,9 @@ func pebbleEntries() entryFile {
 		titan("amazon.titan-text-premier-v1:0", "Titan Premier/Pebble", "Titan Text Premier", premier, "amazon.titan-text-premier-v1:0:32k"),
 	}}
 }
+
+// Pebble returns the embedded model as a catalog would have it, without its directory.
+func Pebble() outcrop.FoundationModel { return pebbleEntries().Models[0].foundationModel("", 0) }
 
 // embedded returns the files of the directory that serves Pebble, entry included.
 func embedded(files map[string][]byte) (map[string][]byte, error) {

@@ -44,7 +44,7 @@ func (a *app) checkData(ctx context.Context, base string, files []string) error 
 	}
 	defer m.close()
 	var checker tune.Checker
-	report, err := checker.Check(ctx, m.dir, m.context, fileSource(files[0]), fileSources(files[1:]))
+	report, err := checker.Check(ctx, m.Dir, m.ContextLength, fileSource(files[0]), fileSources(files[1:]))
 	if err != nil {
 		return err
 	}
@@ -74,11 +74,10 @@ func fileSources(paths []string) (sources []tune.Source) {
 	return sources
 }
 
-// baseModel is what a check needs of a model: a directory with its tokenizer, and its context.
+// baseModel is a model without a server: a directory with its tokenizer and configuration.
 type baseModel struct {
-	dir     string
-	context int // tokens
-	close   func()
+	outcrop.FoundationModel
+	close func()
 }
 
 // openBase finds a model: a directory, one of the data directory's catalog, or the embedded one,
@@ -86,7 +85,8 @@ type baseModel struct {
 func (a *app) openBase(base string) (baseModel, error) {
 	if _, err := os.Stat(filepath.Join(base, model.ConfigFile)); err == nil {
 		config, err := model.ReadConfig(base)
-		return baseModel{base, config.Context, func() {}}, err
+		m := outcrop.FoundationModel{Dir: base, ContextLength: config.Context, LearningRateScale: 1, Defaults: catalog.Defaults(config.Params())}
+		return baseModel{m, func() {}}, err
 	}
 	if base == catalog.PebbleID {
 		return embeddedBase()
@@ -103,10 +103,10 @@ func (a *app) openBase(base string) (baseModel, error) {
 	if !ok {
 		return baseModel{}, outcrop.Errorf(outcrop.CodeNotFound, "There is no model %s in %s, nor a directory of that name.", base, dir)
 	}
-	return baseModel{m.Dir, m.ContextLength, func() {}}, nil
+	return baseModel{m, func() {}}, nil
 }
 
-// embeddedBase writes the embedded tokenizer where a check can read it.
+// embeddedBase writes the embedded tokenizer and configuration where a check can read them.
 func embeddedBase() (baseModel, error) {
 	files := pebble.Files()
 	config, err := model.ParseConfig(files[model.ConfigFile])
@@ -117,10 +117,13 @@ func embeddedBase() (baseModel, error) {
 	if err != nil {
 		return baseModel{}, err
 	}
-	// What a temporary directory leaves behind is not worth an error.
-	remove := func() { _ = os.RemoveAll(dir) }
-	if err := os.WriteFile(filepath.Join(dir, tune.TokenizerFile), files[tune.TokenizerFile], 0o600); err != nil {
-		return baseModel{}, errors.Join(err, os.RemoveAll(dir))
+	for _, name := range []string{tune.TokenizerFile, model.ConfigFile} {
+		if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o600); err != nil {
+			return baseModel{}, errors.Join(err, os.RemoveAll(dir))
+		}
 	}
-	return baseModel{dir, config.Context, remove}, nil
+	m := catalog.Pebble()
+	m.Dir, m.ContextLength = dir, config.Context
+	// What a temporary directory leaves behind is not worth an error.
+	return baseModel{m, func() { _ = os.RemoveAll(dir) }}, nil
 }

@@ -11,8 +11,8 @@ import (
 )
 
 func (a *app) jobsCommand() *cobra.Command {
-	return group("jobs", "Model customization jobs: create, follow, stop",
-		a.jobsCreateCommand(), a.jobsListCommand(), a.jobsGetCommand(), a.jobsWatchCommand(), a.jobsStopCommand())
+	return group("jobs", "Model customization jobs: plan, create, follow, stop",
+		a.jobsPlanCommand(), a.jobsCreateCommand(), a.jobsListCommand(), a.jobsGetCommand(), a.jobsWatchCommand(), a.jobsStopCommand())
 }
 
 func (c *client) getJob(ctx context.Context, id string) (*bedrock.GetModelCustomizationJobOutput, error) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ func (a *app) printJob(j *bedrock.GetModelCustomizationJobOutput) error {
 	if a.output == outputJSON {
 		return a.printJSON(j)
 	}
+	p := progressOf(j)
 	a.printFields(
 		field{"Name", aws.ToString(j.JobName)},
 		field{"ARN", aws.ToString(j.JobArn)},
@@ -42,6 +44,8 @@ func (a *app) printJob(j *bedrock.GetModelCustomizationJobOutput) error {
 		field{"Validation", strings.Join(validationURIs(j), " ")},
 		field{"Output", outputURI(j)},
 		field{"Hyperparameters", hyperParameters(j.HyperParameters)},
+		field{"Trains with", hyperParameters(p.HyperParameters)},
+		field{"Steps", steps(p)},
 		field{"Training loss", number(trainingLoss(j))},
 		field{"Validation loss", number(validationLoss(j))},
 		field{"Created", when(j.CreationTime)},
@@ -81,4 +85,16 @@ func hyperParameters(hp map[string]string) string {
 		words = append(words, name+"="+hp[name])
 	}
 	return strings.Join(words, " ")
+}
+
+// steps says how far a job is, and at its end which step's weights its model has.
+func steps(p progress) string {
+	if p.Steps == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%d of %d", p.Step, p.Steps)
+	if p.PublishedStep > 0 {
+		s += fmt.Sprintf("; the model has the weights of step %d", p.PublishedStep)
+	}
+	return s
 }

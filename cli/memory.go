@@ -7,18 +7,21 @@ import (
 	"strings"
 )
 
+// totalMemory returns how many bytes the machine has, or the control group may have if that is
+// less; 0 if neither is known.
+func totalMemory() uint64 {
+	total := memInfo("MemTotal")
+	limit, limited := readNumber("/sys/fs/cgroup/memory.max")
+	if limited && (total == 0 || limit < total) {
+		return limit
+	}
+	return total
+}
+
 // availableMemory returns how many bytes a process may still take without swapping: what
 // Linux estimates, or what the control group leaves if that is less; 0 if neither is known.
 func availableMemory() uint64 {
-	available := uint64(0)
-	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			var kib uint64
-			if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kib); n == 1 {
-				available = kib << 10
-			}
-		}
-	}
+	available := memInfo("MemAvailable")
 	limit, limited := readNumber("/sys/fs/cgroup/memory.max")
 	used, known := readNumber("/sys/fs/cgroup/memory.current")
 	if !limited || !known {
@@ -29,6 +32,21 @@ func availableMemory() uint64 {
 		return left
 	}
 	return min(available, left)
+}
+
+// memInfo returns a line of /proc/meminfo in bytes; 0 if there is none.
+func memInfo(name string) uint64 {
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		var kib uint64
+		if n, _ := fmt.Sscanf(line, name+": %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	return 0
 }
 
 // readNumber reads a file that holds one number; "max", which means none, is not one.

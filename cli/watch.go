@@ -34,6 +34,9 @@ type progress struct {
 	Epoch           int     `json:"epoch"`
 	TokensPerSecond float64 `json:"tokensPerSecond"`
 	ETASeconds      float64 `json:"etaSeconds"`
+	PublishedStep   int     `json:"publishedStep"`
+
+	HyperParameters map[string]string `json:"hyperParameters"` // as used
 
 	phase            string
 	loss, validation *float64

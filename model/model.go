@@ -33,10 +33,18 @@ type Model struct {
 type Budget struct {
 	Tokens  int  // of a batch
 	Longest int  // tokens of one document
+	Targets int  // tokens of a batch that have a target; more are no error, only slower; 0: all
 	Train   bool // gradients too; otherwise Evaluate and Logits only
 	// LoRA, where Measure is asked for a model with adapters, is theirs; Plan knows the
 	// model's own.
 	LoRA *LoRA
+}
+
+func (b Budget) targets() int {
+	if b.Targets == 0 {
+		return b.Tokens
+	}
+	return min(b.Targets, b.Tokens)
 }
 
 // Memory is what a Budget needs, in bytes.
@@ -150,7 +158,7 @@ func (c Config) layout(exec nn.Exec, w *weights, b Budget, alloc nn.Alloc) *plan
 		budget: b,
 		embed:  nn.Embedding{W: w.embed, Round: c.DType == BFloat16},
 		norm:   nn.NewNorm(w.norm, float32(c.NormEps), n, alloc),
-		head:   nn.NewHead(w.head, n, alloc),
+		head:   nn.NewHead(w.head, b.targets(), alloc),
 		x:      alloc(n * c.Hidden), y: alloc(n * c.Hidden), dy: alloc(n * c.Hidden),
 		stream: nn.Stream{Positions: make([]int32, n)},
 	}

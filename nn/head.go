@@ -22,7 +22,7 @@ type Head struct {
 	losses []float32 // (chunk)
 }
 
-// NewHead returns a head for up to n rows.
+// NewHead returns a head that takes up to n rows with a target at a time; more take several turns.
 func NewHead(w *Param, n int, alloc Alloc) *Head {
 	chunk := min(n, max(logitsBytesMax/4/w.Rows, chunkRowsMin))
 	return &Head{
@@ -48,6 +48,51 @@ func (l *Head) LossBackward(e Exec, dx, x []float32, targets []int32, scale floa
 }
 
 func (l *Head) run(e Exec, dx, x []float32, targets []int32, scale float32) (sum float64, count int) {
+	l.chunks(e, x, targets, func(rows []int32) {
+		l.lossRows(e, rows, targets, scale, dx != nil)
+		for i := range rows {
+			sum += float64(l.losses[i])
+		}
+		if dx != nil {
+			l.backward(e, dx, rows)
+		}
+	})
+	return sum, len(l.index)
+}
+
+// Missed returns the rows of x, ascending, that have a target and whose largest logit is not the
+// target's. Of equal ones the first counts, as it does for greedy sampling.
+func (l *Head) Missed(e Exec, x []float32, targets []int32) (missed []int32) {
+	wrong := make([]bool, l.chunk)
+	l.chunks(e, x, targets, func(rows []int32) {
+		v := l.W.Rows
+		e.rows(len(rows), func(_, from, to int) {
+			for i := from; i < to; i++ {
+				wrong[i] = first(l.logits[i*v:(i+1)*v]) != int(targets[rows[i]])
+			}
+		})
+		for i, row := range rows {
+			if wrong[i] {
+				missed = append(missed, row)
+			}
+		}
+	})
+	return missed
+}
+
+// first returns the index of the first of the largest elements.
+func first(x []float32) int {
+	at := 0
+	for i, v := range x {
+		if v > x[at] {
+			at = i
+		}
+	}
+	return at
+}
+
+// chunks computes the logits of the rows that have a target, and calls f for a chunk of them at a time.
+func (l *Head) chunks(e Exec, x []float32, targets []int32, f func(rows []int32)) {
 	l.index = l.index[:0]
 	for i, t := range targets {
 		if t >= 0 {
@@ -58,15 +103,8 @@ func (l *Head) run(e Exec, dx, x []float32, targets []int32, scale float32) (sum
 		rows := l.index[from:min(from+l.chunk, len(l.index))]
 		l.gather(e, x, rows)
 		l.Logits(e, l.logits, l.x, len(rows))
-		l.lossRows(e, rows, targets, scale, dx != nil)
-		for i := range rows {
-			sum += float64(l.losses[i])
-		}
-		if dx != nil {
-			l.backward(e, dx, rows)
-		}
+		f(rows)
 	}
-	return sum, len(l.index)
 }
 
 // lossRows fills losses, and turns logits into their gradient when grad is set.

@@ -31,6 +31,8 @@ type Config struct {
 	Threads int      // for serving; 0 is one for each core
 	Worker  []string // command of a training worker; nil: this program with the argument "worker"
 
+	MemoryBytes int64 // of the machine: jobs that do not fit are refused; 0: not known
+
 	Log   *slog.Logger     // nil discards
 	Clock func() time.Time // nil is time.Now
 }

@@ -3,22 +3,36 @@ package server
 import (
 	"context"
 
+	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/tune"
 )
 
-// dataChecker lets the Bedrock service check data with the code that will train on them.
-type dataChecker struct{ checker *tune.Checker }
+// dataChecker lets the Bedrock service check a job with the code that will do it.
+type dataChecker struct {
+	checker *tune.Checker
+	exec    nn.Exec
+	memory  int64 // bytes that training may take; 0: not known
+}
 
 // Check implements bedrock.DataChecker.
-func (d dataChecker) Check(ctx context.Context, modelDir string, contextLength int, train bedrock.Dataset, validations []bedrock.Dataset) (bedrock.DataReport, error) {
-	sources := make([]tune.Source, 0, len(validations))
-	for _, v := range validations {
+func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
+	sources := make([]tune.Source, 0, len(ask.Validations))
+	for _, v := range ask.Validations {
 		sources = append(sources, tune.Source(v))
 	}
-	report, err := d.checker.Check(ctx, modelDir, contextLength, tune.Source(train), sources)
+	length := tune.RowLength(ask.ContextLength, ask.Train)
+	report, err := d.checker.Check(ctx, ask.ModelDir, length, tune.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}
-	return bedrock.DataReport{Err: report.Err(), JSON: report.JSON()}, nil
+	answer := bedrock.DataReport{Err: report.Err(), JSON: report.JSON()}
+	if answer.Err == nil {
+		plan, err := tune.NewPlan(ask.ModelDir, d.exec, report, ask.Train, d.memory)
+		if err != nil {
+			return answer, err
+		}
+		answer.Train = plan.Train
+	}
+	return answer, nil
 }

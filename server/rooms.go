@@ -43,6 +43,7 @@ type rooms struct {
 	store       outcrop.Store // rows, telling the reconcilers what is written
 	blobs       *disk.Store
 	catalog     *catalog.Catalog
+	exec        nn.Exec // what serving, and the planning of jobs, runs on
 	engine      *infer.Engine
 	meter       *meter.Meter
 	signer      attempt.Signer
@@ -112,8 +113,9 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	}
 	pool := tensor.NewPool(s.threads())
 	s.onClose(func() error { pool.Close(); return nil })
+	r.exec = nn.Exec{Pool: pool, Kernel: kernel}
 	r.engine = infer.New(infer.Options{
-		Exec:      nn.Exec{Pool: pool, Kernel: kernel},
+		Exec:      r.exec,
 		AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 		Seed:      newSeed,
 	})

@@ -24,7 +24,7 @@ func (s *Server) route() {
 	objects := r.blobs.Objects()
 
 	router := restjson.NewRouter(newRequestID, log)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&tune.Checker{}},
+	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&tune.Checker{}, r.exec, s.cfg.MemoryBytes},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.engine, r.meter,
 		bedrockruntime.Options{Now: s.cfg.Clock, After: time.After, ModelDir: s.modelDir}))

@@ -76,6 +76,8 @@ func TestSchedules(t *testing.T) {
 		"linear":       {Linear(2, 6), []float64{0.5, 1, 1, 0.75, 0.5, 0.25, 0, 0}},
 		"no warmup":    {Linear(0, 2), []float64{1, 0.5, 0}},
 		"all warmup":   {Linear(2, 2), []float64{0.5, 1, 0}},
+		"cosine":       {Cosine(1, 5), []float64{1, 1, (2 + math.Sqrt2) / 4, 0.5, (2 - math.Sqrt2) / 4, 0, 0}},
+		"constant":     {Constant(2), []float64{0.5, 1, 1, 1}},
 		"wsd":          {WSD(1, 2, 5), []float64{1, 1, 1, 1, 0.5, 0}},
 		"wsd no decay": {WSD(2, 0, 3), []float64{0.5, 1, 1, 0}},
 	} {

@@ -28,28 +28,10 @@ type optimizer struct {
 // chunk is the weights [from,to) of parameter param.
 type chunk struct{ param, from, to int }
 
-// Memory returns the bytes that training a model of config c takes with options o, the
-// longest example being longest tokens: weights, gradients, moments and activations. lora is
-// nil when every weight is trained. What does not fit should be refused with this number
-// rather than begun.
-func Memory(c model.Config, lora *model.LoRA, exec nn.Exec, longest int, o Options) int {
-	b := budget(longest, o)
-	b.LoRA = lora
-	m := c.Measure(exec, b)
-	return m.Weights + m.Gradients + m.Activations + momentBytes(c.TrainableParams(lora))
-}
-
-func budget(longest int, o Options) model.Budget {
-	return model.Budget{Tokens: max(o.MicroTokens, longest), Longest: longest, Train: true}
-}
-
-// momentBytes returns the memory of the moments of n trained numbers.
-func momentBytes(n int) int { return 8 * n }
-
 func newOptimizer(m *model.Model) (*optimizer, error) {
 	const slack = 4096 // alignment of each slice
 	o := &optimizer{pool: m.Exec().Pool, params: m.Trainable()}
-	arena, err := tensor.NewArena(momentBytes(o.trained()) + 2*slack*len(o.params))
+	arena, err := tensor.NewArena(int(momentBytes(o.trained())) + 2*slack*len(o.params))
 	if err != nil {
 		return nil, fmt.Errorf("memory for the moments: %w", err)
 	}

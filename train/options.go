@@ -17,6 +17,9 @@ type Options struct {
 	// MicroTokens is how many tokens go through the model at a time: memory grows with it. A
 	// step of more is cut into several batches. At least the longest example.
 	MicroTokens int
+	// Largest is the largest batch that there will be, if that is known (LargestBatch tells):
+	// memory is planned for no more. The zero value is MicroTokens tokens, all with a target.
+	Largest Batch
 }
 
 // microTokens is enough for the products to be efficient, and few enough that what one layer
@@ -49,8 +52,8 @@ func (o Options) check() error {
 		return fmt.Errorf("train: learning rate %g", o.LearningRate)
 	case !(o.Beta1 >= 0 && o.Beta1 < 1 && o.Beta2 >= 0 && o.Beta2 < 1 && o.Eps > 0 && o.WeightDecay >= 0 && o.Clip > 0):
 		return fmt.Errorf("train: the numbers of AdamW are out of range: %+v", o)
-	case o.MicroTokens < 1:
-		return fmt.Errorf("train: batches of %d tokens", o.MicroTokens)
+	case o.MicroTokens < 1 || o.Largest.Tokens < 0 || o.Largest.Targets < 0:
+		return fmt.Errorf("train: batches of %d tokens, the largest being %+v", o.MicroTokens, o.Largest)
 	}
 	return nil
 }

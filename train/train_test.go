@@ -464,19 +464,79 @@ func TestEvaluateChangesNothing(t *testing.T) {
 	}
 }
 
-// TestMemory: what Memory promises is what the tensors take.
-func TestMemory(t *testing.T) {
+// TestMeasure: what Measure promises is what the tensors take.
+func TestMeasure(t *testing.T) {
 	t.Parallel()
 	tr := newTrainer(t, usual)
-	four := 0 // weights, gradients, two moments
+	var params int64
 	for _, p := range tr.model.Params() {
-		four += 4 * 4 * p.Len()
+		params += int64(p.Len())
 	}
 	small, large := tr.options, tr.options
 	large.MicroTokens *= 2
 	c, exec := tr.model.Config, tr.model.Exec()
-	a, b := Memory(c, nil, exec, 20, small), Memory(c, nil, exec, 20, large)
-	if a <= four || b-four < 3*(a-four)/2 || b-four > 2*(a-four) {
-		t.Errorf("%d bytes, with batches twice as large %d; %d without activations", a, b, four)
+	a, b := Measure(c, nil, exec, 20, small), Measure(c, nil, exec, 20, large)
+	if a.Weights != 4*params || a.Gradients != 4*params || a.Moments != 8*params {
+		t.Errorf("%+v of %d weights", a, params)
+	}
+	if b.Activations < 3*a.Activations/2 || b.Activations > 2*a.Activations {
+		t.Errorf("%d bytes, with batches twice as large %d", a.Activations, b.Activations)
+	}
+	if large.Largest.Tokens = small.MicroTokens; Measure(c, nil, exec, 20, large) != a {
+		t.Error("memory for more tokens than the largest batch has")
+	}
+	if large.Largest.Targets = 3; Measure(c, nil, exec, 20, large).Activations >= a.Activations {
+		t.Error("memory for more logits than there are targets")
+	}
+	low := Measure(c, lowRank.lora, exec, 20, small)
+	if n := int64(c.TrainableParams(lowRank.lora)); low.Gradients != 4*n || low.Moments != 8*n || low.Weights >= a.Weights {
+		t.Errorf("%+v of adapters with %d numbers", low, n)
+	}
+	if a.Total() != a.Weights+a.Gradients+a.Moments+a.Activations+a.Packing {
+		t.Errorf("%+v is %d in all", a, a.Total())
+	}
+}
+
+// TestLargestBatch: the largest batch is found by cutting steps as the trainer does.
+func TestLargestBatch(t *testing.T) {
+	t.Parallel()
+	of := func(lengths ...int) (es []Example) {
+		for _, n := range lengths {
+			es = append(es, NewExample(make([]int32, n+1), n)) // one target each
+		}
+		return es
+	}
+	for _, c := range []struct {
+		step, set []Example
+		micro     int
+		want      Batch
+	}{
+		{of(3, 4, 5), nil, 100, Batch{12, 3}}, {of(3, 4, 5), nil, 7, Batch{7, 2}}, {of(3, 4, 5), nil, 1, Batch{5, 1}},
+		{of(3, 4, 5), of(1, 2, 1), 7, Batch{7, 3}}, {of(3), of(4, 4, 4), 8, Batch{8, 2}}, {nil, nil, 8, Batch{}},
+	} {
+		if got := LargestBatch(Repeat(c.step), 3, c.micro, c.set); got != c.want {
+			t.Errorf("steps of %d and %d examples, at most %d tokens: %+v, want %+v", len(c.step), len(c.set), c.micro, got, c.want)
+		}
+	}
+}
+
+// TestLargestIsEnough: a trainer whose memory was planned for the largest batch alone computes
+// what one does whose memory was planned for any.
+func TestLargestIsEnough(t *testing.T) {
+	t.Parallel()
+	any, own := newTrainer(t, usual), newTrainer(t, usual)
+	own.options.Largest = LargestBatch(own.source, 4, usual.micro, examples(20))
+	if err := own.model.Plan(budget(20, own.options)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, any, 4)
+	run(t, own, 4)
+	a, err := any.Evaluate(examples(20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := own.Evaluate(examples(20))
+	if err != nil || a != b || !slices.Equal(weights(any), weights(own)) {
+		t.Errorf("other losses (%v, %v, %v) or weights", a, b, err)
 	}
 }

@@ -145,6 +145,18 @@ func (t *Trainer) Evaluate(examples []Example) (model.Loss, error) {
 	return loss, err
 }
 
+// Exact returns how many of the examples the model answers exactly: greedy decoding gives their
+// targets, each and every one, under the weights as they are.
+func (t *Trainer) Exact(examples []Example) (int, error) {
+	exact := 0
+	err := t.batches(examples, func(b *model.Batch) error {
+		n, err := t.model.Exact(b)
+		exact += n
+		return err
+	})
+	return exact, err
+}
+
 // batches packs the examples, in order, into batches of at most MicroTokens tokens.
 func (t *Trainer) batches(examples []Example, f func(*model.Batch) error) error {
 	t.batch.Reset()

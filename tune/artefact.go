@@ -38,6 +38,8 @@ type manifest struct {
 	BaseModel       string            `json:"baseModel"`
 	HyperParameters map[string]string `json:"hyperParameters"` // as given
 	Train           outcrop.TrainSpec `json:"train"`           // as used
+	Steps           int               `json:"steps"`           // trained
+	PublishedStep   int               `json:"publishedStep"`   // whose weights the model has
 	Kernel          string            `json:"kernel"`
 	Inputs          []input           `json:"inputs"`
 	Artefacts       []artefact        `json:"artefacts"`
@@ -130,7 +132,7 @@ func contentType(key string) string {
 func (r *run) putManifest() error {
 	m := manifest{
 		Version: 1, Job: r.job.ID, BaseModel: r.job.BaseModelID, HyperParameters: r.job.HyperParameters,
-		Train: r.job.Train, Kernel: r.Exec.Kernel.Name(), Inputs: r.inputs,
+		Train: r.usedSpec(), Steps: r.progress.Step, PublishedStep: r.progress.PublishedStep, Kernel: r.Exec.Kernel.Name(), Inputs: r.inputs,
 	}
 	for _, a := range r.artefacts {
 		m.Artefacts = append(m.Artefacts, a)

@@ -92,11 +92,9 @@ func classify(err error, rate float64) error {
 	return err
 }
 
-// outOfMemory refuses a job that cannot fit, with the numbers.
-func outOfMemory(need, have int64) error {
-	return &exitError{outcrop.ExitOutOfMemory, outcrop.Errorf(outcrop.CodeModelError,
-		"Training this model on rows of this length needs %s of memory and %s are available: shorten the longest rows, use a smaller model, or give the server more memory.",
-		mebibytes(need), mebibytes(have))}
+// outOfMemory refuses a job that cannot fit; why says so with the numbers.
+func outOfMemory(why string) error {
+	return &exitError{outcrop.ExitOutOfMemory, outcrop.Errorf(outcrop.CodeModelError, "%s", why)}
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }

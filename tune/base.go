@@ -39,10 +39,8 @@ func (r *run) pinBase() error {
 		r.Log.Warn("the base model was replaced after the job began: the job begins again with the new one",
 			"model", r.job.BaseModelID, "was", string(pinned), "is", r.base)
 	}
-	for _, name := range []string{checkpointsDir, evaluationsFile} {
-		if err := os.RemoveAll(filepath.Join(r.job.ScratchDir, name)); err != nil {
-			return err
-		}
+	if err := r.beginAgain(); err != nil {
+		return err
 	}
 	return durable.WriteBytes(path, 0o600, []byte(r.base))
 }

@@ -3,10 +3,10 @@ package tune
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"text/template"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/train"
 )
 
@@ -23,7 +23,7 @@ pipeline_tag: text-generation
 
 # Fine-tuned from {{.Job.BaseModelID}}
 
-Made by Outcrop's customization job {{.Job.ID}}: full fine-tuning, with the loss on completions only.
+Made by Outcrop's customization job {{.Job.ID}}: {{.Method}}, with the loss on completions only. {{.Published}}
 
 | data | rows | bytes | SHA-256 |
 |---|---|---|---|
@@ -66,18 +66,19 @@ type cardLoss struct {
 func (r *run) card(p parity) []byte {
 	data := struct {
 		Job                 Job
+		Method, Published   string
 		Inputs              []cardInput
 		Hyper               []cardHyper
 		FirstLoss, LastLoss float64
 		Validation          []cardLoss
 		Parity              parity
-	}{Job: r.job, Hyper: r.hyper(), FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p}
+	}{Job: r.job, Method: methods[r.spec.Method], Published: r.whatIsPublished(), Hyper: r.hyper(), FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p}
 	sets := slices.Concat([][]train.Example{r.rows.All}, r.validation)
 	for i, in := range r.inputs {
 		data.Inputs = append(data.Inputs, cardInput{in, len(sets[i])})
 	}
 	for i, uri := range r.job.ValidationURIs {
-		first, last := r.evaluations[0], r.evaluations[len(r.evaluations)-1]
+		first, last := r.evaluations[0], r.publishedEvaluation()
 		data.Validation = append(data.Validation, cardLoss{baseName(uri), first.Losses[i], last.Losses[i]})
 	}
 	var b bytes.Buffer
@@ -87,13 +88,32 @@ func (r *run) card(p parity) []byte {
 	return b.Bytes()
 }
 
-func (r *run) hyper() (rows []cardHyper) {
-	t := r.job.Train
-	used := map[string]string{
-		"epochCount": fmt.Sprint(t.Epochs), "batchSize": fmt.Sprint(t.BatchSize), "learningRate": fmt.Sprint(t.LearningRate),
-		"learningRateWarmupSteps": fmt.Sprint(t.WarmupSteps), "seed": fmt.Sprint(t.Seed),
+// methods says in words how a model was trained.
+var methods = map[string]string{outcrop.MethodFull: "full fine-tuning", outcrop.MethodLoRA: "low-rank adapters (LoRA)"}
+
+// whatIsPublished says which step's weights the model has, and why.
+func (r *run) whatIsPublished() string {
+	steps, planned, step := r.progress.Step, r.progress.Steps, r.progress.PublishedStep
+	s := fmt.Sprintf("These are the weights of step %d of %d", step, planned)
+	if r.selects() {
+		if e := r.publishedEvaluation(); e.Exact != nil {
+			s += fmt.Sprintf(", which answered the most validation rows exactly (%.1f %%)", 100**e.Exact)
+		} else {
+			s += ", which had the lowest validation loss"
+		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(used)) {
+	if steps < planned {
+		s += fmt.Sprintf("; the training ended at step %d, because the validation loss no longer fell", steps)
+	}
+	return s + "."
+}
+
+func (r *run) hyper() (rows []cardHyper) {
+	used := r.usedSpec().HyperParameters()
+	for _, name := range outcrop.HyperParameterNames() {
+		if _, ok := used[name]; !ok {
+			continue
+		}
 		given, ok := r.job.HyperParameters[name]
 		if !ok {
 			given = "(default)"

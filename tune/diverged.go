@@ -54,7 +54,7 @@ func (r *run) ruined() error {
 		return err
 	}
 	for i := range r.validation {
-		first, last := r.evaluations[0].Losses[i], r.evaluations[len(r.evaluations)-1].Losses[i]
+		first, last := r.evaluations[0].Losses[i], r.publishedEvaluation().Losses[i]
 		if err := r.risen("validation", first, last, guessing); err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (r *run) risen(what string, first, last, guessing float64) error {
 	return &exitError{outcrop.ExitDiverged, outcrop.Errorf(outcrop.CodeModelError,
 		"The training diverged: the %s loss rose from %.2f to %.2f, and guessing has %.2f. "+
 			"Use a smaller learningRate (it was %g for this model), or more learningRateWarmupSteps.",
-		what, first, last, guessing, r.job.Train.LearningRate)}
+		what, first, last, guessing, r.spec.PeakRate())}
 }
 
 // meanLoss is the loss of some steps, over their trained tokens.

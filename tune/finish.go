@@ -25,7 +25,9 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.save(); err != nil {
 		return err
 	}
+	r.settle()
 	r.putMetrics()
+	r.putLater(trainingReportKey, jsonType, r.trainingReport())
 	dir := filepath.Join(r.job.ScratchDir, modelDir)
 	if err := r.writeModel(dir); err != nil {
 		return fmt.Errorf("write the model: %w", err)
@@ -54,6 +56,27 @@ func (r *run) finish(ctx context.Context) error {
 	return nil
 }
 
+// settle notes which step is published, and its losses.
+func (r *run) settle() {
+	p := &r.progress
+	p.PublishedStep = r.published()
+	if h := r.trainer.History(); p.PublishedStep > 0 {
+		loss := h[p.PublishedStep-1].Loss
+		p.TrainingLoss = &loss
+	}
+	if len(r.evaluations) > 0 {
+		p.ValidationLosses = r.publishedEvaluation().Losses
+	}
+}
+
+// usedSpec is what the job was trained with, and nothing that depends on the machine: whether
+// activations were computed again changes no result.
+func (r *run) usedSpec() outcrop.TrainSpec {
+	t := r.spec
+	t.Recompute = r.job.Train.Recompute
+	return t
+}
+
 // writeModel saves the weights, in the base model's type, with the files that it carries.
 // Those are looked at last: all that went into the model must be of one base model.
 func (r *run) writeModel(dir string) error {
@@ -63,7 +86,7 @@ func (r *run) writeModel(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := r.model.Save(dir); err != nil {
+	if err := r.writeWeights(dir); err != nil {
 		return err
 	}
 	for _, name := range carried {
@@ -73,6 +96,28 @@ func (r *run) writeModel(dir string) error {
 		}
 	}
 	return r.checkBase()
+}
+
+// writeWeights writes the weights of the published step.
+func (r *run) writeWeights(dir string) error {
+	step := r.progress.PublishedStep
+	if step == r.trainer.Steps() {
+		return r.model.Save(dir)
+	}
+	from := r.bestPath(step)
+	entries, err := os.ReadDir(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(fmt.Errorf("the weights of step %d, the best, are lost: the next attempt begins anew", step), r.beginAgain())
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := durable.CopyFile(filepath.Join(dir, e.Name()), filepath.Join(from, e.Name()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prove frees the training's memory and checks the model as it lies on disk.

@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -14,6 +15,7 @@ const (
 	trainingMetricsKey = "training_artifacts/step_wise_training_metrics.csv"
 	validationDir      = "validation_artifacts/post_fine_tuning_validation/"
 	dataReportKey      = "data_report.json"
+	trainingReportKey  = "training_report.json"
 	parityKey          = "parity.json"
 	manifestKey        = "manifest.json"
 	modelPrefix        = "model/"
@@ -33,12 +35,6 @@ func validationKeys(i int) [2]string {
 		name = fmt.Sprintf("validation_metrics_%d.csv", i+1)
 	}
 	return [2]string{validationDir + "validation/" + name, validationDir + name}
-}
-
-// evaluation is the validation losses after some steps.
-type evaluation struct {
-	Step   int       `json:"step"`   // steps finished: 0 is the base model
-	Losses []float64 `json:"losses"` // of each validator
 }
 
 // trainingCSV returns the losses of all steps, numbered from 0. Every run of the same job
@@ -69,6 +65,28 @@ func appendRow(b []byte, step, epoch int, loss float64) []byte {
 	for _, x := range []float64{loss, math.Exp(loss)} {
 		b = append(b, ',')
 		b = strconv.AppendFloat(b, x, 'f', 6, 64)
+	}
+	return append(b, '\n')
+}
+
+// trainingReport is what was chosen for a job, measured on the way, and published.
+type trainingReport struct {
+	HyperParameters map[string]string `json:"hyperParameters"` // as used
+	PlannedMemory   Memory            `json:"plannedMemory"`   // bytes
+	StepsPlanned    int               `json:"stepsPlanned"`
+	Steps           int               `json:"steps"`
+	EndedEarly      bool              `json:"endedEarly"`
+	PublishedStep   int               `json:"publishedStep"`
+	Evaluations     []evaluation      `json:"evaluations"`
+}
+
+func (r *run) trainingReport() []byte {
+	b, err := json.MarshalIndent(trainingReport{
+		HyperParameters: r.usedSpec().HyperParameters(), PlannedMemory: r.memory, StepsPlanned: r.rows.Steps(), Steps: r.trainer.Steps(),
+		EndedEarly: !r.trainer.Done(), PublishedStep: r.progress.PublishedStep, Evaluations: r.evaluations,
+	}, "", "  ")
+	if err != nil {
+		panic("tune: a report that cannot be marshalled: " + err.Error()) // losses are finite: others end the run
 	}
 	return append(b, '\n')
 }

@@ -2,9 +2,11 @@ package tune
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -39,9 +41,10 @@ type run struct {
 	data       *loaded
 	rows       *train.Rows
 	validation [][]train.Example
-	longest    int    // tokens of the longest example
-	interval   int    // steps between evaluations
-	base       string // digest of the base model
+	longest    int               // tokens of the longest example
+	spec       outcrop.TrainSpec // the job's, with nothing left open
+	memory     Memory            // as it was planned, whatever this machine has
+	base       string            // digest of the base model
 
 	model       *model.Model
 	trainer     *train.Trainer
@@ -71,7 +74,7 @@ func Run(ctx context.Context, a Attempt, job Job, o Options) (outcrop.Progress, 
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return r.progress, classify(err, job.Train.LearningRate)
+	return r.progress, classify(err, job.Train.PeakRate())
 }
 
 // closeModel releases what training needs most of its memory for.
@@ -143,7 +146,7 @@ func (r *run) check(ctx context.Context) error {
 		validation = append(validation, r.source(uri))
 	}
 	c := Checker{Workers: r.Exec.Pool.Threads()}
-	report, data, err := c.load(ctx, r.job.ModelDir, r.job.ContextLength, r.source(r.job.TrainingURI), validation, true)
+	report, data, err := c.load(ctx, r.job.ModelDir, RowLength(r.job.ContextLength, r.job.Train), r.source(r.job.TrainingURI), validation, true)
 	if err != nil {
 		return err
 	}
@@ -168,22 +171,73 @@ func (r *run) flushThen(ctx context.Context, err error) error {
 
 // prepare makes examples of the data and loads the model and the newest checkpoint.
 func (r *run) prepare() error {
-	spec := r.job.Train
-	r.rows = &train.Rows{All: r.examples(r.data.train), BatchSize: spec.BatchSize, Epochs: spec.Epochs, Seed: spec.Seed}
+	r.rows = &train.Rows{All: r.examples(r.data.train), Seed: r.job.Train.Seed}
 	for _, set := range r.data.validation {
 		r.validation = append(r.validation, r.examples(set))
 	}
-	r.interval = interval(r.rows, r.validation)
-	r.progress.Steps = r.rows.Steps()
-	if err := r.loadModel(); err != nil {
+	w, err := newWorkload(r.job.ModelDir, r.Exec)
+	if err != nil {
+		return r.unusable(err)
+	}
+	options, err := r.plan(w)
+	if err != nil {
 		return err
 	}
-	options := train.FineTune(r.rows.Steps(), spec.LearningRate, spec.WarmupSteps)
-	var err error
+	if r.model, err = model.Load(r.job.ModelDir, r.Exec); err != nil {
+		return r.unusable(err)
+	}
 	if r.trainer, err = train.New(r.model, r.rows, r.longest, options); err != nil {
 		return err
 	}
 	return r.restore()
+}
+
+func (r *run) unusable(err error) error {
+	return &outcrop.Error{Code: outcrop.CodeModelError, Op: "load base model",
+		Msg: fmt.Sprintf("The base model %s cannot be loaded: %v.", r.job.BaseModelID, err), Err: err}
+}
+
+// plan settles what the job trains with, and sees to it that there is the memory for it.
+func (r *run) plan(w *workload) (train.Options, error) {
+	r.work(w)
+	spec := r.job.Train
+	if spec.EvaluationInterval == 0 { // of a job that an older version took
+		spec.Open = append(spec.Open, "evaluationInterval")
+	}
+	p := w.plan(spec)
+	r.memory = p.Memory
+	if r.MemoryBytes > 0 && p.Memory.Total() > r.MemoryBytes {
+		p.Train.Recompute = true // which changes no bit of the result
+		if p.Memory = w.memory(p.Train); p.Memory.Total() > r.MemoryBytes {
+			return train.Options{}, outOfMemory(w.tooLarge(p.Train, r.MemoryBytes))
+		}
+	}
+	r.Log.Info("plan", "memory", mebibytes(p.Memory.Total()), "of", p.Memory.String(), "activation checkpointing", p.Train.Recompute)
+	r.spec = p.Train
+	r.rows.Epochs, r.rows.BatchSize = r.spec.Epochs, r.spec.BatchSize
+	r.progress.Steps = r.rows.Steps()
+	return w.options(r.spec), nil
+}
+
+// work adds to w what the job's data are, exactly.
+func (r *run) work(w *workload) {
+	w.facts = outcrop.TrainFacts{Rows: len(r.rows.All), Tokens: tokensOf(r.rows.All), Longest: r.longest, MemoryBytes: r.MemoryBytes}
+	var parts [][]train.Example
+	for _, set := range r.validation {
+		w.facts.ValidationTokens += tokensOf(set)
+		parts = slices.AppendSeq(parts, slices.Chunk(set, evaluationRows))
+	}
+	w.largest = func(t outcrop.TrainSpec) train.Batch {
+		rows := train.Rows{All: r.rows.All, BatchSize: t.BatchSize, Epochs: t.Epochs, Seed: t.Seed}
+		return train.LargestBatch(&rows, rows.Steps(), t.MicroTokens, parts...)
+	}
+}
+
+func tokensOf(examples []train.Example) (n int64) {
+	for _, e := range examples {
+		n += int64(len(e.Tokens))
+	}
+	return n
 }
 
 // examples shifts rendered rows for next-token prediction.
@@ -194,31 +248,6 @@ func (r *run) examples(rendered []chattemplate.Example) []train.Example {
 		r.longest = max(r.longest, len(out[i].Tokens))
 	}
 	return out
-}
-
-func (r *run) loadModel() error {
-	config, err := model.ReadConfig(r.job.ModelDir)
-	if err == nil {
-		if err := r.checkMemory(config); err != nil {
-			return err
-		}
-		r.model, err = model.Load(r.job.ModelDir, r.Exec)
-	}
-	if err != nil {
-		return &outcrop.Error{Code: outcrop.CodeModelError, Op: "load base model",
-			Msg: fmt.Sprintf("The base model %s cannot be loaded: %v.", r.job.BaseModelID, err), Err: err}
-	}
-	return nil
-}
-
-func (r *run) checkMemory(config model.Config) error {
-	if r.MemoryBytes == 0 {
-		return nil
-	}
-	if need := int64(train.Memory(config, nil, r.Exec, r.longest, train.FineTune(1, 0, 0))); need > r.MemoryBytes {
-		return outOfMemory(need, r.MemoryBytes)
-	}
-	return nil
 }
 
 // restore goes on from the newest checkpoint that is whole.
@@ -236,7 +265,7 @@ func (r *run) restore() error {
 		return err
 	}
 	if !ok {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := r.beginAgain(); err != nil {
 			return err
 		}
 		return fmt.Errorf("the evaluations of the steps before %d are lost: the next attempt begins anew", r.trainer.Steps())
@@ -246,6 +275,15 @@ func (r *run) restore() error {
 	}
 	r.note()
 	return nil
+}
+
+// beginAgain removes what earlier attempts have trained.
+func (r *run) beginAgain() error {
+	var err error
+	for _, name := range []string{checkpointsDir, evaluationsFile, bestDir} {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(r.job.ScratchDir, name)))
+	}
+	return err
 }
 
 // train runs the steps that are left, evaluating, saving and reporting as it goes.
@@ -260,7 +298,7 @@ func (r *run) train(ctx context.Context) error {
 		}
 		r.note()
 		r.metricsIfDue()
-		if r.trainer.Done() {
+		if r.trainer.Done() || r.endsEarly() {
 			return nil
 		}
 		if err := r.obey(ctx); err != nil {

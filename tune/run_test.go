@@ -96,6 +96,9 @@ func (f *fake) Report(phase string, p outcrop.Progress) string {
 	return "run"
 }
 
+// last is the newest report; commands are asked for while it is held.
+func (f *fake) last() outcrop.Progress { return f.reports[len(f.reports)-1] }
+
 func (f *fake) Get(_ context.Context, uri string) (io.ReadCloser, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -124,8 +127,9 @@ func job(t *testing.T, validators int) Job {
 	j := Job{
 		ID: "abc", BaseModelID: "outcrop.test", ModelDir: tinyModel(), ContextLength: tinymodel.Context, ScratchDir: t.TempDir(),
 		HyperParameters: map[string]string{"epochCount": "3"}, OutputPrefix: prefix, TrainingURI: "s3://b/train.jsonl",
-		Train: outcrop.TrainSpec{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2, Seed: 5},
+		Train: outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2}),
 	}
+	j.Train.Seed = 5
 	for i := range validators {
 		j.ValidationURIs = append(j.ValidationURIs, fmt.Sprintf("s3://b/val%d.jsonl", i))
 	}
@@ -213,7 +217,7 @@ func TestRunLeavesAModelThatIsWhole(t *testing.T) {
 			t.Errorf("model/%s was not stored", e.Name())
 		}
 	}
-	for _, key := range []string{"data_report.json", "parity.json", "model/README.md", "model/tokenizer.json", "model/model.safetensors", "model/config.json"} {
+	for _, key := range []string{"data_report.json", "training_report.json", "parity.json", "model/README.md", "model/tokenizer.json", "model/model.safetensors", "model/config.json"} {
 		if !stored[key] {
 			t.Errorf("%s was not stored", key)
 		}
@@ -236,21 +240,51 @@ func TestRunLeavesAModelThatIsWhole(t *testing.T) {
 	}
 }
 
+// everything is a job with all that could make a run that goes on differ from one without
+// interruption: steps cut into several batches, evaluations of which one ends the job early, and
+// weights of an earlier step published.
+func everything(j *Job) {
+	t := &j.Train
+	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens = 10, 0.05, outcrop.ScheduleCosine, 64
+	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 2, 0.05, outcrop.BestExactMatch
+}
+
 // TestRunIsCutOff ends runs at every kind of moment, hard (nothing is written any more) and
 // after a checkpoint, and goes on in the same scratch directory: every artefact must be
 // byte for byte that of a run without interruption.
 func TestRunIsCutOff(t *testing.T) {
 	t.Parallel()
-	whole := newFake(1)
-	if _, err := Run(t.Context(), whole, job(t, 1), options()); err != nil {
-		t.Fatal(err)
+	for name, change := range map[string]func(*Job){"usual": func(*Job) {}, "everything": everything} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole, wj := newFake(1), job(t, 1)
+			change(&wj)
+			p, err := Run(t.Context(), whole, wj, options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == "everything" && (p.Step == p.Steps || p.PublishedStep == p.Step || p.PublishedStep == 0) {
+				t.Errorf("the run did not end early, or publishes its last step: %+v", p)
+			}
+			cut, j := newFake(1), job(t, 1)
+			change(&j)
+			ends := cutOff(t, cut, j)
+			for _, uri := range slices.Sorted(maps.Keys(whole.objects)) {
+				if !bytes.Equal(whole.objects[uri], cut.objects[uri]) {
+					t.Errorf("%s differs after %d interruptions", uri, ends)
+				}
+			}
+		})
 	}
-	cut, j := newFake(1), job(t, 1)
-	ends := 0
+}
+
+// cutOff runs j to its end with many interruptions, and returns how many.
+func cutOff(t *testing.T, f *fake, j Job) (ends int) {
+	t.Helper()
 	for at := 3; ; at += 4 {
 		ctx, kill := context.WithCancelCause(t.Context())
 		seen := 0
-		cut.command = func(int) string {
+		f.command = func(int) string {
 			if seen++; seen < at {
 				return "run"
 			}
@@ -260,7 +294,7 @@ func TestRunIsCutOff(t *testing.T) {
 			kill(errors.New("killed"))
 			return "checkpoint"
 		}
-		_, err := Run(ctx, cut, j, options())
+		_, err := Run(ctx, f, j, options())
 		if kill(nil); err == nil {
 			break
 		}
@@ -271,10 +305,54 @@ func TestRunIsCutOff(t *testing.T) {
 	if ends < 3 {
 		t.Fatalf("only %d interruptions", ends)
 	}
-	for _, uri := range slices.Sorted(maps.Keys(whole.objects)) {
-		if !bytes.Equal(whole.objects[uri], cut.objects[uri]) {
-			t.Errorf("%s differs after %d interruptions", uri, ends)
+	return ends
+}
+
+// TestTrainingReport: what was chosen, measured and published can be read afterwards.
+func TestTrainingReport(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(2), job(t, 2)
+	everything(&j)
+	p, err := Run(t.Context(), f, j, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r trainingReport
+	if err := json.Unmarshal(f.objects[prefix+"/"+trainingReportKey], &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Steps != p.Step || r.StepsPlanned != 50 || r.PublishedStep != p.PublishedStep || !r.EndedEarly || r.HyperParameters["schedule"] != "cosine" {
+		t.Errorf("%+v of %+v", r, p)
+	}
+	if n := len(r.Evaluations); n != p.Step/4+1 || len(r.Evaluations[0].Losses) != 2 || r.Evaluations[1].Exact == nil || r.PlannedMemory.Weights == 0 {
+		t.Errorf("%+v", r)
+	}
+	card := string(f.objects[prefix+"/model/"+cardFile])
+	for _, want := range []string{fmt.Sprintf("the weights of step %d of 50, which answered the most validation rows exactly", p.PublishedStep), fmt.Sprintf("ended at step %d, because", p.Step), "| schedule | (default) | cosine |"} {
+		if !strings.Contains(card, want) {
+			t.Errorf("%q is not in the card:\n%s", want, card)
 		}
+	}
+}
+
+// TestLostBestWeights: what is lost is trained again, from the beginning.
+func TestLostBestWeights(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(1), job(t, 1)
+	everything(&j)
+	best := filepath.Join(j.ScratchDir, bestDir)
+	f.command = func(int) string {
+		if files, _ := filepath.Glob(filepath.Join(best, "step-*")); len(files) > 0 && f.last().Step >= 12 {
+			os.RemoveAll(best)
+		}
+		return "run"
+	}
+	if _, err := Run(t.Context(), f, j, options()); err == nil || !strings.Contains(err.Error(), "are lost") {
+		t.Fatalf("error %v", err)
+	}
+	f.command = nil
+	if p, err := Run(t.Context(), f, j, options()); err != nil || p.PublishedStep == 0 {
+		t.Errorf("the attempt after that: %+v, %v", p, err)
 	}
 }
 
@@ -320,7 +398,7 @@ func TestRunErrors(t *testing.T) {
 		{"no data", func(f *fake, _ *Job, _ *Options) { delete(f.objects, "s3://b/val0.jsonl") }, outcrop.ExitNoInput, "Amazon S3 bucket: b at key val0.jsonl"},
 		{"diverged", func(_ *fake, j *Job, _ *Options) { j.Train.LearningRate = 1e30; j.Train.WarmupSteps = 0 }, outcrop.ExitDiverged, "smaller learningRate"},
 		{"ruined", func(_ *fake, j *Job, _ *Options) { j.Train.LearningRate = 30; j.Train.WarmupSteps = 0 }, outcrop.ExitDiverged, "the training loss rose from 9."},
-		{"no memory", func(_ *fake, _ *Job, o *Options) { o.MemoryBytes = 1 << 20 }, outcrop.ExitOutOfMemory, "MiB of memory and 1 MiB are available"},
+		{"no memory", func(_ *fake, _ *Job, o *Options) { o.MemoryBytes = 1 << 20 }, outcrop.ExitOutOfMemory, "MiB of memory and there are 1 MiB. The need is weights "},
 		{"no model", func(_ *fake, j *Job, _ *Options) { j.ModelDir = t.TempDir() }, outcrop.ExitConfig, "tokenizer cannot be used"},
 		{"half a model", func(_ *fake, j *Job, _ *Options) { j.ModelDir = pebbleWithoutWeights(t) }, outcrop.ExitConfig, "outcrop.test cannot be loaded"},
 	} {

@@ -37,17 +37,27 @@ type Dataset struct {
 	Open func(context.Context) (io.ReadCloser, error)
 }
 
+// DataCheck is what a DataChecker is asked: whether a model can be trained on data in a way.
+type DataCheck struct {
+	ModelDir      string
+	ContextLength int // tokens that a row may have
+	Train         outcrop.TrainSpec
+	Training      Dataset
+	Validations   []Dataset
+}
+
 // DataReport is what a DataChecker found.
 type DataReport struct {
-	Err  error  // nil if the data are good, else a CodeValidation that names the first mistakes and counts all
-	JSON []byte // the whole report
+	Err   error             // nil if the data are good, else a CodeValidation that names the first mistakes and counts all
+	JSON  []byte            // the whole report
+	Train outcrop.TrainSpec // with what was left open chosen, if the data are good
 }
 
 // DataChecker reads all of a job's data as the job itself will.
 type DataChecker interface {
-	// Check reads every row for the model in modelDir, whose rows may have contextLength
-	// tokens. The error is that the data could not be read, not that they are bad.
-	Check(ctx context.Context, modelDir string, contextLength int, train Dataset, validations []Dataset) (DataReport, error)
+	// Check reads every row. The error is not that the data are bad: they could not be read, or
+	// training on them does not fit into this machine, which is a CodeValidation.
+	Check(ctx context.Context, ask DataCheck) (DataReport, error)
 }
 
 // Service serves the operations. It is safe for concurrent use.

@@ -231,7 +231,7 @@ type catalog struct{}
 func (catalog) List() []outcrop.FoundationModel {
 	return []outcrop.FoundationModel{{
 		ID: pebble, Aliases: []string{titan}, Name: "Pebble v1", Provider: "Outcrop", Customizations: []string{"FINE_TUNING"},
-		Dir: "/models/pebble", ContextLength: 512, Defaults: outcrop.TrainSpec{Epochs: 2, BatchSize: 4, LearningRate: 1e-3},
+		Dir: "/models/pebble", ContextLength: 512, Defaults: outcrop.TrainDefaults{Epochs: 2, BatchSize: 4, LearningRate: 1e-3},
 	}}
 }
 
@@ -249,12 +249,12 @@ type checker struct {
 	asked  []string
 }
 
-func (c *checker) Check(ctx context.Context, dir string, contextLength int, train bedrock.Dataset, validations []bedrock.Dataset) (bedrock.DataReport, error) {
+func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
 	if c.during != nil {
 		c.during()
 	}
-	c.asked = []string{dir, fmt.Sprint(contextLength)}
-	for _, d := range append([]bedrock.Dataset{train}, validations...) {
+	c.asked = []string{ask.ModelDir, fmt.Sprint(ask.ContextLength)}
+	for _, d := range append([]bedrock.Dataset{ask.Training}, ask.Validations...) {
 		r, err := d.Open(ctx)
 		if err != nil {
 			return bedrock.DataReport{}, err
@@ -266,7 +266,7 @@ func (c *checker) Check(ctx context.Context, dir string, contextLength int, trai
 		c.asked = append(c.asked, d.Name, string(data))
 		_ = r.Close()
 	}
-	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`)}, c.err
+	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`), Train: ask.Train.Resolve(outcrop.TrainFacts{Rows: 100})}, c.err
 }
 
 // objects is S3 in memory. A bucket exists if any key begins with its name.

@@ -95,6 +95,9 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 		DataProcessing: outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 		Training:       outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 	}
+	if err := validates(in, train); err != nil {
+		return nil, err
+	}
 	if in.ValidationDataConfig != nil {
 		for _, v := range in.ValidationDataConfig.Validators {
 			job.ValidationURIs = append(job.ValidationURIs, v.S3Uri)
@@ -102,6 +105,14 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 	}
 	job.VPCConfig, err = vpcRecord(in.VpcConfig)
 	return job, err
+}
+
+// validates refuses hyperparameters that need validation data of a request without.
+func validates(in *CreateModelCustomizationJobInput, train outcrop.TrainSpec) error {
+	if train.Validates() && (in.ValidationDataConfig == nil || len(in.ValidationDataConfig.Validators) == 0) {
+		return invalid("Early stopping and bestCheckpoint go by validation data. Name them in validationDataConfig, or leave the hyperparameters out.")
+	}
+	return nil
 }
 
 // vpcRecord is a VPC configuration as a job keeps it: we do nothing with it but show it.

@@ -18,17 +18,17 @@ import (
 // realChecker is the checker that jobs have, over the embedded model's tokenizer.
 type realChecker struct{ tune.Checker }
 
-func (c *realChecker) Check(ctx context.Context, _ string, contextLength int, train bedrock.Dataset, validations []bedrock.Dataset) (bedrock.DataReport, error) {
+func (c *realChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
 	var sources []tune.Source
-	for _, v := range validations {
+	for _, v := range ask.Validations {
 		sources = append(sources, tune.Source(v))
 	}
-	report, err := c.Checker.Check(ctx, "../../catalog/pebble", contextLength, tune.Source(train), sources)
+	report, err := c.Checker.Check(ctx, "../../catalog/pebble", ask.ContextLength, tune.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}
 	data, err := json.Marshal(report)
-	return bedrock.DataReport{Err: report.Err(), JSON: data}, err
+	return bedrock.DataReport{Err: report.Err(), JSON: data, Train: ask.Train}, err
 }
 
 // checking returns an env whose data are really read.

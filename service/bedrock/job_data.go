@@ -21,7 +21,8 @@ const writeCheckFile = ".write_access_check_file.tmp"
 const dataReportFile = "data_report.json"
 
 // checkJobData checks that the job can read its data and write its output, and every row of
-// the data. The whole report on bad data goes to the output prefix, where the error says so.
+// the data. The whole report on bad data goes to the output prefix, where the error says so. Of
+// good data, the hyperparameters that were left open are chosen.
 func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *model) error {
 	if err := s.checkReadable(ctx, job); err != nil {
 		return err
@@ -33,12 +34,16 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 	for i, uri := range job.ValidationURIs {
 		validations[i] = s.dataset(uri)
 	}
-	report, err := s.data.Check(ctx, s.dir(base), base.foundation.ContextLength, s.dataset(job.TrainingURI), validations)
+	report, err := s.data.Check(ctx, DataCheck{
+		ModelDir: s.dir(base), ContextLength: base.foundation.ContextLength, Train: job.Train,
+		Training: s.dataset(job.TrainingURI), Validations: validations,
+	})
 	if err != nil {
 		return err
 	}
 	var bad *outcrop.Error
 	if !errors.As(report.Err, &bad) {
+		job.Train = report.Train
 		return report.Err
 	}
 	uri := outcrop.JoinS3URI(job.OutputPrefix(), dataReportFile)

@@ -40,6 +40,10 @@ type progress struct {
 	Tokens          int64   `json:"tokens"` // trained so far
 	TokensPerSecond float64 `json:"tokensPerSecond"`
 	ETASeconds      float64 `json:"etaSeconds"`
+	// PublishedStep is the one whose weights the model has, when that is known.
+	PublishedStep int `json:"publishedStep,omitempty"`
+	// HyperParameters are all that the job trains with: the caller's, the defaults, what was chosen.
+	HyperParameters map[string]string `json:"hyperParameters"`
 }
 
 // showProgress adds the header for a job that has begun to train.
@@ -48,7 +52,7 @@ func showProgress(ctx context.Context, j *outcrop.Job) {
 	if p.Steps == 0 {
 		return
 	}
-	b, err := json.Marshal(progress{p.Step, p.Steps, p.Epoch, p.Tokens, p.TokensPerSecond, p.ETASeconds})
+	b, err := json.Marshal(progress{p.Step, p.Steps, p.Epoch, p.Tokens, p.TokensPerSecond, p.ETASeconds, p.PublishedStep, j.Train.HyperParameters()})
 	if err != nil {
 		return // a number that is none: the rest of the answer is worth having
 	}

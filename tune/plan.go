@@ -1,0 +1,232 @@
+package tune
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/train"
+)
+
+// Plan is what a job will do: its hyperparameters with nothing left open, and the memory that
+// they take.
+type Plan struct {
+	Train  outcrop.TrainSpec `json:"train"`
+	Rows   int               `json:"rows"`
+	Steps  int               `json:"steps"`
+	Memory Memory            `json:"memory"`
+}
+
+// Memory is the greatest memory that a worker takes, in bytes (TestPlannedMemory).
+type Memory struct {
+	train.Memory
+	Data    int64 `json:"data"`    // the rows, as tokens
+	Process int64 `json:"process"` // the program, its heap and its buffers
+}
+
+// Total returns the sum.
+func (m Memory) Total() int64 { return m.Memory.Total() + m.Data + m.Process }
+
+// What a worker takes besides tensors, measured (TestPlannedMemory): a collected heap may be
+// twice what is in use.
+const (
+	processBytes      = 36 << 20 // the program and its runtime
+	tokenizerFactor   = 12       // for each byte of tokenizer.json
+	dataBytesPerRow   = 600
+	dataBytesPerToken = 16
+)
+
+// RowLength returns how many tokens of a row a job trains on, the rest being cut off, for a model
+// with a context of so many.
+func RowLength(context int, t outcrop.TrainSpec) int {
+	if t.MaxSequenceLength > 0 {
+		return min(context, t.MaxSequenceLength)
+	}
+	return context
+}
+
+// workload is the facts of a job that its plan depends on.
+type workload struct {
+	config         model.Config
+	exec           nn.Exec
+	tokenizerBytes int64              // of its file
+	facts          outcrop.TrainFacts // without Need
+	largest        func(t outcrop.TrainSpec) train.Batch
+}
+
+// NewPlan chooses what spec leaves open for a job on the data of report, and plans its memory.
+// modelDir holds the base model; memory is what training may take, 0 if that is not known.
+// CodeValidation for a job that does not fit, with the numbers and with what would.
+func NewPlan(modelDir string, exec nn.Exec, report *Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
+	w, err := newWorkload(modelDir, exec)
+	if err != nil {
+		return nil, err
+	}
+	report.work(w)
+	w.facts.MemoryBytes = memory
+	p := w.plan(spec)
+	if need := p.Memory.Total(); memory > 0 && need > memory {
+		return p, outcrop.Errorf(outcrop.CodeValidation, "%s", w.tooLarge(p.Train, memory))
+	}
+	return p, nil
+}
+
+// newWorkload looks at the base model.
+func newWorkload(modelDir string, exec nn.Exec) (*workload, error) {
+	config, err := model.ReadConfig(modelDir)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(filepath.Join(modelDir, TokenizerFile))
+	if err != nil {
+		return nil, err
+	}
+	return &workload{config: config, exec: exec, tokenizerBytes: info.Size()}, nil
+}
+
+// work adds to w what a report tells of the data: of what only the rows themselves tell exactly,
+// an estimate.
+func (r *Report) work(w *workload) {
+	for _, f := range r.Files {
+		if w.facts.Longest = max(w.facts.Longest, min(f.Length.Max, r.ContextLength)); f.Role == Training {
+			w.facts.Rows, w.facts.Tokens = f.Rows, f.tokens()
+		} else {
+			w.facts.ValidationTokens += f.tokens()
+		}
+	}
+	w.largest = func(t outcrop.TrainSpec) (largest train.Batch) {
+		for _, f := range r.Files {
+			n := t.BatchSize
+			if f.Role == Validation {
+				n = evaluationRows
+			}
+			b := f.largestBatch(min(n, f.Rows), r.ContextLength, max(t.MicroTokens, w.facts.Longest))
+			largest = train.Batch{Tokens: max(largest.Tokens, b.Tokens), Targets: max(largest.Targets, b.Targets)}
+		}
+		return largest
+	}
+}
+
+func (f *File) tokens() int64 { return f.PromptTokens + f.CompletionTokens }
+
+// largestBatch estimates the largest of a run's batches of n rows and at most micro tokens:
+// three standard deviations above the mean, as far as the percentiles tell of them.
+func (f *File) largestBatch(n, context, micro int) train.Batch {
+	if f.tokens() == 0 {
+		return train.Batch{}
+	}
+	const p95 = 1.645 // standard deviations above the median, if lengths were normal
+	mean := float64(f.tokens()) / float64(f.Rows)
+	deviation := float64(f.Length.P95-f.Length.P50) / p95
+	estimate := float64(n)*mean + 3*math.Sqrt(float64(n))*deviation
+	longest := min(f.Length.Max, context)
+	tokens := min(max(int(estimate), longest), n*longest, micro)
+	return train.Batch{Tokens: tokens, Targets: max(int(int64(tokens)*f.CompletionTokens/f.tokens()), 1)}
+}
+
+// plan resolves spec and measures it.
+func (w *workload) plan(spec outcrop.TrainSpec) *Plan {
+	f := w.facts
+	f.Params = int64(w.config.Params())
+	f.Need = func(t outcrop.TrainSpec) int64 { return w.memory(t).Total() }
+	spec = spec.Resolve(f)
+	return &Plan{Train: spec, Rows: f.Rows, Steps: spec.Steps(f.Rows), Memory: w.memory(spec)}
+}
+
+// memory measures the training that t says.
+func (w *workload) memory(t outcrop.TrainSpec) Memory {
+	rows, tokens := int64(w.facts.Rows), w.facts.Tokens+w.facts.ValidationTokens
+	return Memory{
+		Memory:  train.Measure(w.config, lora(t), w.exec, max(w.facts.Longest, 1), w.options(t)),
+		Data:    rows*dataBytesPerRow + tokens*dataBytesPerToken,
+		Process: processBytes + tokenizerFactor*w.tokenizerBytes,
+	}
+}
+
+// lora is the shape of the adapters that t trains; nil if it trains all weights.
+func lora(t outcrop.TrainSpec) *model.LoRA {
+	if t.Method != outcrop.MethodLoRA {
+		return nil
+	}
+	l := t.LoRA
+	return &model.LoRA{Rank: l.Rank, Alpha: l.Alpha, Dropout: l.Dropout, Targets: l.Targets, RSLoRA: l.RSLoRA, Seed: t.Seed}
+}
+
+// options are those of training as t says.
+func (w *workload) options(t outcrop.TrainSpec) train.Options {
+	steps := t.Steps(w.facts.Rows)
+	o := train.FineTune(steps, t.PeakRate(), t.WarmupSteps)
+	o.Schedule = schedule(t.Schedule, min(t.WarmupSteps, steps), steps)
+	o.WeightDecay, o.Clip = t.WeightDecay, t.GradientClip
+	o.MicroTokens = t.MicroTokens
+	o.Largest = w.largest(t)
+	return o
+}
+
+// decayShare is the last part of a "wsd" run, in which the rate falls: as in pre-training.
+const decayShare = 0.3
+
+func schedule(name string, warmup, steps int) train.Schedule {
+	switch name {
+	case outcrop.ScheduleCosine:
+		return train.Cosine(warmup, steps)
+	case outcrop.ScheduleConstant:
+		return train.Constant(warmup)
+	case outcrop.ScheduleWSD:
+		return train.WSD(warmup, int(decayShare*float64(steps)), steps)
+	}
+	return train.Linear(warmup, steps)
+}
+
+// tooLarge says that training as t does not fit into memory, and what would.
+func (w *workload) tooLarge(t outcrop.TrainSpec, memory int64) string {
+	var fit []string
+	try := func(what string, change func(*outcrop.TrainSpec)) {
+		other := t
+		if change(&other); w.memory(other).Total() <= memory {
+			fit = append(fit, fmt.Sprintf("%s (%s)", what, mebibytes(w.memory(other).Total())))
+		}
+	}
+	less := max(w.facts.Longest, microTokensLess)
+	try("activationCheckpointing true", func(t *outcrop.TrainSpec) { t.Recompute = true })
+	try(fmt.Sprintf("microBatchTokens %d", less), func(t *outcrop.TrainSpec) { t.MicroTokens = less })
+	try("both of them", func(t *outcrop.TrainSpec) { t.Recompute, t.MicroTokens = true, less })
+	try("method lora", func(t *outcrop.TrainSpec) { t.Method = outcrop.MethodLoRA })
+	advice := "Use a smaller base model, shorten the longest rows (maxSequenceLength), or give the server more memory."
+	if len(fit) > 0 {
+		advice = "It would fit with one of these hyperparameters: " + strings.Join(fit, ", ") + "."
+	}
+	m := w.memory(t)
+	return fmt.Sprintf("Training this model on these data needs %s of memory and there are %s. The need is %s. %s", mebibytes(m.Total()), mebibytes(memory), m, advice)
+}
+
+// microTokensLess is what tooLarge suggests to cut steps into.
+const microTokensLess = 512
+
+// String lists the parts.
+func (m Memory) String() string {
+	return fmt.Sprintf("weights %s, gradients %s, optimizer %s, activations %s, products %s, data %s, program %s",
+		mebibytes(m.Weights), mebibytes(m.Gradients), mebibytes(m.Moments), mebibytes(m.Activations), mebibytes(m.Packing), mebibytes(m.Data), mebibytes(m.Process))
+}
+
+// WriteText writes the plan for a person.
+func (p *Plan) WriteText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "plan\n  steps       %s of %d rows\n", thousands(p.Steps), p.Train.BatchSize)
+	fmt.Fprintf(&b, "  memory      %s: %s\n", mebibytes(p.Memory.Total()), p.Memory)
+	b.WriteString("  hyperparameters\n")
+	hp := p.Train.HyperParameters()
+	for _, name := range outcrop.HyperParameterNames() {
+		if value, ok := hp[name]; ok {
+			fmt.Fprintf(&b, "    %-24s %s\n", name, value)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
