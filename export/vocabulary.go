@@ -271,12 +271,16 @@ func (g *conversion) specials(file *tokenizerFile, tokens []string) error {
 	for id, text := range tokens {
 		ids[text] = id
 	}
+	var eos *int // the first that config.json has
+	if len(g.config.EOS) > 0 {
+		eos = &g.config.EOS[0]
+	}
 	for _, s := range []struct {
 		key  string
 		text tokenText
 		id   *int // of config.json
 	}{
-		{"bos", c.BOS, g.config.BOS}, {"eos", c.EOS, g.config.EOS}, {"unknown", c.Unknown, nil}, {"padding", c.Pad, g.config.Pad},
+		{"bos", c.BOS, g.config.BOS}, {"eos", c.EOS, eos}, {"unknown", c.Unknown, nil}, {"padding", c.Pad, g.config.Pad},
 	} {
 		id, ok := ids[string(s.text)]
 		if !ok && s.id != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/semaphore"
 	"outcrop.dev/outcrop"
@@ -183,5 +184,5 @@ func (r *resident) render(messages []outcrop.Message) ([]int32, error) {
 
 // ends reports whether a token ends the text.
 func (r *resident) ends(id int32) bool {
-	return id == r.template.EndOfText() || r.serving.EOS != nil && int(id) == *r.serving.EOS
+	return id == r.template.EndOfText() || slices.Contains(r.serving.EOS, int(id))
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"outcrop.dev/outcrop/nn"
-	"outcrop.dev/outcrop/tensor/gemm"
 )
 
 // Adapter is a LoRA in memory for generation beside a Serving, which any number of them
@@ -14,8 +13,8 @@ import (
 type Adapter struct {
 	LoRA  LoRA
 	owner *Serving
-	low   map[*gemm.Packed]*nn.LowRank // by the weights that it goes with
-	width int                          // the most columns that t has in any layer
+	low   map[*nn.Param]*nn.LowRank // by the weights that it goes with
+	width int                       // the most columns that t has in any layer
 	bytes int
 }
 
@@ -30,8 +29,9 @@ func (s *Serving) LoadAdapter(dir string) (*Adapter, error) {
 	defer f.close()
 	w := families[s.Family].weights(s.Config)
 	w.adapt(f.lora, f.selects)
-	a := &Adapter{LoRA: f.lora, owner: s, low: map[*gemm.Packed]*nn.LowRank{}}
-	for _, p := range w.linears() {
+	a := &Adapter{LoRA: f.lora, owner: s, low: map[*nn.Param]*nn.LowRank{}}
+	own := s.weights.linears()
+	for i, p := range w.linears() {
 		if p.Adapter == nil {
 			continue
 		}
@@ -42,7 +42,7 @@ func (s *Serving) LoadAdapter(dir string) (*Adapter, error) {
 			}
 		}
 		low := p.Adapter.Pack(s.exec)
-		a.low[s.linears[p.Name]] = low
+		a.low[own[i]] = low
 		a.width, a.bytes = max(a.width, low.Width()), a.bytes+low.Bytes()
 	}
 	return a, nil
@@ -63,26 +63,32 @@ func (a *Adapter) NewSession(tokens int) (*Session, error) {
 // adapterRows is how many rows of one adapter a task takes.
 const adapterRows = 32
 
-// adapted is rows [from,to) of a pass, which carry one adapter.
+// adapted is what the adapters of a pass need.
 type adapted struct {
+	groups []group
+	low    []float32 // (servingRows,width) the results between the factors, of the widest so far
+}
+
+// group is rows [from,to) of a pass, which carry one adapter.
+type group struct {
 	adapter  *Adapter
 	from, to int
 }
 
-// addAdapted notes that rows [from,to) of a pass belong to a session.
-func (a *servingActivations) addAdapted(n *Session, from, to int) {
+// add notes that rows [from,to) of a pass belong to a session.
+func (a *adapted) add(n *Session, from, to int) {
 	if n.adapter == nil {
 		return
 	}
-	if last := len(a.adapted) - 1; last >= 0 {
+	if last := len(a.groups) - 1; last >= 0 {
 		// One task for neighbours that share an adapter, as long as it is not full.
-		if g := &a.adapted[last]; g.adapter == n.adapter && g.to == from {
+		if g := &a.groups[last]; g.adapter == n.adapter && g.to == from {
 			more := min(to, g.from+adapterRows) - g.to
 			g.to, from = g.to+more, from+more
 		}
 	}
 	for ; from < to; from += adapterRows {
-		a.adapted = append(a.adapted, adapted{n.adapter, from, min(to, from+adapterRows)})
+		a.groups = append(a.groups, group{n.adapter, from, min(to, from+adapterRows)})
 	}
 	if need := servingRows * n.adapter.width; len(a.low) < need {
 		a.low = make([]float32, need)
@@ -90,14 +96,13 @@ func (a *servingActivations) addAdapted(n *Session, from, to int) {
 }
 
 // adapt adds to y (n,out) what the adapters of the rows say about the product of x (n,in)
-// with w.
-func (s *Serving) adapt(y, x []float32, w *gemm.Packed) {
-	in, out := w.Rows(), w.Cols()
-	width := len(s.act.low) / servingRows
-	s.exec.Pool.For(len(s.act.adapted), func(i, _ int) {
-		g := s.act.adapted[i]
+// with w: it is nn.Exec's Adapt.
+func (a *adapted) adapt(e nn.Exec, y, x []float32, w *nn.Param) {
+	width := len(a.low) / servingRows
+	e.Pool.For(len(a.groups), func(i, _ int) {
+		g := a.groups[i]
 		if low := g.adapter.low[w]; low != nil {
-			low.Forward(nn.Exec{Kernel: s.exec.Kernel}, y[g.from*out:], x[g.from*in:], s.act.low[g.from*width:], g.to-g.from)
+			low.Forward(nn.Exec{Kernel: e.Kernel}, y[g.from*w.Rows:], x[g.from*w.Cols:], a.low[g.from*width:], g.to-g.from)
 		}
 	})
 }

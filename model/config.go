@@ -2,15 +2,24 @@ package model
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/tensor/act"
 )
 
-// ConfigFile is the name of the file that holds the Config of a model directory.
-const ConfigFile = "config.json"
+// The files of a model directory that make its Config.
+const (
+	ConfigFile     = "config.json"
+	GenerationFile = "generation_config.json" // may be missing
+)
 
 // Limits of what a config may ask for, well above the largest decoder that a CPU serves:
 // a hostile file must not make the process allocate without bound.
@@ -23,6 +32,7 @@ const (
 	vocabMax       = 1 << 20
 	contextMax     = 1 << 18
 	paramsMax      = 1 << 34
+	eosMax         = 64
 )
 
 // DType is how the weights of a model are kept in its files.
@@ -34,42 +44,95 @@ const (
 	Float32  DType = "float32"
 )
 
-// Config is the shape of a model, from Hugging Face's config.json.
+// Config is the shape of a model, from Hugging Face's config.json. What a family has no
+// choice about is not here but in the family's file.
 type Config struct {
-	Family        string // model_type
-	Hidden        int    // C
-	FFN           int    // F
-	Layers        int
-	Heads         int // H
-	KVHeads       int // G
-	HeadSize      int // D
-	Vocab         int // V
-	Context       int // the most tokens of one document
-	NormEps       float64
-	Theta         float64 // of the rotary embedding
-	Tied          bool    // the head is the embedding
-	DType         DType
-	BOS, EOS, Pad *int // token ids, if the file names them
+	Family   string // model_type
+	Hidden   int    // C
+	FFN      int    // F
+	Layers   int
+	Heads    int // H
+	KVHeads  int // G
+	HeadSize int // D
+	Vocab    int // V
+	Context  int // the most tokens of one document
+	NormEps  float64
+
+	Theta      float64 // of the rotary embedding; 0 where positions are learned
+	Rotary     int     // channels of a head that it turns; 0 means all
+	Scaling    Scaling // of its frequencies
+	LocalTheta float64 // Theta of layers with a window, unscaled; 0 means that they are as the others
+
+	Window     int     // tokens that a token sees; 0 means all
+	Local      []bool  // the layers that have the window; nil means all
+	QueryScale float64 // scores are multiplied by 1/√QueryScale; 0 means HeadSize
+
+	QKVBias, OBias, FFNBias bool
+	Act                     act.Kind
+	Parallel                bool // attention and feed-forward layer side by side
+
+	Tied     bool // the head is the embedding
+	DType    DType
+	BOS, Pad *int  // token ids, if the file names them
+	EOS      []int // that end a text, also those of generation_config.json
 }
 
-// ReadConfig reads config.json of a model directory. The error names the file and the field
-// that is missing, out of range, or asks for what this engine does not do.
+// ReadConfig reads config.json of a model directory, and the ids that end a text from
+// generation_config.json if there is one. The error names the file and the field that is
+// missing, out of range, or asks for what this engine does not do.
 func ReadConfig(dir string) (Config, error) {
-	path := filepath.Join(dir, ConfigFile)
-	f, err := os.Open(path)
+	b, err := readShort(filepath.Join(dir, ConfigFile))
 	if err != nil {
 		return Config{}, err
+	}
+	c, err := ParseConfig(b)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
+	}
+	return c, c.readGeneration(filepath.Join(dir, GenerationFile))
+}
+
+// readShort reads a file and refuses one that is too long.
+func readShort(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, configBytesMax+1))
 	if err != nil {
-		return Config{}, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	c, err := ParseConfig(b)
+	if len(b) > configBytesMax {
+		return nil, fmt.Errorf("%s: longer than %d bytes", path, configBytesMax)
+	}
+	return b, nil
+}
+
+// readGeneration adds the ids of generation_config.json that end a text.
+func (c *Config) readGeneration(path string) error {
+	b, err := readShort(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
+		return err
 	}
-	return c, nil
+	var g struct {
+		EOS tokenIDs `json:"eos_token_id"`
+	}
+	if err := json.Unmarshal(b, &g); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, id := range g.EOS {
+		if !slices.Contains(c.EOS, id) {
+			c.EOS = append(c.EOS, id)
+		}
+	}
+	if err := c.checkEOS(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // ParseConfig reads the content of a config.json; see ReadConfig.
@@ -83,9 +146,9 @@ func ParseConfig(b []byte) (Config, error) {
 	if err := json.Unmarshal(b, &head); err != nil {
 		return Config{}, err
 	}
-	f, ok := families[head.ModelType]
-	if !ok {
-		return Config{}, fmt.Errorf("model_type %q is not known: this engine runs %s", head.ModelType, familyNames())
+	f, err := familyOf(head.ModelType)
+	if err != nil {
+		return Config{}, err
 	}
 	c, err := f.parse(b)
 	if err != nil {
@@ -96,6 +159,9 @@ func ParseConfig(b []byte) (Config, error) {
 
 // Check returns an error that names the first field which is out of range.
 func (c Config) Check() error {
+	if _, err := familyOf(c.Family); err != nil {
+		return err
+	}
 	for _, f := range []struct {
 		name   string
 		v, max int
@@ -109,15 +175,19 @@ func (c Config) Check() error {
 			return fmt.Errorf("%s is %d: it must be from 1 to %d", f.name, f.v, f.max)
 		}
 	}
-	switch {
-	case c.Heads%c.KVHeads != 0:
+	if c.Heads%c.KVHeads != 0 {
 		return fmt.Errorf("num_attention_heads (%d) must be a multiple of num_key_value_heads (%d)", c.Heads, c.KVHeads)
-	case c.HeadSize%2 != 0:
-		return fmt.Errorf("head_dim is %d: it must be even", c.HeadSize)
+	}
+	for _, check := range []func() error{c.checkRope, c.checkWindow, c.checkEOS} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	switch {
 	case !(c.NormEps > 0 && c.NormEps < 1):
-		return fmt.Errorf("rms_norm_eps is %g: it must be between 0 and 1", c.NormEps)
-	case !(c.Theta >= 1 && c.Theta <= math.MaxFloat32):
-		return fmt.Errorf("rope_theta is %g: it must be at least 1", c.Theta)
+		return fmt.Errorf("the epsilon of the norms is %g: it must be between 0 and 1", c.NormEps)
+	case !(c.QueryScale >= 0 && c.QueryScale <= math.MaxFloat32):
+		return fmt.Errorf("query_pre_attn_scalar is %g: it must be positive", c.QueryScale)
 	case c.DType != BFloat16 && c.DType != Float32:
 		return fmt.Errorf("torch_dtype is %q: it must be bfloat16, float16 or float32", c.DType)
 	case c.Params() > paramsMax:
@@ -126,22 +196,54 @@ func (c Config) Check() error {
 	return nil
 }
 
+func (c Config) checkWindow() error {
+	if c.Window < 0 {
+		return fmt.Errorf("sliding_window is %d: it must be positive", c.Window)
+	}
+	if c.Local != nil && len(c.Local) != c.Layers {
+		return fmt.Errorf("layer_types has %d entries for %d layers", len(c.Local), c.Layers)
+	}
+	return nil
+}
+
+// checkEOS bounds a list that is gone through for every token.
+func (c Config) checkEOS() error {
+	if len(c.EOS) > eosMax {
+		return fmt.Errorf("eos_token_id lists %d tokens: at most %d may end a text", len(c.EOS), eosMax)
+	}
+	return nil
+}
+
 // Params returns the number of weights.
 func (c Config) Params() int {
-	block := c.Hidden*(c.qkv()+c.Heads*c.HeadSize) + 3*c.Hidden*c.FFN + 2*c.Hidden
-	n := c.Vocab*c.Hidden + c.Layers*block + c.Hidden
-	if !c.Tied {
-		n += c.Vocab * c.Hidden
+	n := 0
+	for _, p := range families[c.Family].weights(c).all() {
+		n += p.Len()
 	}
 	return n
 }
 
 // FLOPs returns the floating point operations of training on one token of a document of
-// the given length: forward and backward, causal attention's masked half not counted.
+// the given length: forward and backward, what attention's mask hides not counted.
 func (c Config) FLOPs(length int) float64 {
-	matmul := c.Layers*(c.Hidden*(c.qkv()+c.Heads*c.HeadSize)+3*c.Hidden*c.FFN) + c.Vocab*c.Hidden
-	return 6 * (float64(matmul) + float64(c.Layers*c.Heads*c.HeadSize*length))
+	sum := float64(c.Vocab * c.Hidden)
+	for i, l := range families[c.Family].weights(c).layers {
+		for _, p := range []*nn.Param{l.QKV.W, l.O.W, l.GateUp.W, l.Down.W} {
+			sum += float64(p.Len())
+		}
+		seen := float64(length) / 2
+		if w := float64(c.window(i)); w > 0 && w < float64(length) {
+			seen = w - w*w/float64(2*length)
+		}
+		sum += 2 * seen * float64(c.Heads*c.HeadSize)
+	}
+	return 6 * sum
 }
 
-// qkv returns the width of a row of queries, keys and values.
-func (c Config) qkv() int { return (c.Heads + 2*c.KVHeads) * c.HeadSize }
+// window returns how many tokens a token sees in a layer; 0 means all.
+func (c Config) window(layer int) int {
+	if c.Local != nil && !c.Local[layer] {
+		return 0
+	}
+	return c.Window
+}

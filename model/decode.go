@@ -1,35 +1,30 @@
 package model
 
 import (
-	"outcrop.dev/outcrop/tensor/act"
+	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/tensor/attention"
-	"outcrop.dev/outcrop/tensor/gemm"
-	"outcrop.dev/outcrop/tensor/norm"
-	"outcrop.dev/outcrop/tensor/rope"
 )
 
-// servingActivations is the memory of one pass: n is at most servingRows rows.
-type servingActivations struct {
-	attention *attention.Attention
-	x, xn     []float32 // (n,C)
-	rstd      []float32 // (n)
-	qkv       []float32 // (n,(H+2G)·D)
-	att       []float32 // (n,H·D)
-	gateUp    []float32 // (n,2F)
-	act       []float32 // (n,F)
-	positions []int
-	runs      []attention.Cached
-	adapted   []adapted
-	low       []float32 // (n,width) what adapters need, of the widest so far
+// pass is the layers with the memory of one pass: at most servingRows rows.
+type pass struct {
+	decoder
+	stream nn.Stream
+	last   []float32 // (N,C) the last row of each step that ends in the pass
+	adapted
 }
 
-func (a *servingActivations) init(s *Serving) {
+func newPass(s *Serving) pass {
 	alloc := func(n int) []float32 { return make([]float32, n) }
-	n, c := servingRows, s.Config
-	a.attention = attention.NewCached(s.exec.Pool, s.exec.Kernel, s.shape)
-	a.x, a.xn, a.rstd = alloc(n*c.Hidden), alloc(n*c.Hidden), alloc(n)
-	a.qkv, a.att = alloc(n*c.qkv()), alloc(n*c.Heads*c.HeadSize)
-	a.gateUp, a.act = alloc(n*2*c.FFN), alloc(n*c.FFN)
+	n, w := servingRows, s.weights
+	att := attention.NewCached(s.exec.Pool, s.exec.Kernel, s.attention())
+	scratch := nn.NewScratch(att, &w.layers[0], n, false, alloc)
+	p := pass{decoder: s.decoder(w, n, s.Context, alloc), last: alloc(n * s.Hidden)}
+	p.x = alloc(n * s.Hidden)
+	kept := nn.NewServingKept(&w.layers[0], p.x, n, alloc)
+	for i := range w.layers {
+		p.blocks = append(p.blocks, nn.NewBlock(&w.layers[i], p.shapes[i], p.x, n, kept, scratch, alloc))
+	}
+	return p
 }
 
 // Forward takes the new tokens of each step through the model and returns the logits of
@@ -49,11 +44,11 @@ func (s *Serving) Forward(steps []Step) ([]float32, error) {
 		left[i] = st.Tokens
 	}
 	for {
-		pass := s.nextPass(steps, left)
-		if len(pass) == 0 {
+		parts := s.nextParts(steps, left)
+		if len(parts) == 0 {
 			return logits, nil
 		}
-		s.pass(pass, logits)
+		s.forward(parts, logits)
 	}
 }
 
@@ -65,110 +60,71 @@ type part struct {
 	last    bool // of the step
 }
 
-// nextPass takes up to servingRows tokens off left, steps in order.
-func (s *Serving) nextPass(steps []Step, left [][]int32) (pass []part) {
+// nextParts takes up to servingRows tokens off left, steps in order.
+func (s *Serving) nextParts(steps []Step, left [][]int32) (parts []part) {
 	room := servingRows
 	for i := range left {
 		n := min(room, len(left[i]))
 		if n > 0 {
-			pass = append(pass, part{i, steps[i].Session, left[i][:n], n == len(left[i])})
+			parts = append(parts, part{i, steps[i].Session, left[i][:n], n == len(left[i])})
 			left[i], room = left[i][n:], room-n
 		}
 	}
-	return pass
+	return parts
 }
 
-// pass runs the parts through the layers, and the last row of finished steps through the head.
-func (s *Serving) pass(parts []part, logits []float32) {
-	n := s.embedRows(parts)
-	for l := range s.blocks {
-		s.block(l, parts, n)
+// forward runs the parts through the layers, and the last row of finished steps through the head.
+func (s *Serving) forward(parts []part, logits []float32) {
+	p, exec := &s.pass, s.exec
+	p.begin(parts)
+	if len(p.groups) > 0 {
+		exec.Adapt = p.adapt
 	}
-	a, c, rows := &s.act, s.Hidden, 0
-	at := -1
-	for _, p := range parts {
-		at += len(p.tokens)
-		p.session.length += len(p.tokens)
-		if p.last {
-			copy(a.xn[rows*c:(rows+1)*c], a.x[at*c:(at+1)*c])
-			rows++
+	p.decoder.forward(exec, &p.stream, func(layer int) {
+		for i, part := range parts {
+			p.stream.Runs[i].Cache = part.session.caches[layer]
 		}
-	}
+	})
+	rows, first := p.ends(parts, s.Hidden)
 	if rows == 0 {
 		return
 	}
-	// Steps end in order, so the finished ones of a pass stand side by side.
-	first := 0
-	for !parts[first].last {
-		first++
-	}
-	norm.RMSNorm(a.xn[:rows*c], a.rstd[:rows], a.xn[:rows*c], s.norm, float32(s.NormEps))
-	y := logits[parts[first].step*s.Vocab:]
-	gemm.MulPacked(s.exec.Pool, s.exec.Kernel, y, s.Vocab, matrix(a.xn, rows, c), s.head, false)
+	p.norm.Forward(s.exec, p.last, p.last, rows)
+	nn.Linear{W: s.weights.head}.Forward(s.exec, logits[first*s.Vocab:], p.last, rows, false)
 }
 
-// embedRows looks the tokens up, fills in positions and runs, and returns the number of rows.
-func (s *Serving) embedRows(parts []part) int {
-	a, n := &s.act, 0
-	a.positions, a.runs, a.adapted = a.positions[:0], a.runs[:0], a.adapted[:0]
-	for _, p := range parts {
-		for i, t := range p.tokens {
-			s.row(a.x[(n+i)*s.Hidden:(n+i+1)*s.Hidden], int(t))
-			a.positions = append(a.positions, p.session.length+i)
+// begin fills in the stream.
+func (p *pass) begin(parts []part) {
+	st := &p.stream
+	st.Tokens, st.Positions, st.Runs, p.groups = st.Tokens[:0], st.Positions[:0], st.Runs[:0], p.groups[:0]
+	for _, part := range parts {
+		at, pos := len(st.Tokens), part.session.length
+		st.Tokens = append(st.Tokens, part.tokens...)
+		for i := range part.tokens {
+			st.Positions = append(st.Positions, int32(pos+i))
 		}
-		a.runs = append(a.runs, attention.Cached{Segment: attention.Segment{Start: n, Len: len(p.tokens)}, Pos: p.session.length})
-		a.addAdapted(p.session, n, n+len(p.tokens))
-		n += len(p.tokens)
-	}
-	return n
-}
-
-func (s *Serving) row(x []float32, token int) {
-	from, to := token*len(x), (token+1)*len(x)
-	if s.embed == nil {
-		copy(x, s.embedF[from:to])
-		return
-	}
-	for i, w := range s.embed[from:to] {
-		x[i] = w.Float32()
+		segment := attention.Segment{Start: at, Len: len(part.tokens)}
+		st.Runs = append(st.Runs, attention.Cached{Segment: segment, Pos: pos})
+		p.adapted.add(part.session, at, len(st.Tokens))
 	}
 }
 
-// block is nn.Block.Forward over packed weights and caches.
-func (s *Serving) block(l int, parts []part, n int) {
-	a, b, c := &s.act, &s.blocks[l], s.Config
-	x, xn := a.x[:n*c.Hidden], a.xn[:n*c.Hidden]
-	eps := float32(c.NormEps)
-	norm.RMSNorm(xn, a.rstd[:n], x, b.norm1, eps)
-	s.mul(a.qkv, xn, n, b.qkv, false)
-	turned := (c.Heads + c.KVHeads) * c.HeadSize
-	for i, pos := range a.positions {
-		cos, sin := s.rope.At(pos)
-		rope.Rotate(a.qkv[i*c.qkv():i*c.qkv()+turned], cos, sin)
+// ends counts the tokens as the sessions', gathers the last row of each step that has
+// ended, and returns how many these are and the first of the steps: they end in order, and
+// so stand side by side.
+func (p *pass) ends(parts []part, c int) (rows, first int) {
+	at := -1
+	for _, part := range parts {
+		at += len(part.tokens)
+		part.session.length += len(part.tokens)
+		if !part.last {
+			continue
+		}
+		if rows == 0 {
+			first = part.step
+		}
+		copy(p.last[rows*c:(rows+1)*c], p.x[at*c:(at+1)*c])
+		rows++
 	}
-	for i, p := range parts {
-		a.runs[i].Cache = p.session.caches[l]
-	}
-	a.attention.ForwardCached(a.runs, a.att, a.qkv)
-	s.mul(x, a.att, n, b.o, true)
-
-	norm.RMSNorm(xn, a.rstd[:n], x, b.norm2, eps)
-	s.mul(a.gateUp, xn, n, b.gateUp, false)
-	for i := range n {
-		row := a.gateUp[i*2*c.FFN : (i+1)*2*c.FFN]
-		act.SwiGLU(a.act[i*c.FFN:(i+1)*c.FFN], row[:c.FFN], row[c.FFN:])
-	}
-	s.mul(x, a.act, n, b.down, true)
-}
-
-// mul sets y (n,out) = x·Wᵀ, or adds it, and adds what adapters say.
-func (s *Serving) mul(y, x []float32, n int, w *gemm.Packed, add bool) {
-	gemm.MulPacked(s.exec.Pool, s.exec.Kernel, y, w.Cols(), matrix(x, n, w.Rows()), w, add)
-	if len(s.act.adapted) > 0 {
-		s.adapt(y, x, w)
-	}
-}
-
-func matrix(x []float32, rows, cols int) gemm.Matrix {
-	return gemm.Matrix{Rows: rows, Cols: cols, Stride: cols, F32: x}
+	return rows, first
 }

@@ -1,40 +1,52 @@
 package model
 
 import (
+	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	"outcrop.dev/outcrop/nn"
 )
 
-// family is what one model_type adds: its config and the names of its tensors.
+// family is what one model_type adds to the decoder that they all are.
 type family struct {
 	parse   func(b []byte) (Config, error)
 	marshal func(Config) ([]byte, error)
 	weights func(Config) *weights
+	// shape says what all blocks of a model compute; what differs between layers, and the
+	// epsilon, are put in afterwards.
+	shape func(Config) nn.Shape
+	// embedScale is what rows of the embedding are multiplied by; nil means 1.
+	embedScale func(Config) float32
+	// prefixes are what names in a file may begin with in place of weights' first part, the
+	// first of all names.
+	prefixes map[string][]string
+	// ignored are patterns, as package path has them, of tensors that say nothing new.
+	ignored []string
 }
 
 // families is keyed by model_type.
-var families = map[string]family{"llama": llama}
+var families map[string]family
 
-func familyNames() string { return strings.Join(slices.Sorted(maps.Keys(families)), ", ") }
-
-// weights are the parameters of a decoder.
-type weights struct {
-	embed, norm, head *nn.Param // head is embed if tied
-	layers            []nn.Weights
+func init() { // the families' functions refer to the map
+	families = map[string]family{"llama": llama}
 }
 
-// all returns every parameter once, in the order of the forward pass.
-func (w *weights) all() []*nn.Param {
-	ps := []*nn.Param{w.embed}
-	for _, l := range w.layers {
-		ps = append(ps, l.Norm1, l.QKV, l.O, l.Norm2, l.GateUp, l.Down)
+func familyOf(modelType string) (family, error) {
+	f, ok := families[modelType]
+	if !ok {
+		names := strings.Join(slices.Sorted(maps.Keys(families)), ", ")
+		return family{}, fmt.Errorf("model_type %q is not known: this engine runs %s", modelType, names)
 	}
-	ps = append(ps, w.norm)
-	if w.head != w.embed {
-		ps = append(ps, w.head)
-	}
-	return ps
+	return f, nil
+}
+
+// ignores tells whether a tensor of the file may be left out.
+func (f family) ignores(name string, c Config) bool {
+	return c.Tied && name == "lm_head.weight" || slices.ContainsFunc(f.ignored, func(pattern string) bool {
+		ok, _ := path.Match(pattern, name)
+		return ok
+	})
 }

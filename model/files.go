@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/internal/durable"
@@ -56,61 +57,79 @@ func Check(dir string) (Config, error) {
 
 // openWeights opens the weights of dir and checks every name and shape before anything
 // is allocated for them.
-func openWeights(dir string, c Config) (*safetensors.Set, error) {
-	files, err := safetensors.OpenDir(dir)
+func openWeights(dir string, c Config) (*weightFiles, error) {
+	set, err := safetensors.OpenDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkWeights(files, c); err != nil {
+	files := &weightFiles{set, families[c.Family]}
+	if err := files.check(c); err != nil {
 		files.Close()
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return files, nil
 }
 
-func checkWeights(files *safetensors.Set, c Config) error {
-	known := map[string]bool{}
-	for _, p := range families[c.Family].weights(c).all() {
-		for _, t := range tensorsOf(p) {
-			info, ok := files.Info(t.Name)
-			if !ok {
-				return fmt.Errorf("tensor %q is missing", t.Name)
+// weightFiles are the weights of a directory, by the names that the family gives them.
+type weightFiles struct {
+	*safetensors.Set
+	family family
+}
+
+// name returns what the files call a tensor: some models have been saved without the part
+// of the name that stands for the head, or with one more.
+func (f *weightFiles) name(name string) string {
+	if _, ok := f.Info(name); ok {
+		return name
+	}
+	for prefix, others := range f.family.prefixes {
+		rest, ok := strings.CutPrefix(name, prefix)
+		for _, other := range others {
+			if _, found := f.Info(other + rest); ok && found {
+				return other + rest
 			}
-			if !slices.Equal(info.Shape, t.Shape) {
-				return fmt.Errorf("tensor %q has shape %v, %s promises %v", t.Name, info.Shape, ConfigFile, t.Shape)
-			}
-			known[t.Name] = true
 		}
 	}
-	for _, name := range files.Names() {
-		if !known[name] && !mayIgnore(name, c) {
+	return name
+}
+
+// ReadFloat32 is safetensors.Set's, by the family's names.
+func (f *weightFiles) ReadFloat32(name string, dst []float32) error {
+	return f.Set.ReadFloat32(f.name(name), dst)
+}
+
+func (f *weightFiles) check(c Config) error {
+	known := map[string]bool{}
+	for _, p := range f.family.weights(c).all() {
+		for _, t := range tensorsOf(p) {
+			name := f.name(t.Name)
+			info, ok := f.Info(name)
+			if !ok {
+				return fmt.Errorf("tensor %q is missing", name)
+			}
+			if !slices.Equal(info.Shape, t.Shape) {
+				return fmt.Errorf("tensor %q has shape %v, %s promises %v", name, info.Shape, ConfigFile, t.Shape)
+			}
+			known[name] = true
+		}
+	}
+	for _, name := range f.Names() {
+		if !known[name] && !f.family.ignores(name, c) {
 			return fmt.Errorf("tensor %q is not known in a %s model", name, c.Family)
 		}
 	}
 	return nil
 }
 
-// mayIgnore tells tensors that say nothing new: a tied head that is written all the same,
-// and the rotary frequencies of old files.
-func mayIgnore(name string, c Config) bool {
-	if name == "lm_head.weight" {
-		return c.Tied
-	}
-	ok, _ := filepath.Match("model.layers.*.self_attn.rotary_emb.inv_freq", name)
-	return ok
-}
-
 // tensorsOf returns the tensors of the file that make up p, without data.
 func tensorsOf(p *nn.Param) []safetensors.Tensor {
-	if p.Vector {
-		return []safetensors.Tensor{{Name: p.Name, Shape: []int{p.Cols}}}
-	}
-	if p.Parts == nil {
-		return []safetensors.Tensor{{Name: p.Name, Shape: []int{p.Rows, p.Cols}}}
+	parts := p.Parts
+	if parts == nil {
+		parts = []nn.Part{{Name: p.Name, Rows: p.Len() / rowLen(p)}}
 	}
 	var ts []safetensors.Tensor
-	for _, part := range p.Parts {
-		ts = append(ts, safetensors.Tensor{Name: part.Name, Shape: []int{part.Rows, p.Cols}})
+	for _, part := range parts {
+		ts = append(ts, safetensors.Tensor{Name: part.Name, Shape: fileShape(p, part.Rows)})
 	}
 	return ts
 }
@@ -122,6 +141,7 @@ func readParam(files interface{ ReadFloat32(string, []float32) error }, p *nn.Pa
 		if err := files.ReadFloat32(t.Name, w[:n]); err != nil {
 			return err
 		}
+		fromFile(p, w[:n])
 		w = w[n:]
 	}
 	return nil
@@ -162,14 +182,24 @@ func (m *Model) tensors() []safetensors.Tensor {
 func tensorsWithData(ps []*nn.Param, halves func(*nn.Param) bool) []safetensors.Tensor {
 	var out []safetensors.Tensor
 	for _, p := range ps {
-		w := p.W
-		for _, t := range tensorsOf(p) {
-			n := elements(t.Shape)
-			t.DType, t.Data = safetensors.F32, w[:n]
+		ts := fileTensors(p, p.W)
+		for i := range ts {
 			if halves(p) {
-				t.DType = safetensors.BF16
+				ts[i].DType = safetensors.BF16
 			}
-			out, w = append(out, t), w[n:]
+		}
+		out = append(out, ts...)
+	}
+	return out
+}
+
+// Gradients returns the gradients of what is trained as Save would write the weights: by
+// the names, the shapes and the order of the file, in float32.
+func (m *Model) Gradients() []safetensors.Tensor {
+	var out []safetensors.Tensor
+	for _, p := range m.trainable {
+		if p.G != nil {
+			out = append(out, fileTensors(p, p.G)...)
 		}
 	}
 	return out

@@ -22,7 +22,7 @@ func TestSaveLoad(t *testing.T) {
 			exec := newExec(t, 2, kernel(t, "ref-bf16"))
 			c := tiny(tied)
 			bos := 3
-			c.DType, c.BOS, c.EOS = d, &bos, &bos
+			c.DType, c.BOS, c.EOS = d, &bos, []int{bos}
 			m := newModel(t, c, exec, Budget{Tokens: 20, Longest: 20})
 			dir := t.TempDir()
 			if err := m.Save(dir); err != nil {
@@ -51,7 +51,7 @@ func TestSaveLoad(t *testing.T) {
 			if got := forward(t, s, Step{newSession(t, s), tokens}); !sameBits(got, want[19*c.Vocab:]) {
 				t.Errorf("%s tied=%v: the loaded serving gives other logits", d, tied)
 			}
-			if *s.BOS != bos || *s.EOS != bos || s.Pad != nil {
+			if *s.BOS != bos || !slices.Equal(s.EOS, c.EOS) || s.Pad != nil {
 				t.Error("token ids are lost")
 			}
 		}
@@ -119,19 +119,19 @@ func TestParseConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.HeadSize != 6 || c.NormEps != 1e-6 || c.Theta != 5e5 || c.Tied || *c.EOS != 7 || c.DType != BFloat16 {
+	if c.HeadSize != 6 || c.NormEps != 1e-6 || c.Theta != 5e5 || c.Tied || !slices.Equal(c.EOS, []int{7, 8}) || c.DType != BFloat16 {
 		t.Errorf("read %+v", c)
 	}
 	for _, x := range []struct{ more, want string }{
 		{`,"hidden_act":"gelu"}`, "hidden_act"},
-		{`,"attention_bias":true}`, "attention_bias"},
+		{`,"attention_bias":true}`, ""},
 		{`,"rope_scaling":{"factor":8}}`, "rope_scaling"},
-		{`,"rope_parameters":{"rope_type":"yarn"}}`, "rope_type"},
+		{`,"rope_parameters":{"rope_type":"fancy"}}`, `"fancy"`},
 		{`,"model_type":"gpt2"}`, `"gpt2" is not known`},
 		{`,"torch_dtype":"int8"}`, "torch_dtype"},
 		{`,"num_key_value_heads":3}`, "multiple"},
 		{`,"head_dim":7}`, "head_dim"},
-		{`,"rms_norm_eps":0}`, "rms_norm_eps"},
+		{`,"rms_norm_eps":0}`, "epsilon"},
 		{`,"rope_theta":0}`, "rope_theta"},
 		{`,"hidden_size":0}`, "hidden_size"},
 		{`,"hidden_size":32768}`, ""},

@@ -51,10 +51,7 @@ func (m *Model) Accumulate(b *Batch, scale float32) (Loss, error) {
 	dx := p.y[:n*m.Hidden] // not needed any more
 	clear(dx)
 	p.norm.Backward(m.exec, dx, p.dy, p.x, n)
-	for i := len(p.blocks) - 1; i >= 0; i-- {
-		p.blocks[i].Backward(m.exec, dx, &p.stream)
-	}
-	p.embed.Backward(m.exec, dx, b.Tokens)
+	p.backward(m.exec, dx, &p.stream)
 	return Loss{sum, count}, nil
 }
 
@@ -76,14 +73,7 @@ func (m *Model) forward(b *Batch) error {
 			p.stream.Positions[s.Start+i] = int32(i)
 		}
 	}
-	p.embed.Forward(m.exec, p.blocks[0].X, b.Tokens)
-	for i, block := range p.blocks {
-		y := p.x
-		if i+1 < len(p.blocks) {
-			y = p.blocks[i+1].X
-		}
-		block.Forward(m.exec, y, &p.stream)
-	}
+	p.decoder.forward(m.exec, &p.stream, nil)
 	p.norm.Forward(m.exec, p.y, p.x, n)
 	return nil
 }

@@ -73,16 +73,17 @@ func weightBytes(c Config, ps []*nn.Param, frozen bool) (n int) {
 }
 
 // readWeights reads the tensors of p into its memory.
-func readWeights(files *safetensors.Set, p *nn.Param) error {
+func readWeights(files *weightFiles, p *nn.Param) error {
 	if p.Half == nil {
 		return readParam(files, p, p.W)
 	}
 	half := p.Half
 	for _, t := range tensorsOf(p) {
 		n := elements(t.Shape)
-		if err := safetensors.ReadBF16(files, t.Name, half[:n]); err != nil {
+		if err := safetensors.ReadBF16(files.Set, files.name(t.Name), half[:n]); err != nil {
 			return err
 		}
+		fromFile(p, half[:n])
 		half = half[n:]
 	}
 	return nil

@@ -110,7 +110,7 @@ func (c Config) TargetNames() (names []string) {
 // linears returns the matrices of the blocks.
 func (w *weights) linears() (ps []*nn.Param) {
 	for _, l := range w.layers {
-		ps = append(ps, l.QKV, l.O, l.GateUp, l.Down)
+		ps = append(ps, l.QKV.W, l.O.W, l.GateUp.W, l.Down.W)
 	}
 	return ps
 }
@@ -180,6 +180,7 @@ func factorsOf(p *nn.Param, parts []nn.Part, rank int) (a, b *nn.Param) {
 		rows += part.Rows
 	}
 	b = nn.NewParam(name+suffixB, rows, rank)
+	b.Order = p.Order
 	for _, part := range parts {
 		b.Parts = append(b.Parts, nn.Part{Name: peftPrefix + moduleOf(part) + suffixB, Rows: part.Rows})
 	}

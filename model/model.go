@@ -7,7 +7,6 @@ import (
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/attention"
-	"outcrop.dev/outcrop/tensor/rope"
 )
 
 // Model is a decoder in training: float32 master weights, their gradients, and the
@@ -52,13 +51,10 @@ type Memory struct{ Weights, Gradients, Activations int }
 
 // plan is the layers with the memory of one batch.
 type plan struct {
+	decoder
 	budget Budget
-	embed  nn.Embedding
-	blocks []*nn.Block
-	norm   *nn.Norm
 	head   *nn.Head
 	stream nn.Stream
-	x      []float32 // (N,C) what the last block leaves
 	y      []float32 // (N,C) after the last norm; then the gradient of x
 	dy     []float32 // (N,C) its gradient
 }
@@ -67,14 +63,10 @@ type plan struct {
 func New(c Config, exec nn.Exec) (*Model, error) { return create(c, exec, false) }
 
 func create(c Config, exec nn.Exec, frozen bool) (*Model, error) {
-	f, ok := families[c.Family]
-	if !ok {
-		return nil, fmt.Errorf("model_type %q is not known: this engine runs %s", c.Family, familyNames())
-	}
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	w := f.weights(c)
+	w := families[c.Family].weights(c)
 	m := &Model{Config: c, exec: exec, weights: w, params: w.all(), frozen: frozen}
 	if !frozen {
 		m.trainable = m.params
@@ -152,18 +144,17 @@ func (m *Model) Plan(b Budget) error {
 func (c Config) layout(exec nn.Exec, w *weights, b Budget, alloc nn.Alloc) *plan {
 	n := b.Tokens
 	att := attention.New(exec.Pool, exec.Kernel, c.attention(), b.Longest, alloc)
-	table := rope.NewTable(b.Longest, c.HeadSize, c.Theta)
-	scratch := nn.NewScratch(att, table, n, c.Hidden, c.FFN, alloc)
+	scratch := nn.NewScratch(att, &w.layers[0], n, true, alloc)
 	p := &plan{
-		budget: b,
-		embed:  nn.Embedding{W: w.embed, Round: c.DType == BFloat16},
-		norm:   nn.NewNorm(w.norm, float32(c.NormEps), n, alloc),
-		head:   nn.NewHead(w.head, b.targets(), alloc),
-		x:      alloc(n * c.Hidden), y: alloc(n * c.Hidden), dy: alloc(n * c.Hidden),
+		decoder: c.decoder(w, n, b.Longest, alloc), budget: b, head: nn.NewHead(w.head, b.targets(), alloc),
+		y: alloc(n * c.Hidden), dy: alloc(n * c.Hidden),
 		stream: nn.Stream{Positions: make([]int32, n)},
 	}
-	for _, l := range w.layers {
-		p.blocks = append(p.blocks, nn.NewBlock(l, float32(c.NormEps), n, scratch, alloc))
+	p.x = alloc(n * c.Hidden)
+	for i := range w.layers {
+		l := &w.layers[i]
+		kept := nn.NewKept(l, att.Shape, n, alloc)
+		p.blocks = append(p.blocks, nn.NewBlock(l, p.shapes[i], alloc(n*c.Hidden), n, kept, scratch, alloc))
 	}
 	w.planAdapters(n, alloc)
 	return p

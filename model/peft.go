@@ -269,7 +269,7 @@ func (m *Model) adapterConfig() adapterConfig {
 	targets, _ := json.Marshal(targetsOf(m.Config, func(module string) bool { return adapted[module] }))
 	c := adapterConfig{
 		PEFTType: "LORA", TaskType: "CAUSAL_LM", Rank: l.Rank, Alpha: l.Alpha, Dropout: l.Dropout, Targets: targets,
-		RSLoRA: l.RSLoRA, Bias: "none", Init: json.RawMessage("true"), InferenceMode: true,
+		RSLoRA: l.RSLoRA, FanInFanOut: m.weights.linears()[0].Transposed, Bias: "none", Init: json.RawMessage("true"), InferenceMode: true,
 	}
 	if l.Base != "" {
 		c.Base = &l.Base

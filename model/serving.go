@@ -8,7 +8,6 @@ import (
 	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/attention"
 	"outcrop.dev/outcrop/tensor/gemm"
-	"outcrop.dev/outcrop/tensor/rope"
 )
 
 // servingRows is the most new tokens that one pass through the layers takes: enough for
@@ -20,25 +19,11 @@ const servingRows = 256
 // goroutines, and Forward runs one call at a time.
 type Serving struct {
 	Config
-	exec   nn.Exec
-	embed  []tensor.BF16 // (V,C) if DType is bfloat16
-	embedF []float32     // (V,C) otherwise
-	blocks []servingBlock
-	norm   []float32 // (C)
-	head   *gemm.Packed
-	rope   *rope.Table
-	shape  attention.Shape
-	// linears are the matrices of the blocks, by the names of their parameters.
-	linears map[string]*gemm.Packed
+	exec    nn.Exec
+	weights *weights
 
-	mu  sync.Mutex // holds act
-	act servingActivations
-}
-
-// servingBlock is the weights of one layer.
-type servingBlock struct {
-	norm1, norm2         []float32
-	qkv, o, gateUp, down *gemm.Packed
+	mu   sync.Mutex // holds pass
+	pass pass
 }
 
 // LoadServing reads the model in dir for generation. Errors as of Load.
@@ -74,79 +59,43 @@ func (m *Model) Serving() *Serving {
 	return s
 }
 
-func roundBF16(w []float32) {
-	for i, x := range w {
-		w[i] = tensor.ToBF16(x).Float32()
-	}
-}
-
 // newServing builds a Serving from the weights that read returns, one at a time.
 func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error)) (*Serving, error) {
-	w := families[c.Family].weights(c)
-	s := &Serving{Config: c, exec: exec, shape: c.attention(), rope: rope.NewTable(c.Context, c.HeadSize, c.Theta)}
-	l := packer{read: read, exec: exec, packed: map[string]*gemm.Packed{}}
-	embed := l.vector(w.embed)
-	for _, lw := range w.layers {
-		s.blocks = append(s.blocks, servingBlock{
-			norm1: l.vector(lw.Norm1), norm2: l.vector(lw.Norm2), qkv: l.matrix(lw.QKV),
-			o: l.matrix(lw.O), gateUp: l.matrix(lw.GateUp), down: l.matrix(lw.Down),
-		})
-	}
-	s.norm = l.vector(w.norm)
-	if w.head == w.embed {
-		s.head = l.pack(w.embed, embed)
-	} else {
-		s.head = l.matrix(w.head)
-	}
-	if l.err != nil {
-		return nil, l.err
-	}
-	s.linears = l.packed
-	if s.embedF = embed; c.DType == BFloat16 {
-		s.embed, s.embedF = make([]tensor.BF16, len(embed)), nil
-		for i, x := range embed {
-			s.embed[i] = tensor.ToBF16(x)
+	s := &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
+	for _, p := range s.weights.all() {
+		w, err := read(p)
+		if err != nil {
+			return nil, err
 		}
+		s.keep(p, w)
 	}
-	s.act.init(s)
+	s.pass = newPass(s)
 	return s, nil
 }
 
-// packer reads and packs weights until the first error.
-type packer struct {
-	read   func(*nn.Param) ([]float32, error)
-	exec   nn.Exec
-	packed map[string]*gemm.Packed // what matrix returned
-	err    error
-}
-
-func (l *packer) vector(p *nn.Param) []float32 {
-	if l.err != nil {
-		return nil
+// keep puts w (of p) where the layers read it: products from packed matrices, the embedding
+// row by row, and vectors as they are.
+func (s *Serving) keep(p *nn.Param, w []float32) {
+	if lookup := p == s.weights.embed || p == s.weights.positions; lookup && s.DType == BFloat16 {
+		p.Half = make([]tensor.BF16, len(w))
+		tensor.ToBF16s(p.Half, w)
+	} else if lookup || p.Vector {
+		p.W = w
 	}
-	w, err := l.read(p)
-	l.err = err
-	return w
-}
-
-func (l *packer) matrix(p *nn.Param) *gemm.Packed {
-	l.packed[p.Name] = l.pack(p, l.vector(p))
-	return l.packed[p.Name]
-}
-
-// pack packs w (out,in) as the right factor of x·Wᵀ.
-func (l *packer) pack(p *nn.Param, w []float32) *gemm.Packed {
-	if l.err != nil {
-		return nil
+	if product := p != s.weights.embed || p == s.weights.head; product && p != s.weights.positions && !p.Vector {
+		m := gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w}
+		p.Packed = gemm.Pack(s.exec.Pool, s.exec.Kernel, m)
 	}
-	return gemm.Pack(l.exec.Pool, l.exec.Kernel, gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w})
 }
 
 // Bytes returns the memory that the weights take.
 func (s *Serving) Bytes() int {
-	n := s.head.Bytes() + 2*len(s.embed) + 4*len(s.embedF)
-	for _, b := range s.blocks {
-		n += b.qkv.Bytes() + b.o.Bytes() + b.gateUp.Bytes() + b.down.Bytes()
+	n := 0
+	for _, p := range s.weights.all() {
+		n += 2*len(p.Half) + 4*len(p.W)
+		if p.Packed != nil {
+			n += p.Packed.Bytes()
+		}
 	}
 	return n
 }
@@ -168,8 +117,8 @@ func (s *Serving) NewSession(tokens int) (*Session, error) {
 		return nil, fmt.Errorf("a session of %d tokens: the model has %d positions", tokens, s.Context)
 	}
 	n := &Session{owner: s, max: tokens}
-	for range s.blocks {
-		n.caches = append(n.caches, attention.NewCache(s.shape, tokens, func(k int) []float32 { return make([]float32, k) }))
+	for range s.Layers {
+		n.caches = append(n.caches, attention.NewCache(s.attention(), tokens, func(k int) []float32 { return make([]float32, k) }))
 	}
 	return n, nil
 }

@@ -13,7 +13,14 @@ type Linear struct {
 // An adapter of W adds its part. x (N,in), y (N,out). Inputs are rounded as the kernel does;
 // sums in float32: first W's, then the adapter's, the bias last.
 func (l Linear) Forward(e Exec, y, x []float32, n int, add bool) {
-	gemm.Mul(e.Pool, e.Kernel, y, l.W.Rows, matrix(x, n, l.W.Cols), transposed(l.W.matrix()), add)
+	if in := matrix(x, n, l.W.Cols); l.W.Packed != nil {
+		gemm.MulPacked(e.Pool, e.Kernel, y, l.W.Rows, in, l.W.Packed, add)
+		if e.Adapt != nil {
+			e.Adapt(e, y, x, l.W)
+		}
+	} else {
+		gemm.Mul(e.Pool, e.Kernel, y, l.W.Rows, in, transposed(l.W.matrix()), add)
+	}
 	if a := l.W.Adapter; a != nil {
 		a.Forward(e, y, x, n)
 	}

@@ -101,7 +101,7 @@ func TestThreads(t *testing.T) {
 	}
 	grads := func(threads int) (norm, embed, bias []float32) {
 		e, w := newExec(t, threads), newParam(1, c)
-		l := NewNorm(w, 1e-5, n, alloc)
+		l := NewNorm(Affine{W: w}, NormShape{Eps: 1e-5}, n, 1, alloc(PartLen(n, c)), alloc)
 		l.Forward(e, make([]float32, n*c), x, n)
 		l.Backward(e, make([]float32, n*c), dy, x, n)
 		emb := Embedding{W: newParam(7, c)}
@@ -121,7 +121,7 @@ func TestEmbedding(t *testing.T) {
 	t.Parallel()
 	e, l := newExec(t, 2), Embedding{W: newParam(4, 3)}
 	x := make([]float32, 9)
-	l.Forward(e, x, []int32{2, 0, 2})
+	l.Forward(e, x, []int32{2, 0, 2}, false)
 	if want := append(append(slices.Clone(l.W.W[6:9]), l.W.W[0:3]...), l.W.W[6:9]...); !slices.Equal(x, want) {
 		t.Errorf("x = %v, want %v", x, want)
 	}
@@ -130,7 +130,7 @@ func TestEmbedding(t *testing.T) {
 		t.Errorf("W.G = %v, want %v", l.W.G, want)
 	}
 	l.Round = true
-	l.Forward(e, x[:3], []int32{1})
+	l.Forward(e, x[:3], []int32{1}, false)
 	for i, v := range x[:3] {
 		if v != tensor.ToBF16(l.W.W[3+i]).Float32() {
 			t.Errorf("x[%d] = %g is not rounded", i, v)

@@ -15,22 +15,36 @@ type Param struct {
 	G          []float32 // gradient of the loss; nil where nothing is trained
 	// Half is a frozen matrix as a bfloat16 file holds it, in place of W.
 	Half []tensor.BF16
+	// Packed is a frozen matrix packed for the kernel, in place of W: for serving.
+	Packed *gemm.Packed
 	// Adapter is added to the products with this matrix; nil for none.
 	Adapter *Adapter
+	// Start is what the elements of a vector are before any training.
+	Start float32
 	// Parts are the tensors of the file that are stacked, row by row, in this one; nil means
 	// one tensor of the same name.
 	Parts []Part
+	// Transposed tells that the file has a matrix as (in,out).
+	Transposed bool
+	// Order returns where the file has row r, or element r of a vector; nil means the same
+	// order.
+	Order func(r int) int
 }
 
-// Part names Rows rows of a Param.
+// Part names Rows rows of a Param, or elements of a vector.
 type Part struct {
 	Name string
 	Rows int
 }
 
-// NewVector returns a vector of n weights without memory.
+// NewVector returns a vector of n weights without memory, which begin at 1.
 func NewVector(name string, n int) *Param {
-	return &Param{Name: name, Rows: 1, Cols: n, Vector: true}
+	return &Param{Name: name, Rows: 1, Cols: n, Vector: true, Start: 1}
+}
+
+// NewBias returns a vector of n weights without memory, which begin at 0.
+func NewBias(name string, n int, parts ...Part) *Param {
+	return &Param{Name: name, Rows: 1, Cols: n, Vector: true, Parts: parts}
 }
 
 // NewParam returns a matrix without memory.

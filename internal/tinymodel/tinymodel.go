@@ -30,10 +30,9 @@ func Write(dir string) error {
 	}
 	pool := tensor.NewPool(1)
 	defer pool.Close()
-	eos := 8186
 	m, err := model.New(model.Config{
 		Family: "llama", Hidden: 32, FFN: 64, Layers: 2, Heads: 2, KVHeads: 1, HeadSize: 16, Vocab: 8192, Context: Context,
-		NormEps: 1e-5, Theta: 10000, Tied: true, DType: model.BFloat16, EOS: &eos,
+		NormEps: 1e-5, Theta: 10000, Tied: true, DType: model.BFloat16, EOS: []int{8186},
 	}, nn.Exec{Pool: pool, Kernel: gemm.Best()})
 	if err != nil {
 		return fmt.Errorf("tiny model: %w", err)

@@ -1,6 +1,7 @@
 package act
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -21,53 +22,93 @@ func inputs(n int) (gate, up []float32) {
 
 var lengths = []int{0, 1, 7, 15, 16, 17, 33, 64, 100, 704}
 
-func close32(got float32, want, ulps float64) bool {
-	return math.Abs(float64(got)-want) <= ulps*math.Exp2(-24)*math.Abs(want)+math.Exp2(-126)
+// exacts are the formulas, in float64.
+var exacts = []struct {
+	kind Kind
+	name string
+	f    func(x float64) float64
+	// error of the function, relative to its value and to its argument
+	value, argument float64
+}{
+	{SiLU, "SiLU", func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 0x1p-21, 0},
+	{GELU, "GELU", func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 }, 0, 0x1p-20},
+	{GELUTanh, "GELUTanh", func(x float64) float64 {
+		return x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))) / 2
+	}, 0, 0x1p-20},
 }
 
-func TestSwiGLU(t *testing.T) {
+// each runs f for every activation and length.
+func each(t *testing.T, f func(t *testing.T, i, n int)) {
 	t.Parallel()
-	for _, n := range lengths {
-		gate, up := inputs(n)
-		dst := make([]float32, n)
-		SwiGLU(dst, gate, up)
-		for i := range dst {
-			g := float64(gate[i])
-			want := float64(up[i]) * g / (1 + math.Exp(-g))
-			if math.Abs(want) > math.MaxFloat32 {
-				continue
-			}
-			if !close32(dst[i], want, 8) {
-				t.Fatalf("n=%d: SwiGLU(%g, %g) = %g, want %g", n, gate[i], up[i], dst[i], want)
-			}
+	for i, e := range exacts {
+		for _, n := range lengths {
+			t.Run(fmt.Sprint(e.name, n), func(t *testing.T) { t.Parallel(); f(t, i, n) })
 		}
 	}
 }
 
-func TestSwiGLUBackward(t *testing.T) {
-	t.Parallel()
-	for _, n := range lengths {
+func near(got float32, want, bound float64) bool {
+	return math.Abs(want) > math.MaxFloat32 || math.Abs(float64(got)-want) <= bound+0x1p-126
+}
+
+func TestForward(t *testing.T) {
+	each(t, func(t *testing.T, i, n int) {
+		e := exacts[i]
+		x, _ := inputs(n)
+		dst := append([]float32(nil), x...)
+		e.kind.Forward(dst, dst) // in place
+		for j := range dst {
+			v := float64(x[j])
+			if want := e.f(v); !near(dst[j], want, e.value*math.Abs(want)+e.argument*math.Abs(v)) {
+				t.Fatalf("f(%g) = %g, want %g", v, dst[j], want)
+			}
+		}
+	})
+}
+
+func TestGated(t *testing.T) {
+	each(t, func(t *testing.T, i, n int) {
+		e := exacts[i]
+		gate, up := inputs(n)
+		dst := make([]float32, n)
+		e.kind.Gated(dst, gate, up)
+		for j := range dst {
+			g, u := float64(gate[j]), float64(up[j])
+			if want := u * e.f(g); !near(dst[j], want, e.value*math.Abs(want)+e.argument*math.Abs(u*g)) {
+				t.Fatalf("gated(%g, %g) = %g, want %g", g, u, dst[j], want)
+			}
+		}
+	})
+}
+
+// TestBackward compares with central differences, within the range where they can be taken.
+func TestBackward(t *testing.T) {
+	each(t, func(t *testing.T, i, n int) {
+		e := exacts[i]
 		gate, up := inputs(n)
 		_, d := inputs(n + 1)
 		d = d[:n]
-		for i := range gate {
-			gate[i] = max(min(gate[i], 30), -30)
+		for j := range gate {
+			gate[j] = max(min(gate[j], 30), -30)
 		}
-		dgate, dup := append([]float32(nil), gate...), append([]float32(nil), up...)
-		SwiGLUBackward(dgate, dup, d, dgate, dup) // in place
-		for i := range d {
-			f := func(g float64) float64 { return g / (1 + math.Exp(-g)) }
+		dx, dgate, dup := append([]float32(nil), gate...), append([]float32(nil), gate...), append([]float32(nil), up...)
+		e.kind.Backward(dx, d, dx)                      // in place
+		e.kind.GatedBackward(dgate, dup, d, dgate, dup) // in place
+		for j := range d {
 			const h = 1e-5
-			g, x, u := float64(gate[i]), float64(d[i]), float64(up[i])
-			slope := (f(g+h) - f(g-h)) / (2 * h)
-			if want := x * f(g); !close32(dup[i], want, 8) {
-				t.Fatalf("n=%d: dup(%g) = %g, want %g", n, g, dup[i], want)
+			g, x, u := float64(gate[j]), float64(d[j]), float64(up[j])
+			slope := (e.f(g+h) - e.f(g-h)) / (2 * h)
+			if want := x * slope; !near(dx[j], want, 2e-6*math.Abs(x)) {
+				t.Fatalf("dx(%g) = %g, want %g", g, dx[j], want)
 			}
-			if want := x * u * slope; !(math.Abs(float64(dgate[i])-want) <= 1e-6*math.Abs(x*u)) {
-				t.Fatalf("n=%d: dgate(%g) = %g, want %g", n, g, dgate[i], want)
+			if want := x * e.f(g); !near(dup[j], want, e.value*math.Abs(want)+e.argument*math.Abs(x*g)) {
+				t.Fatalf("dup(%g) = %g, want %g", g, dup[j], want)
+			}
+			if want := x * u * slope; !near(dgate[j], want, 2e-6*math.Abs(x*u)) {
+				t.Fatalf("dgate(%g) = %g, want %g", g, dgate[j], want)
 			}
 		}
-	}
+	})
 }
 
 func TestNaNShows(t *testing.T) {
@@ -75,10 +116,34 @@ func TestNaNShows(t *testing.T) {
 	nan := float32(math.NaN())
 	gate, up := []float32{nan, 1}, []float32{1, nan}
 	dst := make([]float32, 2)
-	SwiGLU(dst, gate, up)
-	for i, y := range dst {
-		if y == y {
-			t.Errorf("dst[%d] = %g from a NaN", i, y)
+	for _, e := range exacts {
+		e.kind.Gated(dst, gate, up)
+		for i, y := range dst {
+			if y == y {
+				t.Errorf("%s: dst[%d] = %g from a NaN", e.name, i, y)
+			}
 		}
+		e.kind.Forward(dst, gate)
+		if dst[0] == dst[0] {
+			t.Errorf("%s: %g from a NaN", e.name, dst[0])
+		}
+	}
+}
+
+func TestLengthsPanic(t *testing.T) {
+	t.Parallel()
+	a, b := make([]float32, 2), make([]float32, 3)
+	for i, f := range []func(){
+		func() { SiLU.Forward(a, b) }, func() { GELU.Backward(a, a, b) },
+		func() { SiLU.Gated(a, a, b) }, func() { SiLU.GatedBackward(a, a, a, a, b) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("case %d does not panic", i)
+				}
+			}()
+			f()
+		}()
 	}
 }

@@ -4,6 +4,6 @@ import "outcrop.dev/outcrop/tensor/internal/vec"
 
 func init() {
 	if set := vec.Best(); set != nil {
-		swiGLU, swiGLUBackward = set.SwiGLU, set.SwiGLUBackward
+		kinds[SiLU].gated, kinds[SiLU].gatedBackward = set.SwiGLU, set.SwiGLUBackward
 	}
 }

@@ -27,7 +27,44 @@ func (s Shape) query(h int) int  { return h * s.HeadSize }
 func (s Shape) key(kv int) int   { return (s.Heads + kv) * s.HeadSize }
 func (s Shape) value(kv int) int { return (s.Heads + s.KVHeads + kv) * s.HeadSize }
 
-func (s Shape) scale() float32 { return float32(1 / math.Sqrt(float64(s.HeadSize))) }
+// Rule is what one layer's attention may do differently from another's.
+type Rule struct {
+	// Scale multiplies the scores; 0 means 1/√D.
+	Scale float32
+	// Window is how many tokens a token sees, itself the last of them; 0 means all.
+	Window int
+}
+
+func (s Shape) scale(r Rule) float32 {
+	if r.Scale != 0 {
+		return r.Scale
+	}
+	return float32(1 / math.Sqrt(float64(s.HeadSize)))
+}
+
+// first returns the first position that the token at pos sees.
+func (r Rule) first(pos int) int {
+	if r.Window == 0 {
+		return 0
+	}
+	return max(0, pos+1-r.Window)
+}
+
+// keyUnit is what the first key of a block of scores is a multiple of. Products add up in
+// groups of neighbours along the keys; with blocks that begin at multiples of a group, a
+// sum does not depend on where its block begins (TestCachedEqualsWhole).
+const keyUnit = 64
+
+// from returns the first key of a block of queries that begins at position pos.
+func (r Rule) from(pos int) int { return r.first(pos) / keyUnit * keyUnit }
+
+// softmax turns the scores s of the token at pos with the keys from lo on into
+// probabilities, and returns their log-sum-exp.
+func (r Rule) softmax(s []float32, lo, pos int, scale float32) float32 {
+	first := r.first(pos) - lo
+	clear(s[:first])
+	return SoftmaxRow(s[first:], pos+1-lo-first, scale)
+}
 
 // Segment is one document in the stream: rows Start to Start+Len.
 type Segment struct{ Start, Len int }
@@ -70,15 +107,16 @@ func New(pool *tensor.Pool, kernel *gemm.Kernel, s Shape, longest int, alloc fun
 	return a
 }
 
-// Forward sets out[t,h] = Σ_{u≤t} softmax_u(q[t,h]·k[u]/√D)·v[u] over the u of t's segment,
-// and lse[t,h], the log-sum-exp of the scaled scores, for Backward.
+// Forward sets out[t,h] = Σ_{u≤t} softmax_u(scale·q[t,h]·k[u])·v[u] over the u of t's segment
+// and window, and lse[t,h], the log-sum-exp of the scaled scores, for Backward.
 //
 // qkv (N,Width), out (N,H·D), lse (N,H), all row-major float32. A row's result depends on
 // the rows of its segment up to its own only, bit for bit (TestPackedEqualsAlone).
-// Cost 2·H·D·T² multiply-adds a segment, half of them skipped. Panics if slices are short.
-func (a *Attention) Forward(segs []Segment, out, lse, qkv []float32) {
+// Cost 2·H·D·T² multiply-adds a segment, half of them skipped, and what is before the window
+// of a whole block. Panics if slices are short.
+func (a *Attention) Forward(r Rule, segs []Segment, out, lse, qkv []float32) {
 	a.plan(segs, a.Heads)
-	a.pool.For(len(a.tasks), func(i, w int) { a.forward(&a.workers[w], a.tasks[i], out, lse, qkv) })
+	a.pool.For(len(a.tasks), func(i, w int) { a.forward(&a.workers[w], r, a.tasks[i], out, lse, qkv) })
 }
 
 // plan lists the blocks of every segment and head, longest first within a segment.
@@ -94,19 +132,20 @@ func (a *Attention) plan(segs []Segment, heads int) {
 	}
 }
 
-func (a *Attention) forward(w *worker, t task, out, lse, qkv []float32) {
+func (a *Attention) forward(w *worker, r Rule, t task, out, lse, qkv []float32) {
 	width, kv := a.Width(), t.head/a.group()
 	rows := min(queryRows, t.seg.Len-t.row)
-	n := t.row + rows // keys that the block may see
-	at := t.seg.Start + t.row
+	lo := r.from(t.row)
+	n := t.row + rows - lo // keys that the block may see
+	at, start := t.seg.Start+t.row, t.seg.Start+lo
 	q := view(qkv, at, a.query(t.head), rows, a.HeadSize, width)
-	k := view(qkv, t.seg.Start, a.key(kv), n, a.HeadSize, width)
-	v := view(qkv, t.seg.Start, a.value(kv), n, a.HeadSize, width)
+	k := view(qkv, start, a.key(kv), n, a.HeadSize, width)
+	v := view(qkv, start, a.value(kv), n, a.HeadSize, width)
 
 	s := w.s[:rows*n]
 	gemm.Mul(nil, a.kernel, s, n, q, transposed(k), false)
-	for r := range rows {
-		lse[(at+r)*a.Heads+t.head] = SoftmaxRow(s[r*n:(r+1)*n], t.row+r+1, a.scale())
+	for i := range rows {
+		lse[(at+i)*a.Heads+t.head] = r.softmax(s[i*n:(i+1)*n], lo, t.row+i, a.scale(r))
 	}
 	c := a.Heads * a.HeadSize
 	gemm.Mul(nil, a.kernel, out[at*c+a.query(t.head):], c, dense(s, rows, n), v, false)
@@ -117,7 +156,7 @@ func (a *Attention) forward(w *worker, t task, out, lse, qkv []float32) {
 // It sets and does not add: qkv has this one consumer. Shapes as in Forward. One task
 // takes all queries of one key head in one segment, in a fixed order, so the result does
 // not depend on threads (TestThreads). Cost five products, of which half is skipped.
-func (a *Attention) Backward(segs []Segment, dqkv, dout, out, lse, qkv []float32) {
+func (a *Attention) Backward(r Rule, segs []Segment, dqkv, dout, out, lse, qkv []float32) {
 	a.tasks = a.tasks[:0]
 	for _, seg := range segs {
 		for kv := range a.KVHeads {
@@ -132,25 +171,30 @@ func (a *Attention) Backward(segs []Segment, dqkv, dout, out, lse, qkv []float32
 		for g := range a.group() {
 			for t.row = last; t.row >= 0; t.row -= queryRows {
 				b := block{task: t, h: t.head*a.group() + g, fresh: g == 0 && t.row == last}
-				a.backward(&a.workers[w], b, dqkv, dout, out, lse, qkv)
+				a.backward(&a.workers[w], r, b, dqkv, dout, out, lse, qkv)
 			}
 		}
 	})
 }
 
 // block is one block of query rows of query head h. The last rows come first: they see
-// every key, and so the first block of a task may set dk and dv (fresh), the others add.
+// every key from their window on, and so the first block of a task may set dk and dv
+// (fresh), the others add.
 type block struct {
 	task
 	h     int
 	fresh bool
 }
 
-func (a *Attention) backward(w *worker, b block, dqkv, dout, out, lse, qkv []float32) {
+func (a *Attention) backward(w *worker, r Rule, b block, dqkv, dout, out, lse, qkv []float32) {
 	width, c, d := a.Width(), a.Heads*a.HeadSize, a.HeadSize
 	rows := min(queryRows, b.seg.Len-b.row)
-	n := b.row + rows
-	start, at := b.seg.Start, b.seg.Start+b.row
+	lo := r.from(b.row)
+	n := b.row + rows - lo
+	start, at := b.seg.Start+lo, b.seg.Start+b.row
+	if b.fresh {
+		a.clearBefore(b.seg.Start, start, b.head, dqkv)
+	}
 	q := view(qkv, at, a.query(b.h), rows, d, width)
 	k := view(qkv, start, a.key(b.head), n, d, width)
 	v := view(qkv, start, a.value(b.head), n, d, width)
@@ -159,15 +203,28 @@ func (a *Attention) backward(w *worker, b block, dqkv, dout, out, lse, qkv []flo
 	s, dp := w.s[:rows*n], w.dp[:rows*n]
 	gemm.Mul(nil, a.kernel, s, n, q, transposed(k), false)   // s = q·kᵀ, as Forward did
 	gemm.Mul(nil, a.kernel, dp, n, do, transposed(v), false) // out = p·v
-	for r := range rows {
-		o := (at+r)*c + a.query(b.h)
+	for i := range rows {
+		o, first := (at+i)*c+a.query(b.h), r.first(b.row+i)-lo
 		delta := Dot(dout[o:o+d], out[o:o+d])
-		SoftmaxBackwardRow(s[r*n:(r+1)*n], dp[r*n:(r+1)*n], b.row+r+1, a.scale(), lse[(at+r)*a.Heads+b.h], delta)
+		si, dpi := s[i*n:(i+1)*n], dp[i*n:(i+1)*n]
+		clear(si[:first])
+		clear(dpi[:first])
+		SoftmaxBackwardRow(si[first:], dpi[first:], b.row+i+1-lo-first, a.scale(r), lse[(at+i)*a.Heads+b.h], delta)
 	}
 	p, ds := dense(s, rows, n), dense(dp, rows, n)
 	gemm.Mul(nil, a.kernel, dqkv[at*width+a.query(b.h):], width, ds, k, false)                      // s = q·kᵀ
 	gemm.Mul(nil, a.kernel, dqkv[start*width+a.key(b.head):], width, transposed(ds), q, !b.fresh)   // s = q·kᵀ
 	gemm.Mul(nil, a.kernel, dqkv[start*width+a.value(b.head):], width, transposed(p), do, !b.fresh) // out = p·v
+}
+
+// clearBefore zeroes the gradients of the keys and values of rows from to to, which the
+// fresh block does not see.
+func (a *Attention) clearBefore(from, to, kv int, dqkv []float32) {
+	for i := from; i < to; i++ {
+		row := dqkv[i*a.Width() : (i+1)*a.Width()]
+		clear(row[a.key(kv):][:a.HeadSize])
+		clear(row[a.value(kv):][:a.HeadSize])
+	}
 }
 
 // view returns rows×cols of x (row length stride) from row at, column col.

@@ -37,7 +37,7 @@ func refKernel(t *testing.T) *gemm.Kernel {
 }
 
 // exact is attention in float64, as the formula says it.
-func exact(s Shape, segs []Segment, qkv []float64) []float64 {
+func exact(s Shape, rule Rule, segs []Segment, qkv []float64) []float64 {
 	n, d, width := len(qkv)/s.Width(), s.HeadSize, s.Width()
 	out := make([]float64, n*s.Heads*d)
 	for _, seg := range segs {
@@ -46,13 +46,20 @@ func exact(s Shape, segs []Segment, qkv []float64) []float64 {
 				q := qkv[t*width+h*d:][:d]
 				kv := h / (s.Heads / s.KVHeads)
 				p, sum := make([]float64, t+1-seg.Start), 0.0
+				scale := 1 / math.Sqrt(float64(d))
+				if rule.Scale != 0 {
+					scale = float64(rule.Scale)
+				}
 				for u := range p {
+					if rule.Window > 0 && seg.Start+u <= t-rule.Window {
+						continue
+					}
 					k := qkv[(seg.Start+u)*width+(s.Heads+kv)*d:][:d]
 					dot := 0.0
 					for i := range d {
 						dot += q[i] * k[i]
 					}
-					p[u] = math.Exp(dot / math.Sqrt(float64(d)))
+					p[u] = math.Exp(dot * scale)
 					sum += p[u]
 				}
 				for u := range p {
@@ -77,16 +84,25 @@ func wide(x []float32) []float64 {
 
 type layout struct {
 	Shape
+	Rule
 	lengths []int
 }
 
 var layouts = []layout{
-	{Shape{1, 1, 2}, []int{1}},
-	{Shape{2, 2, 6}, []int{5, 1, 9}},
-	{Shape{4, 2, 8}, []int{3, 20}},
-	{Shape{6, 1, 10}, []int{17}},
-	{Shape{2, 1, 16}, []int{queryRows - 1, queryRows, queryRows + 1, 2*queryRows + 3}},
+	{Shape{1, 1, 2}, Rule{}, []int{1}},
+	{Shape{2, 2, 6}, Rule{}, []int{5, 1, 9}},
+	{Shape{4, 2, 8}, Rule{Window: 6, Scale: 0.25}, []int{3, 20}},
+	{Shape{6, 1, 10}, Rule{Window: 1}, []int{17}},
+	long,
+	windowed,
 }
+
+// long has documents about as long as blocks; windowed has windows that leave whole blocks
+// of keys out.
+var (
+	long     = layout{Shape{2, 1, 16}, Rule{}, []int{queryRows - 1, queryRows, queryRows + 1, 2*queryRows + 3}}
+	windowed = layout{Shape{2, 1, 4}, Rule{Window: keyUnit + 7}, []int{keyUnit + 8, 3*queryRows + 5, 2 * queryRows}}
+)
 
 func (l layout) segments() (segs []Segment, n int) {
 	for _, k := range l.lengths {
@@ -96,7 +112,7 @@ func (l layout) segments() (segs []Segment, n int) {
 	return segs, n
 }
 
-func (l layout) String() string { return fmt.Sprintf("%v%v", l.Shape, l.lengths) }
+func (l layout) String() string { return fmt.Sprintf("%v%v%v", l.Shape, l.Rule, l.lengths) }
 
 func TestForward(t *testing.T) {
 	t.Parallel()
@@ -106,8 +122,8 @@ func TestForward(t *testing.T) {
 			segs, n := l.segments()
 			qkv := random(1, n*l.Width())
 			out, lse := make([]float32, n*l.Heads*l.HeadSize), make([]float32, n*l.Heads)
-			newAttention(t, 2, refKernel(t), l.Shape, slices.Max(l.lengths)).Forward(segs, out, lse, qkv)
-			for i, want := range exact(l.Shape, segs, wide(qkv)) {
+			newAttention(t, 2, refKernel(t), l.Shape, slices.Max(l.lengths)).Forward(l.Rule, segs, out, lse, qkv)
+			for i, want := range exact(l.Shape, l.Rule, segs, wide(qkv)) {
 				if !(math.Abs(float64(out[i])-want) <= 4e-6) {
 					t.Fatalf("out[%d] = %g, want %g", i, out[i], want)
 				}
@@ -126,11 +142,11 @@ func TestBackward(t *testing.T) {
 			qkv, dout := random(1, n*l.Width()), random(2, n*l.Heads*l.HeadSize)
 			out, lse, dqkv := make([]float32, len(dout)), make([]float32, n*l.Heads), random(3, len(qkv))
 			a := newAttention(t, 2, refKernel(t), l.Shape, slices.Max(l.lengths))
-			a.Forward(segs, out, lse, qkv)
-			a.Backward(segs, dqkv, dout, out, lse, qkv)
+			a.Forward(l.Rule, segs, out, lse, qkv)
+			a.Backward(l.Rule, segs, dqkv, dout, out, lse, qkv)
 			x := wide(qkv)
 			loss := func() (sum float64) {
-				for i, o := range exact(l.Shape, segs, x) {
+				for i, o := range exact(l.Shape, l.Rule, segs, x) {
 					sum += o * float64(dout[i])
 				}
 				return sum
@@ -152,27 +168,28 @@ func TestBackward(t *testing.T) {
 }
 
 // run returns out, lse and dqkv.
-func run(t *testing.T, threads int, k *gemm.Kernel, s Shape, segs []Segment, longest int, qkv, dout []float32) [3][]float32 {
-	n := len(qkv) / s.Width()
-	a := newAttention(t, threads, k, s, longest)
-	out, lse, dqkv := make([]float32, len(dout)), make([]float32, n*s.Heads), make([]float32, len(qkv))
-	a.Forward(segs, out, lse, qkv)
-	a.Backward(segs, dqkv, dout, out, lse, qkv)
+func run(t *testing.T, threads int, k *gemm.Kernel, l layout, segs []Segment, longest int, qkv, dout []float32) [3][]float32 {
+	n := len(qkv) / l.Width()
+	a := newAttention(t, threads, k, l.Shape, longest)
+	out, lse, dqkv := make([]float32, len(dout)), make([]float32, n*l.Heads), random(5, len(qkv))
+	a.Forward(l.Rule, segs, out, lse, qkv)
+	a.Backward(l.Rule, segs, dqkv, dout, out, lse, qkv)
 	return [3][]float32{out, lse, dqkv}
 }
 
 // TestThreads: one thread and two give the same bits, with every kernel.
 func TestThreads(t *testing.T) {
 	t.Parallel()
-	l := layouts[4]
-	segs, n := l.segments()
-	qkv, dout := random(1, n*l.Width()), random(2, n*l.Heads*l.HeadSize)
-	for _, k := range gemm.Kernels() {
-		one := run(t, 1, k, l.Shape, segs, slices.Max(l.lengths), qkv, dout)
-		two := run(t, 2, k, l.Shape, segs, slices.Max(l.lengths), qkv, dout)
-		for i := range one {
-			if !slices.Equal(one[i], two[i]) {
-				t.Errorf("%s: result %d depends on threads", k.Name(), i)
+	for _, l := range []layout{long, windowed} {
+		segs, n := l.segments()
+		qkv, dout := random(1, n*l.Width()), random(2, n*l.Heads*l.HeadSize)
+		for _, k := range gemm.Kernels() {
+			one := run(t, 1, k, l, segs, slices.Max(l.lengths), qkv, dout)
+			two := run(t, 2, k, l, segs, slices.Max(l.lengths), qkv, dout)
+			for i := range one {
+				if !slices.Equal(one[i], two[i]) {
+					t.Errorf("%s: result %d depends on threads", k.Name(), i)
+				}
 			}
 		}
 	}
@@ -181,17 +198,18 @@ func TestThreads(t *testing.T) {
 // TestPackedEqualsAlone: a document gives the same bits in a packed stream and alone.
 func TestPackedEqualsAlone(t *testing.T) {
 	t.Parallel()
-	l := layouts[4]
-	segs, n := l.segments()
-	width, c := l.Width(), l.Heads*l.HeadSize
-	qkv, dout := random(1, n*width), random(2, n*c)
-	for _, k := range gemm.Kernels() {
-		packed := run(t, 2, k, l.Shape, segs, slices.Max(l.lengths), qkv, dout)
-		for _, s := range segs {
-			to := s.Start + s.Len
-			alone := run(t, 1, k, l.Shape, []Segment{{0, s.Len}}, s.Len, qkv[s.Start*width:to*width], dout[s.Start*c:to*c])
-			if !slices.Equal(alone[0], packed[0][s.Start*c:to*c]) || !slices.Equal(alone[2], packed[2][s.Start*width:to*width]) {
-				t.Errorf("%s: the document at %d sees its neighbours", k.Name(), s.Start)
+	for _, l := range []layout{long, windowed} {
+		segs, n := l.segments()
+		width, c := l.Width(), l.Heads*l.HeadSize
+		qkv, dout := random(1, n*width), random(2, n*c)
+		for _, k := range gemm.Kernels() {
+			packed := run(t, 2, k, l, segs, slices.Max(l.lengths), qkv, dout)
+			for _, s := range segs {
+				to := s.Start + s.Len
+				alone := run(t, 1, k, l, []Segment{{0, s.Len}}, s.Len, qkv[s.Start*width:to*width], dout[s.Start*c:to*c])
+				if !slices.Equal(alone[0], packed[0][s.Start*c:to*c]) || !slices.Equal(alone[2], packed[2][s.Start*width:to*width]) {
+					t.Errorf("%s: the document at %d sees its neighbours", k.Name(), s.Start)
+				}
 			}
 		}
 	}
@@ -205,18 +223,20 @@ func TestCachedEqualsWhole(t *testing.T) {
 	c := s.Heads * s.HeadSize
 	qkv := random(1, n*s.Width())
 	for _, k := range gemm.Kernels() {
-		a := newAttention(t, 2, k, s, n)
-		want, got := make([]float32, n*c), make([]float32, n*c)
-		a.Forward([]Segment{{0, n}}, want, make([]float32, n*s.Heads), qkv)
-		for _, step := range []int{1, 7, queryRows + 1, n} {
-			a := NewCached(tensor.NewPool(1), k, s)
-			cache := NewCache(s, n, alloc)
-			for at := 0; at < n; at += step {
-				run := Cached{cache, Segment{at, min(step, n-at)}, at}
-				a.ForwardCached([]Cached{run}, got, qkv)
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%s: %d rows at a time give another result", k.Name(), step)
+		for _, rule := range []Rule{{}, {Window: keyUnit + 7, Scale: 0.3}, {Window: 5}} {
+			a := newAttention(t, 2, k, s, n)
+			want, got := make([]float32, n*c), make([]float32, n*c)
+			a.Forward(rule, []Segment{{0, n}}, want, make([]float32, n*s.Heads), qkv)
+			for _, step := range []int{1, 7, queryRows + 1, n} {
+				a := NewCached(tensor.NewPool(1), k, s)
+				cache := NewCache(s, n, alloc)
+				for at := 0; at < n; at += step {
+					run := Cached{cache, Segment{at, min(step, n-at)}, at}
+					a.ForwardCached(rule, []Cached{run}, got, qkv)
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s %v: %d rows at a time give another result", k.Name(), rule, step)
+				}
 			}
 		}
 	}

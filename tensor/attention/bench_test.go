@@ -23,8 +23,8 @@ func BenchmarkAttention(b *testing.B) {
 			qkv, dout := random(1, n*s.Width()), random(2, n*s.Heads*s.HeadSize)
 			out, lse, dqkv := make([]float32, len(dout)), make([]float32, n*s.Heads), make([]float32, len(qkv))
 			for b.Loop() {
-				a.Forward(segs, out, lse, qkv)
-				a.Backward(segs, dqkv, dout, out, lse, qkv)
+				a.Forward(Rule{}, segs, out, lse, qkv)
+				a.Backward(Rule{}, segs, dqkv, dout, out, lse, qkv)
 			}
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "tok/s")
 		})

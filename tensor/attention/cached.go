@@ -28,20 +28,20 @@ type Cached struct {
 //
 // qkv (N,Width), out (N,H·D); the caches hold positions 0 to Pos of each document. Panics
 // if a cache is too small.
-func (a *Attention) ForwardCached(runs []Cached, out, qkv []float32) {
+func (a *Attention) ForwardCached(r Rule, runs []Cached, out, qkv []float32) {
 	a.pool.For(len(runs)*a.KVHeads, func(i, _ int) {
 		a.remember(runs[i/a.KVHeads], i%a.KVHeads, qkv)
 	})
 	a.tasks, a.runs = a.tasks[:0], a.runs[:0]
-	for _, r := range runs {
-		for row := 0; row < r.Len; row += queryRows {
+	for _, run := range runs {
+		for row := 0; row < run.Len; row += queryRows {
 			for h := range a.Heads {
-				a.tasks = append(a.tasks, task{r.Segment, h, row})
-				a.runs = append(a.runs, r)
+				a.tasks = append(a.tasks, task{run.Segment, h, row})
+				a.runs = append(a.runs, run)
 			}
 		}
 	}
-	a.pool.For(len(a.tasks), func(i, w int) { a.forwardCached(&a.workers[w], a.tasks[i], a.runs[i], out, qkv) })
+	a.pool.For(len(a.tasks), func(i, w int) { a.forwardCached(&a.workers[w], r, a.tasks[i], a.runs[i], out, qkv) })
 }
 
 // remember copies the keys and values of key head kv into the cache.
@@ -66,18 +66,20 @@ func (w *worker) scores(n int) []float32 {
 	return w.s[:n]
 }
 
-func (a *Attention) forwardCached(w *worker, t task, r Cached, out, qkv []float32) {
-	d, kv, c := a.HeadSize, t.head/a.group(), r.Cache
+func (a *Attention) forwardCached(w *worker, r Rule, t task, run Cached, out, qkv []float32) {
+	d, kv, c := a.HeadSize, t.head/a.group(), run.Cache
 	rows := min(queryRows, t.seg.Len-t.row)
-	at, n := t.seg.Start+t.row, r.Pos+t.row+rows
+	at, pos := t.seg.Start+t.row, run.Pos+t.row
+	lo := r.from(pos)
+	n := pos + rows - lo
 	q := view(qkv, at, a.query(t.head), rows, d, a.Width())
-	k := gemm.Matrix{Rows: d, Cols: n, Stride: c.cap, F32: c.keys[kv*d*c.cap : (kv+1)*d*c.cap]}
-	v := gemm.Matrix{Rows: n, Cols: d, Stride: d, F32: c.values[kv*d*c.cap : (kv+1)*d*c.cap]}
+	k := gemm.Matrix{Rows: d, Cols: n, Stride: c.cap, F32: c.keys[kv*d*c.cap+lo : (kv+1)*d*c.cap]}
+	v := gemm.Matrix{Rows: n, Cols: d, Stride: d, F32: c.values[(kv*c.cap+lo)*d : (kv+1)*d*c.cap]}
 
 	s := w.scores(rows * n)
 	gemm.Mul(nil, a.kernel, s, n, q, k, false)
 	for i := range rows {
-		SoftmaxRow(s[i*n:(i+1)*n], r.Pos+t.row+i+1, a.scale())
+		r.softmax(s[i*n:(i+1)*n], lo, pos+i, a.scale(r))
 	}
 	gemm.Mul(nil, a.kernel, out[at*a.Heads*d+a.query(t.head):], a.Heads*d, dense(s, rows, n), v, false)
 }

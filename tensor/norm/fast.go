@@ -12,7 +12,7 @@ type fast struct{ *vec.Set }
 func init() {
 	if set := vec.Best(); set != nil {
 		f := fast{set}
-		rmsNorm, rmsNormBackward = f.rmsNorm, f.rmsNormBackward
+		rmsNorm, rmsNormBackward, layerNorm = f.rmsNorm, f.rmsNormBackward, f.layerNorm
 	}
 }
 
@@ -31,5 +31,18 @@ func (f fast) rmsNormBackward(dx, dw, dy, x, w, rstd []float32) {
 		xr, dyr := x[t*c:(t+1)*c], dy[t*c:(t+1)*c]
 		k := f.Dot3(dyr, w, xr) * r * r * r / float32(c)
 		f.NormBackward(dx[t*c:(t+1)*c], dw, dyr, xr, w, r, k)
+	}
+}
+
+func (f fast) layerNorm(y, mean, rstd, x, w, b []float32, eps float32) {
+	c := len(w)
+	for t := range rstd {
+		yr := y[t*c : (t+1)*c]
+		mean[t] = center(yr, x[t*c:(t+1)*c])
+		rstd[t] = float32(1 / math.Sqrt(float64(f.Dot(yr, yr)/float32(c)+eps)))
+		f.Norm(yr, yr, w, rstd[t])
+		for i, v := range b {
+			yr[i] += v
+		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package norm normalises rows by their root mean square.
+// Package norm normalises rows: by their root mean square, or by mean and variance.
 //
 // It knows slices of float32 and nothing of layers or threads: callers divide the rows
 // among workers. ref.go is the definition; a faster version may stand behind the same
@@ -9,6 +9,7 @@ package norm
 var (
 	rmsNorm         = rmsNormRef
 	rmsNormBackward = rmsNormBackwardRef
+	layerNorm       = layerNormRef
 )
 
 // RMSNorm sets y[t,c] = x[t,c]·rstd[t]·w[c], rstd[t] = 1/√(mean_c x[t,c]² + eps).
@@ -46,4 +47,35 @@ func check(y, rstd, x, w []float32) {
 	if len(y) != len(x) || len(x) != len(rstd)*len(w) {
 		panic("norm: lengths of x, y, rstd and w disagree")
 	}
+}
+
+// LayerNorm sets y[t,c] = (x[t,c] − mean[t])·rstd[t]·w[c] + b[c], rstd[t] = 1/√(var_c x[t] + eps).
+//
+// x, y (T,C) row-major; w, b (C); mean, rstd (T) are kept for LayerNormBackward. y may be x.
+// Sums in float32, several partial sums; the variance is that of x − mean. |y−exact| ≤
+// 16u·(|exact − b| + |b| + |mean|·rstd·|w|)·log₂C, u = 2⁻²⁴ (TestLayerNorm). Panics if
+// lengths disagree. Ba et al. 2016, arXiv:1607.06450, eq. 4.
+func LayerNorm(y, mean, rstd, x, w, b []float32, eps float32) {
+	check(y, rstd, x, w)
+	if len(mean) != len(rstd) || len(b) != len(w) {
+		panic("norm: lengths of mean and rstd, or of b and w, disagree")
+	}
+	layerNorm(y, mean, rstd, x, w, b, eps)
+}
+
+// LayerNormBackward adds the gradients of LayerNorm to dx, dw and db, given dy. With
+// x̂ = (x − mean)·rstd:
+//
+//	db[c]   += Σ_t dy[t,c]
+//	dw[c]   += Σ_t dy[t,c]·x̂[t,c]
+//	dx[t,c] += rstd[t]·(dy·w − mean_c(dy·w) − x̂·mean_c(dy·w·x̂))
+//
+// Shapes as in LayerNorm; dx must not be dy. Order of rows as in RMSNormBackward. Panics if
+// lengths disagree.
+func LayerNormBackward(dx, dw, db, dy, x, w, mean, rstd []float32) {
+	check(dx, rstd, x, w)
+	if len(dy) != len(x) || len(dw) != len(w) || len(db) != len(w) || len(mean) != len(rstd) {
+		panic("norm: lengths of the gradients disagree")
+	}
+	layerNormBackwardRef(dx, dw, db, dy, x, w, mean, rstd)
 }

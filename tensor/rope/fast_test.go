@@ -11,7 +11,7 @@ func TestFastIsRef(t *testing.T) {
 	t.Parallel()
 	vectest.Each(t, func(t *testing.T, set *vec.Set) {
 		for _, d := range []int{2, 10, 16, 34, 64, 128} {
-			cos, sin := NewTable(9, d, 10000).At(7)
+			cos, sin := NewTable(9, Frequencies(d, 10000), 1).At(7)
 			for _, sign := range []float32{1, -1} {
 				x := make([]float32, 3*d)
 				for i := range x {

@@ -16,23 +16,26 @@ type Table struct {
 	cos, sin []float32 // (T,D/2)
 }
 
-// NewTable returns the table for t positions and heads of d channels (d even):
-// angle[p,i] = p·theta^(−2i/d), computed in float64. Panics if d is odd or not positive.
-func NewTable(t, d int, theta float64) *Table {
-	if d <= 0 || d%2 != 0 {
-		panic("rope: the head size must be even and positive")
+// NewTable returns the table for t positions: angle[p,i] = p·freq[i], computed in float64,
+// cosines and sines times scale. It turns heads, or the first channels of heads, of
+// 2·len(freq) channels. Panics without frequencies.
+func NewTable(t int, freq []float64, scale float64) *Table {
+	half := len(freq)
+	if half == 0 {
+		panic("rope: a table needs a frequency")
 	}
-	half := d / 2
 	tab := &Table{half: half, cos: make([]float32, t*half), sin: make([]float32, t*half)}
-	for i := range half {
-		freq := math.Pow(theta, -2*float64(i)/float64(d))
+	for i, f := range freq {
 		for p := range t {
-			sin, cos := math.Sincos(float64(p) * freq)
-			tab.cos[p*half+i], tab.sin[p*half+i] = float32(cos), float32(sin)
+			sin, cos := math.Sincos(float64(p) * f)
+			tab.cos[p*half+i], tab.sin[p*half+i] = float32(scale*cos), float32(scale*sin)
 		}
 	}
 	return tab
 }
+
+// Channels returns how many channels of a head the table turns.
+func (t *Table) Channels() int { return 2 * t.half }
 
 // Len returns how many positions the table covers.
 func (t *Table) Len() int { return len(t.cos) / t.half }
@@ -55,7 +58,7 @@ func Rotate(x, cos, sin []float32) {
 }
 
 // RotateBackward turns a gradient back, in place: the transpose of Rotate is the rotation
-// by the opposite angle. Shapes as in Rotate.
+// by the opposite angle, of the same scale. Shapes as in Rotate.
 func RotateBackward(dx, cos, sin []float32) {
 	check(dx, cos, sin)
 	rotate(dx, cos, sin, -1)
