@@ -31,7 +31,9 @@ type family struct {
 var families map[string]family
 
 func init() { // the families' functions refer to the map
-	families = map[string]family{"llama": llama}
+	families = map[string]family{
+		"llama": llama, "mistral": mistral, "qwen2": qwen2, "qwen3": qwen3, "phi3": phi3,
+	}
 }
 
 func familyOf(modelType string) (family, error) {

@@ -60,11 +60,15 @@ func parseRope(raw json.RawMessage, name string) (ropeFile, error) {
 		r.Type = r.OldType
 	}
 	switch r.Type {
-	case "", "default", "mrope":
-		if r.Type == "mrope" || r.Type == "" && r.Factor != 0 {
-			return r, fmt.Errorf("%s has the type %q, which is not supported", name, r.Type)
+	case "default":
+		r.Scaling = Scaling{}
+	case "":
+		if r.Factor != 0 {
+			return r, fmt.Errorf("%s has a factor and no type", name)
 		}
 		r.Scaling = Scaling{}
+	case "su": // the old name
+		r.Type = scalingLongRope
 	case scalingLinear, scalingDynamic, scalingLlama3, scalingYarn, scalingLongRope:
 	default:
 		return r, fmt.Errorf("%s has the type %q, which is not supported", name, r.Type)

@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/tensor/act"
@@ -166,6 +167,15 @@ func (s *standard) rotary(c *Config, part float64) error {
 	}
 	c.Rotary = int(float64(c.HeadSize) * part)
 	return nil
+}
+
+// partOf returns a number that is cut to rotary channels of size when multiplied.
+func partOf(rotary, size int) *float64 {
+	part := float64(rotary) / float64(size)
+	if int(part*float64(size)) < rotary {
+		part = math.Nextafter(part, 1)
+	}
+	return &part
 }
 
 // newStandard returns the fields for a file.

@@ -1,0 +1,250 @@
+package model
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"outcrop.dev/outcrop/tensor/gemm"
+)
+
+// tinies are config.json of tiny models, one or more for each family: every switch of the
+// block is on in one of them. No number is round; windows are shorter than the documents.
+var tinies = map[string]string{
+	"llama": `"model_type":"llama"`,
+	"llama biases llama3": `"model_type":"llama","attention_bias":true,"mlp_bias":true,"tie_word_embeddings":true,
+		"rope_scaling":{"rope_type":"llama3","factor":4.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":16}`,
+	"llama yarn":   `"model_type":"llama","head_dim":8,"rope_parameters":{"rope_type":"yarn","rope_theta":1e4,"factor":4,"original_max_position_embeddings":16}`,
+	"llama linear": `"model_type":"llama","rope_scaling":{"type":"linear","factor":2.0},"rope_theta":500000.0`,
+	"mistral":      `"model_type":"mistral","sliding_window":9`,
+	"qwen2":        `"model_type":"qwen2","tie_word_embeddings":true,"use_sliding_window":true,"sliding_window":9,"max_window_layers":1`,
+	"qwen3":        `"model_type":"qwen3","head_dim":10`,
+	"phi3":         `"model_type":"phi3","head_dim":8,"partial_rotary_factor":0.5,"sliding_window":9`,
+	"phi3 longrope": `"model_type":"phi3","original_max_position_embeddings":300,"max_position_embeddings":4000,
+		"rope_scaling":{"type":"longrope","short_factor":[1,1.5,2],"long_factor":[3,4,5]}`,
+}
+
+// tinyOf returns the config of a tiny model.
+func tinyOf(t testing.TB, name string) Config {
+	t.Helper()
+	c, err := ParseConfig([]byte(`{"hidden_size":24,"intermediate_size":37,"num_hidden_layers":2,"num_attention_heads":4,
+		"num_key_value_heads":2,"vocab_size":41,"max_position_embeddings":300,"rms_norm_eps":1e-5,` + tinies[name] + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// eachFamily runs f for every tiny model, in parallel.
+func eachFamily(t *testing.T, f func(t *testing.T, c Config)) {
+	t.Parallel()
+	for name := range tinies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, tinyOf(t, name))
+		})
+	}
+}
+
+// TestFamilies: every family has a tiny model.
+func TestFamilies(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for name := range tinies {
+		seen[tinyOf(t, name).Family] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(families)) {
+		if !seen[name] {
+			t.Errorf("there is no tiny model of the family %q", name)
+		}
+	}
+}
+
+// TestFamilyGradients compares the gradient of every tensor with central differences.
+func TestFamilyGradients(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		m := newModel(t, c, newExec(t, 2, kernel(t, "ref-f32")), Budget{Tokens: 40, Longest: 20, Train: true})
+		b := randomBatch(m.Config, 3, 7, 1, 20, 5)
+		if _, err := m.Accumulate(b, 1/float32(b.Trained())); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range m.Params() {
+			checkDirection(t, m, b, p, append([]float32(nil), p.G...), "its gradient")
+		}
+	})
+}
+
+// TestFamilyServing: serving gives the training forward pass's logits, bit for bit, from a
+// whole prompt, token by token, and beside another session.
+func TestFamilyServing(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		for _, k := range gemm.Kernels() {
+			m := newModel(t, c, newExec(t, 2, k), Budget{Tokens: 200, Longest: 200})
+			tokens, other := randomBatch(c, 1, 200).Tokens, randomBatch(c, 2, 90).Tokens
+			want := trainingLogits(t, m, tokens)
+			s := m.Serving()
+			row := func(i int) []float32 { return want[i*c.Vocab : (i+1)*c.Vocab] }
+			if got := forward(t, s, Step{newSession(t, s), tokens}); !sameBits(got, row(199)) {
+				t.Errorf("%s: a whole prompt gives other logits", k.Name())
+			}
+			one, two := newSession(t, s), newSession(t, s)
+			if got := forward(t, s, Step{two, other}, Step{one, tokens[:100]}); !sameBits(got[c.Vocab:], row(99)) {
+				t.Errorf("%s: half a prompt beside another gives other logits", k.Name())
+			}
+			for i := 100; i < 110; i++ {
+				if got := forward(t, s, Step{one, tokens[i : i+1]}); !sameBits(got, row(i)) {
+					t.Fatalf("%s: token %d alone gives other logits", k.Name(), i)
+				}
+			}
+		}
+	})
+}
+
+// TestFamilyPacked: packed documents do not see each other, and one thread and two give the
+// same bits, in the loss and in every gradient.
+func TestFamilyPacked(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		var loss [2]Loss
+		var grads [2][][]float32
+		for i := range loss {
+			m := newModel(t, c, newExec(t, i+1, gemm.Best()), Budget{Tokens: 150, Longest: 100, Train: true})
+			b := randomBatch(c, 4, 100, 1, 30, 19)
+			var err error
+			if loss[i], err = m.Accumulate(b, 0.01); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range m.Params() {
+				grads[i] = append(grads[i], slices.Clone(p.G))
+			}
+			var alone Loss
+			for _, s := range b.Segments {
+				part := &Batch{}
+				part.Add(b.Tokens[s.Start:s.Start+s.Len], b.Targets[s.Start:s.Start+s.Len])
+				l, err := m.Evaluate(part)
+				if err != nil {
+					t.Fatal(err)
+				}
+				alone.Add(l)
+			}
+			if d := alone.Sum - loss[i].Sum; d > 1e-9 || d < -1e-9 || alone.Tokens != loss[i].Tokens {
+				t.Errorf("packed %v, alone %v", loss[i], alone)
+			}
+		}
+		if loss[0] != loss[1] || !reflect.DeepEqual(grads[0], grads[1]) {
+			t.Error("two threads give other results than one")
+		}
+	})
+}
+
+// TestFamilySaved: a saved model is read back with the same config and the same weights, in
+// training, frozen and in serving, and its tensors have the names and shapes of the family.
+func TestFamilySaved(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		c.DType = BFloat16
+		exec, dir := newExec(t, 1, gemm.Best()), t.TempDir()
+		m := newModel(t, c, exec, Budget{Tokens: 20, Longest: 20})
+		for _, p := range m.Params() {
+			if !p.Vector {
+				roundBF16(p.W)
+			}
+		}
+		if err := m.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		tokens := randomBatch(c, 1, 20).Tokens
+		want := trainingLogits(t, m, tokens)
+		for name, load := range map[string]func() (*Model, error){
+			"Load": func() (*Model, error) { return Load(dir, exec) }, "LoadFrozen": func() (*Model, error) { return LoadFrozen(dir, exec) },
+		} {
+			back, err := load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer back.Close()
+			if !reflect.DeepEqual(back.Config, c) {
+				t.Errorf("%s: wrote %+v, read %+v", name, c, back.Config)
+			}
+			if err := back.Plan(Budget{Tokens: 20, Longest: 20}); err != nil {
+				t.Fatal(err)
+			}
+			if !sameBits(trainingLogits(t, back, tokens), want) {
+				t.Errorf("%s: the loaded model gives other logits", name)
+			}
+		}
+		s, err := LoadServing(dir, exec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := forward(t, s, Step{newSession(t, s), tokens}); !sameBits(got, want[19*c.Vocab:]) {
+			t.Error("the loaded serving gives other logits")
+		}
+	})
+}
+
+// TestFamilyMeasure: the memory that Measure names is what Plan takes, and Params counts
+// what there is.
+func TestFamilyMeasure(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		exec, b := newExec(t, 1, gemm.Best()), Budget{Tokens: 30, Longest: 20, Train: true}
+		m := newModel(t, c, exec, b)
+		if got, want := c.Params(), lengthOf(m.Params()); got != want {
+			t.Errorf("Params() = %d of %d", got, want)
+		}
+		if got := c.Measure(exec, b); got.Weights != 4*c.Params() || got.Gradients != 4*c.Params() || got.Activations != m.measure(exec, m.weights, b) {
+			t.Errorf("Measure: %+v", got)
+		}
+		if c.FLOPs(100) < 6*float64(c.Params()-2*c.Vocab*c.Hidden)/2 {
+			t.Errorf("%g operations a token for %d weights", c.FLOPs(100), c.Params())
+		}
+	})
+}
+
+// TestFamilyRefuses: what changes the arithmetic and is not supported is an error that names
+// the option.
+func TestFamilyRefuses(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct{ name, more, want string }{
+		{"llama", `"quantization_config":{"bits":4}`, "quantization_config"},
+		{"llama", `"sliding_window":512`, "sliding_window"},
+		{"llama", `"num_experts":8`, "num_experts"},
+		{"llama", `"hidden_act":"relu"`, `"relu"`},
+		{"llama", `"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":1,"original_max_position_embeddings":8192}`, "low_freq_factor"},
+		{"llama", `"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4}`, "original_max_position_embeddings"},
+		{"llama", `"rope_scaling":{"rope_type":"linear","factor":0.5}`, "factor"},
+		{"llama", `"rope_scaling":{"rope_type":"linear","factor":1}`, ""},
+		{"llama", `"rope_scaling":{"rope_type":"dynamic","factor":2}`, ""},
+		{"llama", `"rope_scaling":{"rope_type":"longrope","factor":2}`, "original_max_position_embeddings"},
+		{"llama", `"rope_scaling":{"rope_type":"mrope"}`, `"mrope"`},
+		{"llama", `"rope_scaling":"none"`, "rope_scaling"},
+		{"llama", `"partial_rotary_factor":0.5`, "partial_rotary_factor"},
+		{"llama", `"eos_token_id":[` + strings.Repeat("1,", eosMax-1) + `1]`, ""},
+		{"llama", `"eos_token_id":[` + strings.Repeat("1,", eosMax) + `1]`, "eos_token_id"},
+		{"mistral", `"sliding_window":0`, "sliding_window"},
+		{"mistral", `"sliding_window":null`, ""},
+		{"mistral", `"attention_bias":true`, "attention_bias"},
+		{"qwen2", `"layer_types":["full_attention"]`, "layer_types"},
+		{"qwen2", `"layer_types":["full_attention","linear_attention"]`, "linear_attention"},
+		{"qwen2", `"layer_types":["sliding_attention","full_attention"]`, ""},
+		{"qwen3", `"use_qk_norm":true`, "use_qk_norm"},
+		{"phi3", `"partial_rotary_factor":0`, "partial_rotary_factor"},
+		{"phi3", `"partial_rotary_factor":0.4`, "channels"},
+		{"phi3", `"rope_scaling":{"type":"linear","factor":2}`, "linear"},
+		{"phi3 longrope", `"rope_scaling":{"type":"su","short_factor":[1,1],"long_factor":[1,1]}`, "short_factor"},
+		{"phi3 longrope", `"rope_scaling":{"type":"su","short_factor":[1,1,0],"long_factor":[1,1,1]}`, "short_factor"},
+	} {
+		var all map[string]json.RawMessage
+		text := `{"hidden_size":24,"intermediate_size":37,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,
+			"vocab_size":41,"max_position_embeddings":300,` + tinies[x.name] + `,` + x.more + `}`
+		if err := json.Unmarshal([]byte(text), &all); err != nil {
+			t.Fatal(err)
+		}
+		b, _ := json.Marshal(all)
+		_, err := ParseConfig(b)
+		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
+			t.Errorf("%s with %s: %v, want %q", x.name, x.more, err, x.want)
+		}
+	}
+}
