@@ -66,6 +66,8 @@ type Config struct {
 	Window     int     // tokens that a token sees; 0 means all
 	Local      []bool  // the layers that have the window; nil means all
 	QueryScale float64 // scores are multiplied by 1/√QueryScale; 0 means HeadSize
+	// ScaleByLayer divides the scores of layer i, from 0 on, by i+1.
+	ScaleByLayer bool
 
 	QKVBias, OBias, FFNBias bool
 	Act                     act.Kind

@@ -44,9 +44,11 @@ func (c Config) shapes(s nn.Shape, tables ropes) []nn.Shape {
 	out := make([]nn.Shape, c.Layers)
 	for i := range out {
 		s.Rule = attention.Rule{Window: c.window(i)}
-		if c.QueryScale != 0 {
-			s.Rule.Scale = float32(1 / math.Sqrt(c.QueryScale))
+		scale := 1 / math.Sqrt(orNumber(c.QueryScale, float64(c.HeadSize)))
+		if c.ScaleByLayer {
+			scale /= float64(i + 1)
 		}
+		s.Rule.Scale = float32(scale)
 		if s.Rope = tables.global; s.Rule.Window > 0 {
 			s.Rope = tables.local
 		}

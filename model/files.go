@@ -82,11 +82,10 @@ func (f *weightFiles) name(name string) string {
 	if _, ok := f.Info(name); ok {
 		return name
 	}
-	for prefix, others := range f.family.prefixes {
-		rest, ok := strings.CutPrefix(name, prefix)
-		for _, other := range others {
-			if _, found := f.Info(other + rest); ok && found {
-				return other + rest
+	for _, p := range f.family.prefixes {
+		if rest, ok := strings.CutPrefix(name, p.name); ok {
+			if _, ok := f.Info(p.file + rest); ok {
+				return p.file + rest
 			}
 		}
 	}

@@ -127,7 +127,7 @@ func TestParseConfig(t *testing.T) {
 		{`,"attention_bias":true}`, ""},
 		{`,"rope_scaling":{"factor":8}}`, "rope_scaling"},
 		{`,"rope_parameters":{"rope_type":"fancy"}}`, `"fancy"`},
-		{`,"model_type":"gpt2"}`, `"gpt2" is not known`},
+		{`,"model_type":"bert"}`, `"bert" is not known`},
 		{`,"torch_dtype":"int8"}`, "torch_dtype"},
 		{`,"num_key_value_heads":3}`, "multiple"},
 		{`,"head_dim":7}`, "head_dim"},

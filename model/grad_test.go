@@ -45,9 +45,7 @@ func newModel(t testing.TB, c Config, exec nn.Exec, b Budget) *Model {
 	for _, p := range m.Params() {
 		for i := range p.W {
 			p.W[i] = float32(r.NormFloat64() * 0.2)
-			if p.Vector {
-				p.W[i] += 1
-			}
+			p.W[i] += p.Start
 		}
 	}
 	if err := m.Plan(b); err != nil {

@@ -18,12 +18,12 @@ type standard struct {
 	FFN           int             `json:"intermediate_size"`
 	Layers        int             `json:"num_hidden_layers"`
 	Heads         int             `json:"num_attention_heads"`
-	KVHeads       *int            `json:"num_key_value_heads"`
+	KVHeads       *int            `json:"num_key_value_heads,omitempty"`
 	HeadSize      *int            `json:"head_dim,omitempty"`
 	Vocab         int             `json:"vocab_size"`
 	Context       int             `json:"max_position_embeddings"`
-	NormEps       *float64        `json:"rms_norm_eps"`
-	Theta         *float64        `json:"rope_theta"`
+	NormEps       *float64        `json:"rms_norm_eps,omitempty"`
+	Theta         *float64        `json:"rope_theta,omitempty"`
 	Scaling       json.RawMessage `json:"rope_scaling,omitempty"`
 	RopeParams    json.RawMessage `json:"rope_parameters,omitempty"`
 	Tied          *bool           `json:"tie_word_embeddings"`
@@ -70,7 +70,7 @@ type tokenIDs []int
 func (t *tokenIDs) UnmarshalJSON(b []byte) error {
 	var one *int
 	if json.Unmarshal(b, &one) == nil {
-		if one != nil {
+		if *t = nil; one != nil {
 			*t = tokenIDs{*one}
 		}
 		return nil
@@ -116,6 +116,15 @@ func activation(field, name string, only ...act.Kind) (act.Kind, error) {
 		}
 	}
 	return 0, fmt.Errorf("%s %q is not supported: this model may have%s", field, name, names)
+}
+
+func activationName(k act.Kind) string {
+	for _, a := range activations {
+		if a.kind == k {
+			return a.name
+		}
+	}
+	panic("model: an activation without a name")
 }
 
 // config returns what the fields say. Tied tells whether the head is the embedding where
@@ -165,7 +174,9 @@ func (s *standard) rotary(c *Config, part float64) error {
 	case !(part > 0 && part < 1):
 		return fmt.Errorf("partial_rotary_factor is %g: it must be from 0 to 1", part)
 	}
-	c.Rotary = int(float64(c.HeadSize) * part)
+	if c.Rotary = int(float64(c.HeadSize) * part); c.Rotary < 1 {
+		return fmt.Errorf("partial_rotary_factor is %g: of %d channels of a head that is none", part, c.HeadSize)
+	}
 	return nil
 }
 
