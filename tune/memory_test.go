@@ -134,10 +134,9 @@ func (s *shape) lines(n int) string {
 
 func (s *shape) writeModel(t *testing.T, dir string) {
 	t.Helper()
-	eos := 8186
 	m, err := model.New(model.Config{
 		Family: "llama", Hidden: s.Hidden, FFN: s.FFN, Layers: s.Layers, Heads: s.Heads, KVHeads: s.KVHeads, HeadSize: s.Hidden / s.Heads,
-		Vocab: s.Vocab, Context: 4096, NormEps: 1e-5, Theta: 10000, Tied: true, DType: model.BFloat16, EOS: &eos,
+		Vocab: s.Vocab, Context: 4096, NormEps: 1e-5, Theta: 10000, Tied: true, DType: model.BFloat16, EOS: []int{8186},
 	}, exec())
 	if err != nil {
 		t.Fatal(err)
