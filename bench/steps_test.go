@@ -20,15 +20,17 @@ func benchEnv(b *testing.B) Env {
 // BenchmarkStep trains the named shapes for some seconds.
 func BenchmarkStep(b *testing.B) {
 	for _, s := range Shapes {
-		b.Run(s.Name, func(b *testing.B) {
-			for b.Loop() {
-				r, err := Train(benchEnv(b), s, Full)
-				if err != nil {
-					b.Fatal(err)
+		for _, method := range Methods {
+			b.Run(s.Name+"/"+method, func(b *testing.B) {
+				for b.Loop() {
+					r, err := Train(benchEnv(b), s, method)
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(r.Best, "tok/s")
 				}
-				b.ReportMetric(r.Best, "tok/s")
-			}
-		})
+			})
+		}
 	}
 }
 

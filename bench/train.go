@@ -46,10 +46,6 @@ var Methods = []string{Full, LoRA}
 // lowRank is what LoRA measures.
 var lowRank = model.LoRA{Rank: 16, Alpha: 32, Seed: seed}
 
-// microTokens is how many tokens of a step of LoRA go through the model at a time: the
-// products are as fast as with more, and the activations of the rest take no memory.
-const microTokens = 1024
-
 // Train measures fine-tuning of s with a method. Errors: the method is not known; no memory.
 func Train(e Env, s Shape, method string) (TrainReport, error) {
 	m, err := trained(e, s, method)
@@ -65,7 +61,7 @@ func Train(e Env, s Shape, method string) (TrainReport, error) {
 	const steps = 1 << 30 // the schedule must not end
 	o := train.FineTune(steps, 1e-5, 0)
 	if o.MicroTokens = s.Rows * s.Length; method == LoRA {
-		o.MicroTokens = min(o.MicroTokens, max(s.Length, microTokens))
+		o.MicroTokens = min(o.MicroTokens, max(s.Length, train.LoRAMicroTokens))
 	}
 	t, err := train.New(m, rows, s.Length, o)
 	if err != nil {

@@ -66,3 +66,64 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tok/s")
 }
+
+// BenchmarkDecodeAdapters measures 32 sessions of Pebble xs that generate together: without
+// adapters, with one that they share, and with one each.
+func BenchmarkDecodeAdapters(b *testing.B) {
+	const sessions = 32
+	m := pebble(b)
+	s := m.Serving()
+	dir := b.TempDir()
+	if err := m.AddLoRA(LoRA{Rank: 16, Alpha: 32}); err != nil {
+		b.Fatal(err)
+	}
+	if err := m.SaveAdapter(dir); err != nil {
+		b.Fatal(err)
+	}
+	var adapters []*Adapter
+	for range sessions {
+		a, err := s.LoadAdapter(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		adapters = append(adapters, a)
+	}
+	for name, adapter := range map[string]func(i int) *Adapter{
+		"none": func(int) *Adapter { return nil }, "one": func(int) *Adapter { return adapters[0] },
+		"each": func(i int) *Adapter { return adapters[i] },
+	} {
+		b.Run(name, func(b *testing.B) { benchDecode(b, s, sessions, adapter) })
+	}
+}
+
+func benchDecode(b *testing.B, s *Serving, sessions int, adapter func(i int) *Adapter) {
+	const prompt, most = 64, 256
+	var steps []Step
+	for i := range sessions {
+		n, err := s.NewSession(most)
+		if a := adapter(i); a != nil {
+			n, err = a.NewSession(most)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		steps = append(steps, Step{n, randomBatch(s.Config, 1, prompt).Tokens})
+	}
+	if _, err := s.Forward(steps); err != nil {
+		b.Fatal(err)
+	}
+	for i := range steps {
+		steps[i].Tokens = steps[i].Tokens[:1]
+	}
+	for b.Loop() {
+		for _, st := range steps {
+			if st.Session.Len() == most {
+				st.Session.Truncate(prompt)
+			}
+		}
+		if _, err := s.Forward(steps); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(sessions*b.N)/b.Elapsed().Seconds(), "tok/s")
+}

@@ -27,20 +27,16 @@ type Adapter struct {
 
 // AdapterScratch is the memory that the adapters of a model share.
 type AdapterScratch struct {
-	dt    []float32 // (N,P·R) gradient of t
-	x, dx []float32 // (N,in) the input after dropout and its gradient; empty without dropout
+	dt []float32 // (N,P·R) gradient of t
 }
 
 // NewAdapterScratch returns the shared memory of adapters for up to n tokens.
 func NewAdapterScratch(adapters []*Adapter, n int, alloc Alloc) *AdapterScratch {
-	width, in := 0, 0
+	width := 0
 	for _, a := range adapters {
 		width = max(width, a.A.Rows)
-		if a.Drop != nil {
-			in = max(in, a.A.Cols)
-		}
 	}
-	return &AdapterScratch{dt: alloc(n * width), x: alloc(n * in), dx: alloc(n * in)}
+	return &AdapterScratch{dt: alloc(n * width)}
 }
 
 // Plan gives a the memory for up to n tokens.
@@ -53,16 +49,21 @@ func (a *Adapter) Plan(s *AdapterScratch, n int, alloc Alloc) {
 func (a *Adapter) Rank() int { return a.B.Cols }
 
 // Forward adds to y (N,Out) for x (N,in), and keeps what Backward needs. Sums in float32.
+// Elements of x that are dropped are zero for the time of the call.
 func (a *Adapter) Forward(e Exec, y, x []float32, n int) {
-	a.low.Forward(e, y, a.dropped(e, x, n), a.t, n)
+	a.Drop.choose(e, x, n, a.A.Cols, a.Layer)
+	a.Drop.clear(e, x, n)
+	a.low.forward(e, y, x, a.t, a.Scale*a.Drop.scale(), n)
+	a.Drop.restore(e, x, n)
 }
 
-// Backward adds to dx and to the gradients of A and B, given dy and Forward's x:
+// Backward adds to dx and to the gradients of A and B, given dy and Forward's x, where S is
+// Scale, with dropout divided by 1−P:
 //
 //	B.G += dyᵀ·t          y = t·Bᵀ
-//	dt   = Scale·dy·B     y = t·Bᵀ
-//	A.G += dtᵀ·drop(x)    t = Scale·drop(x)·Aᵀ
-//	dx  += drop(dt·A)     t = Scale·drop(x)·Aᵀ
+//	dt   = S·dy·B         y = t·Bᵀ
+//	A.G += dtᵀ·drop(x)    t = S·drop(x)·Aᵀ
+//	dx  += drop(dt·A)     t = S·drop(x)·Aᵀ
 //
 // dx must not be dy.
 func (a *Adapter) Backward(e Exec, dx, dy, x []float32, n int) {
@@ -70,29 +71,19 @@ func (a *Adapter) Backward(e Exec, dx, dy, x []float32, n int) {
 	dt, row := a.scratch.dt, 0
 	for p, part := range a.B.Parts {
 		d := columns(dy, n, a.Out, a.Columns[p], part.Rows)
-		b := a.B.rows(row, part.Rows)
 		gemm.Mul(e.Pool, e.Kernel, a.B.G[row*r:], r, transposed(d), columns(a.t, n, width, p*r, r), true)
-		gemm.Mul(e.Pool, e.Kernel, dt[p*r:], width, d, b, false)
+		gemm.Mul(e.Pool, e.Kernel, dt[p*r:], width, d, a.B.rows(row, part.Rows), false)
 		row += part.Rows
 	}
-	scale(e, dt, a.Scale, n, width)
-	d, x := matrix(dt, n, width), a.dropped(e, x, n)
+	scale(e, dt, a.Scale*a.Drop.scale(), n, width)
+	d := matrix(dt, n, width)
+	a.Drop.choose(e, x, n, in, a.Layer)
+	a.Drop.clear(e, x, n)
 	gemm.Mul(e.Pool, e.Kernel, a.A.G, in, transposed(d), matrix(x, n, in), true)
-	if !a.Drop.active() {
-		gemm.Mul(e.Pool, e.Kernel, dx, in, d, a.A.matrix(), true)
-		return
-	}
-	gemm.Mul(e.Pool, e.Kernel, a.scratch.dx, in, d, a.A.matrix(), false)
-	a.Drop.backward(e, dx, a.scratch.dx, n, in, a.Layer)
-}
-
-// dropped returns x after dropout.
-func (a *Adapter) dropped(e Exec, x []float32, n int) []float32 {
-	if !a.Drop.active() {
-		return x
-	}
-	a.Drop.forward(e, a.scratch.x, x, n, a.A.Cols, a.Layer)
-	return a.scratch.x
+	a.Drop.restore(e, x, n)
+	a.Drop.take(e, dx, n)
+	gemm.Mul(e.Pool, e.Kernel, dx, in, d, a.A.matrix(), true)
+	a.Drop.restore(e, dx, n)
 }
 
 // LowRank is an adapter for the forward pass alone, its factors packed for the kernel.
@@ -134,13 +125,15 @@ func (l *LowRank) Bytes() int {
 
 // Forward sets t = Scale·x·Aᵀ and adds t·Bᵀ to y. x (N,in), y (N,Out), t (N,P·R). A row's
 // result depends on the row and the factors only, bit for bit, packed or not.
-func (l *LowRank) Forward(e Exec, y, x, t []float32, n int) {
+func (l *LowRank) Forward(e Exec, y, x, t []float32, n int) { l.forward(e, y, x, t, l.scale, n) }
+
+func (l *LowRank) forward(e Exec, y, x, t []float32, s float32, n int) {
 	if n == 0 {
 		return
 	}
 	in, width := l.a.rows(), l.Width()
 	l.a.mul(e, t, width, matrix(x, n, in), false)
-	scale(e, t, l.scale, n, width)
+	scale(e, t, s, n, width)
 	at := 0
 	for p, b := range l.b {
 		b.mul(e, y[l.columns[p]:], l.out, columns(t, n, width, at, b.rows()), true)

@@ -140,33 +140,25 @@ func TestFrozen(t *testing.T) {
 	}
 }
 
-// TestDropout: the part that is dropped is P, the others grow by 1/(1−P), and the mask
-// depends on the seed, the step, the layer and the row of the step, and on nothing else.
+// TestDropout: the part that is dropped is P, and the mask depends on the seed, the step, the
+// layer and the row of the step, and on nothing else.
 func TestDropout(t *testing.T) {
 	t.Parallel()
 	const n, c = 200, 101
-	x := make([]float32, n*c)
-	for i := range x {
-		x[i] = 1
-	}
 	mask := func(threads int, d Dropout, layer uint64, from, to int) []float32 {
 		d.Row, d.On = from, true
-		y := make([]float32, (to-from)*c)
-		d.forward(newExec(t, threads), y, x[from*c:to*c], to-from, c, layer)
-		return y
+		x := slices.Repeat([]float32{1}, (to-from)*c)
+		e := newExec(t, threads)
+		d.choose(e, x, to-from, c, layer)
+		d.clear(e, x, to-from)
+		return x
 	}
 	d := Dropout{P: 0.25, Seed: 1, Step: 2}
 	whole := mask(1, d, 3, 0, n)
-	dropped := 0
-	for _, y := range whole {
-		if y == 0 {
-			dropped++
-		} else if y != float32(1/0.75) {
-			t.Fatalf("a kept element is %g", y)
+	for _, p := range []float64{0.01, 0.05, 0.25, 0.5, 0.95} {
+		if got, sd := zeros(mask(2, Dropout{P: p}, 0, 0, n)), math.Sqrt(p*(1-p)/(n*c)); math.Abs(got-p) > 4*sd {
+			t.Errorf("%.4f of the elements are dropped, want %g", got, p)
 		}
-	}
-	if part := float64(dropped) / n / c; math.Abs(part-0.25) > 0.01 {
-		t.Errorf("%.3f of the elements are dropped, want 0.25", part)
 	}
 	if !slices.Equal(mask(2, d, 3, 0, n), whole) {
 		t.Error("the mask depends on threads")
@@ -176,16 +168,48 @@ func TestDropout(t *testing.T) {
 	}
 	for name, other := range map[string][]float32{
 		"seed": mask(1, Dropout{P: 0.25, Seed: 2, Step: 2}, 3, 0, n), "step": mask(1, Dropout{P: 0.25, Seed: 1, Step: 3}, 3, 0, n),
-		"layer": mask(1, d, 4, 0, n), "row": append(whole[c:], whole[:c]...),
+		"layer": mask(1, d, 4, 0, n), "row": append(whole[c:], whole[:c]...), "column": append(whole[1:], whole[0]),
 	} {
-		same := 0
+		same := make([]float32, n*c)
 		for i, y := range other {
-			if (y == 0) == (whole[i] == 0) {
-				same++
+			if y != whole[i] {
+				same[i] = 1
 			}
 		}
-		if part := float64(same) / n / c; math.Abs(part-0.625) > 0.02 { // ¾² + ¼²
+		if part := zeros(same); math.Abs(part-0.625) > 0.02 { // ¾² + ¼²
 			t.Errorf("another %s gives a mask that agrees in %.3f, want 0.625", name, part)
 		}
+	}
+}
+
+// zeros returns the part of x that is zero.
+func zeros(x []float32) float64 {
+	n := 0
+	for _, v := range x {
+		if v == 0 {
+			n++
+		}
+	}
+	return float64(n) / float64(len(x))
+}
+
+// TestDropoutRestores: what is dropped for the time of a product comes back.
+func TestDropoutRestores(t *testing.T) {
+	t.Parallel()
+	const n, c = 70, 33
+	e, x, other := newExec(t, 2), random(1, n*c), random(2, n*c)
+	d := Dropout{P: 0.3, On: true}
+	wantX, wantOther := slices.Clone(x), slices.Clone(other)
+	d.choose(e, x, n, c, 1)
+	d.clear(e, x, n)
+	if slices.Equal(x, wantX) {
+		t.Error("nothing is dropped")
+	}
+	d.restore(e, x, n)
+	d.take(e, other, n)
+	d.clear(e, other, n)
+	d.restore(e, other, n)
+	if !slices.Equal(x, wantX) || !slices.Equal(other, wantOther) {
+		t.Error("the values have not come back")
 	}
 }

@@ -1,70 +1,128 @@
 package nn
 
-// Dropout sets each element of an input to zero with probability P and multiplies the others
-// by 1/(1−P). Whether an element is dropped is a pure function of Seed, Step, the row within
-// the step, the layer and the column: it does not depend on threads, on how a step is cut
-// into batches, nor on what ran before, so that a resumed run drops the same.
+import "math"
+
+// Dropout sets each element of an input to zero with probability P; what is computed from the
+// others is multiplied by 1/(1−P). Which elements of a row are dropped is a pure function of
+// Seed, Step, the row within the step, and the layer: it does not depend on threads, on how a
+// step is cut into batches, nor on what ran before, so that a resumed run drops the same.
 // Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
+//
+// The dropped elements are few, so they alone are touched: drawn by their distances, and set
+// to zero in place for the time of a product.
 type Dropout struct {
-	P    float64 // from 0 to less than 1, in steps of 2⁻¹⁶
+	P    float64 // from 0 to less than 1
 	Seed uint64
 	Step uint64
 	Row  int  // of the step: that of the batch's first row
 	On   bool // in training, and not in evaluation
+
+	gaps  []int32 // how many elements are kept before the next, by 16 random bits
+	taken [][]dropped
 }
 
-// dropBits is how many random bits decide about an element; a word has them for several.
+// dropped is an element that is dropped, and the value that it had.
+type dropped struct {
+	at    int
+	value float32
+}
+
+// gapBits is how many random bits choose a distance; a word has them for several.
 const (
-	dropBits = 16
-	perWord  = 64 / dropBits
+	gapBits = 16
+	perWord = 64 / gapBits
 )
 
 // active tells whether anything is dropped; a nil Dropout drops nothing.
 func (d *Dropout) active() bool { return d != nil && d.On && d.P > 0 }
 
-// forward sets y to x after dropout. x, y (N,C).
-func (d *Dropout) forward(e Exec, y, x []float32, n, c int, layer uint64) {
-	keep, limit := d.factors()
-	d.words(e, n, c, layer, func(from, to int, word uint64) {
-		for i := from; i < to; i++ {
-			if y[i] = keep * x[i]; word%(1<<dropBits) < limit {
-				y[i] = 0
-			}
-			word >>= dropBits
-		}
-	})
+// scale returns what the result of an input with dropped elements is multiplied by.
+func (d *Dropout) scale() float32 {
+	if !d.active() {
+		return 1
+	}
+	return float32(1 / (1 - d.P))
 }
 
-// backward adds to dx the gradient of forward's x, given dy.
-func (d *Dropout) backward(e Exec, dx, dy []float32, n, c int, layer uint64) {
-	keep, limit := d.factors()
-	d.words(e, n, c, layer, func(from, to int, word uint64) {
-		for i := from; i < to; i++ {
-			if word%(1<<dropBits) >= limit {
-				dx[i] += keep * dy[i] // y = keep·x
-			}
-			word >>= dropBits
-		}
-	})
-}
-
-// factors returns what kept elements are multiplied by, and the bits below which one is
-// dropped.
-func (d *Dropout) factors() (keep float32, limit uint64) {
-	return float32(1 / (1 - d.P)), uint64(d.P * (1 << dropBits))
-}
-
-// words calls f with the random word of each few elements [from,to) of n rows of c.
-func (d *Dropout) words(e Exec, n, c int, layer uint64, f func(from, to int, word uint64)) {
+// choose draws the elements of x (N,C) that are dropped in a layer, and takes their values.
+// An inactive Dropout does nothing, here and below.
+func (d *Dropout) choose(e Exec, x []float32, n, c int, layer uint64) {
+	if !d.active() {
+		return
+	}
+	if d.gaps == nil {
+		d.gaps = gaps(d.P)
+	}
+	for blocks := (n + rowBlock - 1) / rowBlock; len(d.taken) < blocks; {
+		d.taken = append(d.taken, nil)
+	}
 	key := mix(mix(mix(d.Seed)+d.Step) + layer)
-	e.rows(n, func(_, first, last int) {
-		for i := first; i < last; i++ {
-			row := mix(key + uint64(d.Row+i))
-			for j := 0; j < c; j += perWord {
-				f(i*c+j, i*c+min(j+perWord, c), mix(row+uint64(j)))
+	e.rows(n, func(block, from, to int) {
+		taken := d.taken[block][:0]
+		for i := from; i < to; i++ {
+			row := d.row(mix(key + uint64(d.Row+i)))
+			for j := row.next(); j < c; j += 1 + row.next() {
+				taken = append(taken, dropped{i*c + j, x[i*c+j]})
 			}
 		}
+		d.taken[block] = taken
 	})
+}
+
+// take takes the values of the chosen elements from another tensor of n rows.
+func (d *Dropout) take(e Exec, x []float32, n int) {
+	d.each(e, n, func(o *dropped) { o.value = x[o.at] })
+}
+
+// clear sets the chosen elements of x to zero.
+func (d *Dropout) clear(e Exec, x []float32, n int) {
+	d.each(e, n, func(o *dropped) { x[o.at] = 0 })
+}
+
+// restore gives the chosen elements the values that were taken.
+func (d *Dropout) restore(e Exec, x []float32, n int) {
+	d.each(e, n, func(o *dropped) { x[o.at] = o.value })
+}
+
+func (d *Dropout) each(e Exec, n int, f func(*dropped)) {
+	if !d.active() {
+		return
+	}
+	e.rows(n, func(block, _, _ int) {
+		for i := range d.taken[block] {
+			f(&d.taken[block][i])
+		}
+	})
+}
+
+// gaps returns the distances of a geometric distribution: entry u of 2¹⁶ is the quantile of
+// the middle of its interval, ⌊ln(1−q)/ln(1−p)⌋.
+func gaps(p float64) []int32 {
+	g := make([]int32, 1<<gapBits)
+	for u := range g {
+		q := (float64(u) + 0.5) / (1 << gapBits)
+		g[u] = int32(math.Log1p(-q) / math.Log1p(-p))
+	}
+	return g
+}
+
+// dropRow draws the distances of one row.
+type dropRow struct {
+	gaps      []int32
+	key, word uint64
+	drawn     uint64
+}
+
+func (d *Dropout) row(key uint64) dropRow { return dropRow{gaps: d.gaps, key: key} }
+
+func (r *dropRow) next() int {
+	if r.drawn%perWord == 0 {
+		r.word = mix(r.key + r.drawn)
+	}
+	gap := r.gaps[r.word%(1<<gapBits)]
+	r.word >>= gapBits
+	r.drawn++
+	return int(gap)
 }
 
 // mix is one step of SplitMix64: neighbouring x give words that look independent.

@@ -77,7 +77,7 @@ def training(o, shape: str, rows: int, length: int, modes, rank: int = 0) -> Row
     kind = "full fine-tune"
     if rank:
         kind = f"LoRA r={rank}, all linear layers"
-        batch, ours = batch + ["--rank", str(rank)], ours + ["--lora", str(rank)]
+        batch, ours = batch + ["--rank", str(rank)], ours + ["--method", "lora"]  # of rank 16
     return Row(
         f"{kind}, {shape}, {length} x {rows}",
         outcrop("Outcrop", *ours, rate="best"),
