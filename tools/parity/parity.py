@@ -70,9 +70,11 @@ def check(case, at, kernel):
         start = tensors(ref / "start.safetensors")
         c.add("step", lambda: distances(moved(tensors(got / "step"), start), moved(tensors(ref / "step.safetensors"), start)))
         c.add("losses", lambda: relative(have["losses"], want["losses"]))
-    model = reference.load(at / "model")
+    model = reference.load_adapter(at / "model", at / "adapter") if case.lora else reference.load(at / "model")
     generated(c, model, task, have, tensors(got / "generated.safetensors")["logits"], want)
-    c.add("saved", lambda: saved(reference.load(got / "saved"), model, task))
+    c.add("saved", lambda: same(reference.load_adapter(at / "model", got / "saved") if case.lora else reference.load(got / "saved"), model, task))
+    if case.lora:
+        c.add("merged", lambda: same(reference.load(got / "merged"), model, task))
     return c
 
 
@@ -93,7 +95,7 @@ def generated(c, model, task, have, logits, want):
         c.errors.append(f"greedy: token {first + 1} is {have['tokens'][first]}, transformers generates {want['tokens'][first]}")
 
 
-def saved(model, original, task):
+def same(model, original, task):
     """Compares the logits of a model that Outcrop saved with the original's, both in transformers."""
     docs = [(torch.tensor(d["tokens"]), None) for d in task["documents"]]
     with torch.no_grad():
@@ -115,6 +117,8 @@ def precision(case, kernel, kind):
     """Returns which tolerance holds: 0 of float32, 1 of bfloat16."""
     if case.dtype == "float16":
         return 1  # Outcrop keeps what was float16 as bfloat16
+    if kind == "merged":
+        return 0 if case.dtype == "float32" else 1
     return 1 if kernel.endswith("-bf16") and kind != "saved" else 0
 
 
