@@ -34,20 +34,26 @@ func main() {
 	}
 }
 
-// run computes every case with every kernel. One that fails does not keep the others from
-// being computed; the comparison misses its files.
+// run computes every case with every kernel. One that fails does not keep the other cases
+// from being computed; the comparison misses its files.
 func run(dirs []string) error {
 	pool := tensor.NewPool(threads)
 	defer pool.Close()
 	var errs []error
 	for _, dir := range dirs {
-		for _, k := range gemm.Kernels() {
-			if err := compute(dir, nn.Exec{Pool: pool, Kernel: k}); err != nil {
-				errs = append(errs, fmt.Errorf("%s with %s: %w", dir, k.Name(), err))
-			}
-		}
+		errs = append(errs, computeAll(dir, pool))
 	}
 	return errors.Join(errs...)
+}
+
+// computeAll computes a case with every kernel until one fails.
+func computeAll(dir string, pool *tensor.Pool) error {
+	for _, k := range gemm.Kernels() {
+		if err := compute(dir, nn.Exec{Pool: pool, Kernel: k}); err != nil {
+			return fmt.Errorf("%s with %s: %w", dir, k.Name(), err)
+		}
+	}
+	return nil
 }
 
 // job is one case with one kernel.
