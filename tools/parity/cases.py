@@ -28,11 +28,12 @@ class Case:
     lora: Lora | None = None  # trains the adapter in place of the model
 
 
-# Shape of every Llama-like model; the families' own fields are beside it.
+# Shape of every Llama-like model; the families' own fields are beside it. No token is padding:
+# torch would leave its embedding without a gradient.
 SHAPE = dict(
     vocab_size=101, hidden_size=42, intermediate_size=52, num_hidden_layers=2, num_attention_heads=6,
     num_key_value_heads=2, head_dim=10, max_position_embeddings=64, tie_word_embeddings=False,
-    bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    bos_token_id=1, eos_token_id=2, pad_token_id=None,
 )
 
 

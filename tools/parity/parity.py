@@ -32,10 +32,10 @@ class Checks:
         self.worst, self.errors = {}, []
 
     def add(self, kind, values):
-        """Adds what values() returns: distances by name. Whatever it raises is a failed check."""
+        """Adds what values() returns: distances by name. Whatever it raises, also in transformers, is a failed check."""
         try:
             name, d = max(values().items(), key=lambda x: x[1])
-        except (Differs, OSError, KeyError, ValueError) as e:
+        except Exception as e:
             self.errors.append(f"{kind}: {type(e).__name__} {e}")
             return
         if d >= self.worst.get(kind, (-1,))[0]:
