@@ -14,10 +14,12 @@ import (
 const (
 	caseFile    = "case.json"
 	modelDir    = "model"    // as save_pretrained wrote it
+	adapterDir  = "adapter"  // as peft wrote it, if the case has one
 	resultsDir  = "got"      // and a directory for each kernel
-	gradDir     = "grad"     // a model whose weights are the gradients
-	stepDir     = "step"     // the model after the steps of AdamW
-	savedDir    = "saved"    // the model, saved again
+	gradDir     = "grad"     // a model (or adapter) whose weights are the gradients
+	stepDir     = "step"     // the model (or adapter) after the steps of AdamW
+	savedDir    = "saved"    // the model (or adapter), saved again
+	mergedDir   = "merged"   // the model with the adapter in its weights
 	resultsFile = "got.json" // a results
 )
 
@@ -27,8 +29,9 @@ type task struct {
 		Tokens  []int32 `json:"tokens"`
 		Targets []int32 `json:"targets"`
 	} `json:"documents"`
-	Train bool `json:"train"` // gradients and steps too
-	AdamW struct {
+	Adapter bool `json:"adapter"` // is there, and what is trained
+	Train   bool `json:"train"`   // gradients and steps too
+	AdamW   struct {
 		LR          float64 `json:"lr"`
 		Beta1       float64 `json:"beta1"`
 		Beta2       float64 `json:"beta2"`

@@ -13,7 +13,7 @@ class Lora:
     """An adapter as peft configures it."""
 
     targets: list
-    rank: int = 3
+    rank: int = 7
     alpha: float = 5.0
     rslora: bool = False
 
@@ -28,11 +28,12 @@ class Case:
     lora: Lora | None = None  # trains the adapter in place of the model
 
 
-# Shape of every Llama-like model; the families' own fields are beside it.
+# Shape of every Llama-like model; the families' own fields are beside it. No token is padding:
+# torch would leave its embedding without a gradient.
 SHAPE = dict(
     vocab_size=101, hidden_size=42, intermediate_size=52, num_hidden_layers=2, num_attention_heads=6,
     num_key_value_heads=2, head_dim=10, max_position_embeddings=64, tie_word_embeddings=False,
-    bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    bos_token_id=1, eos_token_id=2, pad_token_id=None,
 )
 
 
@@ -61,6 +62,13 @@ def llama():
     yield Case("llama sharded", config, shard="12KB", train=False)
     yield Case("llama float16", config, dtype="float16", train=False)
     yield Case("llama bfloat16", config, dtype="bfloat16", train=False)
+
+
+def llama_lora():
+    config = hf.LlamaConfig(**shape(rope_parameters=rope()))
+    yield Case("llama LoRA", config, lora=Lora(EVERY))
+    yield Case("llama LoRA some", config, lora=Lora(["q_proj", "v_proj", "down_proj"], rank=5, rslora=True))
+    yield Case("llama LoRA bfloat16", config, dtype="bfloat16", lora=Lora(ATTENTION, rank=16, alpha=8.0))
 
 
 def scaled():
@@ -104,7 +112,7 @@ def phi3():
     yield Case("phi3", hf.Phi3Config(**config))
     yield Case("phi3 partial", hf.Phi3Config(**config | dict(num_attention_heads=3, num_key_value_heads=1, sliding_window=9, rope_parameters=rope(partial_rotary_factor=0.5))))
     g = [1.0, 1.5, 2.0, 3.0]  # of the 8 channels of a head
-    long = rope(rope_type="longrope", short_factor=g, long_factor=[2 * x for x in g], original_max_position_embeddings=64)
+    long = rope(rope_type="longrope", factor=4.0, short_factor=g, long_factor=[2 * x for x in g], original_max_position_embeddings=64)
     yield Case("phi3 longrope", hf.Phi3Config(**config | dict(num_attention_heads=5, num_key_value_heads=5, hidden_size=40, max_position_embeddings=256, original_max_position_embeddings=64, rope_parameters=long)))
 
 
@@ -122,7 +130,7 @@ def gpt_neox():
     yield Case("gpt_neox serial", hf.GPTNeoXConfig(**config, use_parallel_residual=False, rope_parameters=rope(partial_rotary_factor=1.0)))
 
 
-FAMILIES = llama, scaled, mistral, qwen2, qwen3, gemma3, phi3, gpt2, gpt_neox
+FAMILIES = llama, llama_lora, scaled, mistral, qwen2, qwen3, gemma3, phi3, gpt2, gpt_neox
 
 
 def cases():

@@ -6,19 +6,20 @@ import numpy as np
 # float32 leaves another order of the sums; a tolerance of 1e-3 or more would let through what
 # compare_test.py says it must not. bfloat16 shows that the same network runs, not more.
 TOLERANCES = {
-    "logits": ((5e-6, 1.7e-6), (0.1, 0.031)),  # of every token, all documents in one batch
-    "loss": ((5e-7, 6.9e-8), (2e-3, 3.8e-4)),  # mean over the trained tokens
-    "grad": ((2e-5, 4.4e-6), (0.3, 0.12)),  # of every tensor
-    "step": ((5e-5, 1.7e-5), (0.4, 0.19)),  # what ten steps of AdamW added to every tensor
-    "losses": ((5e-6, 2.0e-6), (0.03, 9.0e-3)),  # of these steps
-    "cached": ((5e-6, 1.1e-6), (0.1, 0.022)),  # logits of each generated token
-    "greedy": ((1e-6, 0), (0.1, 0.031)),  # best logit less that of the token chosen, in σ of the row
-    "saved": ((0, 0), (0.1, 0.024)),  # logits of the saved model in transformers; float16 becomes bfloat16
-    "command": ((5e-6, 1.1e-6), (0.1, 0.02)),  # outcrop model logits
+    "logits": ((8e-6, 2.4e-6), (0.1, 0.028)),  # of every token, all documents in one batch
+    "loss": ((5e-7, 1.7e-7), (2e-3, 6.3e-4)),  # mean over the trained tokens
+    "grad": ((4e-5, 1.3e-5), (0.4, 0.14)),  # of every tensor
+    "step": ((4e-4, 1.3e-4), (0.9, 0.53)),  # what ten steps of AdamW added to every tensor
+    "losses": ((1e-5, 3.0e-6), (0.3, 0.085)),  # of these steps
+    "cached": ((6e-6, 1.9e-6), (0.1, 0.038)),  # logits of each generated token
+    "greedy": ((1e-6, 0), (0.1, 0.026)),  # best logit less that of the token chosen, in σ of the row
+    "saved": ((0, 0), (0.05, 0.015)),  # logits of the saved model in transformers; float16 becomes bfloat16
+    "merged": ((6e-6, 1.6e-6), (0.04, 0.011)),  # logits, in transformers, of the model with the adapter merged
+    "command": ((4e-6, 1.1e-6), (0.015, 3.5e-3)),  # outcrop model logits
 }
 
 # A row that is nearly zero is measured against this part of the mean row.
-FLOOR = 0.01
+FLOOR = 0.1
 
 
 class Differs(Exception):

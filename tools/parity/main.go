@@ -34,28 +34,35 @@ func main() {
 	}
 }
 
-// run computes every case with every kernel. One that fails does not keep the others from
-// being computed; the comparison misses its files.
+// run computes every case with every kernel. One that fails does not keep the other cases
+// from being computed; the comparison misses its files.
 func run(dirs []string) error {
 	pool := tensor.NewPool(threads)
 	defer pool.Close()
 	var errs []error
 	for _, dir := range dirs {
-		for _, k := range gemm.Kernels() {
-			if err := compute(dir, nn.Exec{Pool: pool, Kernel: k}); err != nil {
-				errs = append(errs, fmt.Errorf("%s with %s: %w", dir, k.Name(), err))
-			}
-		}
+		errs = append(errs, computeAll(dir, pool))
 	}
 	return errors.Join(errs...)
+}
+
+// computeAll computes a case with every kernel until one fails.
+func computeAll(dir string, pool *tensor.Pool) error {
+	for _, k := range gemm.Kernels() {
+		if err := compute(dir, nn.Exec{Pool: pool, Kernel: k}); err != nil {
+			return fmt.Errorf("%s with %s: %w", dir, k.Name(), err)
+		}
+	}
+	return nil
 }
 
 // job is one case with one kernel.
 type job struct {
 	task
-	model string // directory
-	exec  nn.Exec
-	out   string // directory
+	model   string // directory
+	adapter string // directory
+	exec    nn.Exec
+	out     string // directory
 	results
 }
 
@@ -64,14 +71,17 @@ func compute(dir string, exec nn.Exec) error {
 	if err != nil {
 		return err
 	}
-	j := &job{task: t, exec: exec, model: filepath.Join(dir, modelDir), out: filepath.Join(dir, resultsDir, exec.Kernel.Name())}
+	j := &job{
+		task: t, exec: exec, model: filepath.Join(dir, modelDir), adapter: filepath.Join(dir, adapterDir),
+		out: filepath.Join(dir, resultsDir, exec.Kernel.Name()),
+	}
 	if err := os.RemoveAll(j.out); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(j.out, 0o755); err != nil {
 		return err
 	}
-	for _, step := range []func() error{j.forward, j.train, j.generate} {
+	for _, step := range []func() error{j.forward, j.train, j.generate, j.merge} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -83,9 +93,25 @@ func compute(dir string, exec nn.Exec) error {
 	return os.WriteFile(filepath.Join(j.out, resultsFile), b, 0o644)
 }
 
+// load loads the model as it is trained: with the adapter in its place if there is one.
+func (j *job) load() (*model.Model, error) {
+	if !j.Adapter {
+		return model.Load(j.model, j.exec)
+	}
+	m, err := model.LoadFrozen(j.model, j.exec)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.LoadAdapter(j.adapter); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
 // forward computes logits, loss and gradients.
 func (j *job) forward() error {
-	m, err := model.Load(j.model, j.exec)
+	m, err := j.load()
 	if err != nil {
 		return err
 	}
@@ -109,7 +135,10 @@ func (j *job) forward() error {
 		return err
 	}
 	j.Loss = loss.Mean()
-	for _, p := range m.Params() {
+	if !j.Train {
+		return nil
+	}
+	for _, p := range m.Trainable() {
 		copy(p.W, p.G)
 	}
 	return j.save(m, gradDir)
@@ -120,7 +149,7 @@ func (j *job) train() error {
 	if !j.Train {
 		return nil
 	}
-	m, err := model.Load(j.model, j.exec)
+	m, err := j.load()
 	if err != nil {
 		return err
 	}
@@ -147,7 +176,7 @@ func (j *job) generate() error {
 	if err != nil {
 		return err
 	}
-	session, err := s.NewSession(len(j.Prompt) + j.Generate)
+	session, err := j.session(s)
 	if err != nil {
 		return err
 	}
@@ -164,6 +193,35 @@ func (j *job) generate() error {
 	return j.saveLogits("generated", logits, s.Vocab)
 }
 
+// session returns a session for the prompt and what follows, with the adapter if there is one.
+func (j *job) session(s *model.Serving) (*model.Session, error) {
+	n := len(j.Prompt) + j.Generate
+	if !j.Adapter {
+		return s.NewSession(n)
+	}
+	a, err := s.LoadAdapter(j.adapter)
+	if err != nil {
+		return nil, err
+	}
+	return a.NewSession(n)
+}
+
+// merge adds the adapter to the weights.
+func (j *job) merge() error {
+	if !j.Adapter {
+		return nil
+	}
+	m, err := model.Load(j.model, j.exec)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := m.Merge(j.adapter); err != nil {
+		return err
+	}
+	return j.write(mergedDir, m.Save)
+}
+
 func largest(x []float32) (at int32) {
 	for i := range x {
 		if x[i] > x[at] {
@@ -173,13 +231,20 @@ func largest(x []float32) (at int32) {
 	return at
 }
 
-// save saves the model in a directory of the results.
+// save saves the model, or its adapter if that is trained, in a directory of the results.
 func (j *job) save(m *model.Model, name string) error {
+	if j.Adapter {
+		return j.write(name, m.SaveAdapter)
+	}
+	return j.write(name, m.Save)
+}
+
+func (j *job) write(name string, save func(dir string) error) error {
 	dir := filepath.Join(j.out, name)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	return m.Save(dir)
+	return save(dir)
 }
 
 // saveLogits writes rows of logits to NAME.safetensors, as the tensor "logits".

@@ -1,8 +1,9 @@
 """What transformers and torch compute: the files that Outcrop is compared with.
 
     CASE/model/               the model as save_pretrained writes it
+    CASE/adapter/             the adapter as peft writes it, if the case has one
     CASE/case.json            what Outcrop is to compute: documents, optimizer, prompt
-    CASE/ref/logits, grad, step .safetensors; ref.json: loss, the losses of the steps, tokens
+    CASE/ref/logits, start, grad, step .safetensors; ref.json: loss, losses of the steps, tokens
 
 Everything runs in float32 on one thread, so that the files are the same every time.
 """
@@ -12,6 +13,7 @@ import shutil
 import zlib
 from pathlib import Path
 
+import peft
 import torch
 import transformers as hf
 from safetensors.torch import save_file
@@ -53,6 +55,25 @@ def draw(name, p, g):
     return 0.15 * x if "embed" in name or "wte" in name or "wpe" in name else x / math.sqrt(p.shape[-1])
 
 
+def adapt(model, lora, g):
+    """Returns model with an adapter of random factors; peft's own B is zero.
+
+    They are small beside the weights: what is badly conditioned shows rounding, not errors.
+    """
+    config = peft.LoraConfig(
+        task_type="CAUSAL_LM", r=lora.rank, lora_alpha=lora.alpha, target_modules=lora.targets, use_rslora=lora.rslora)
+    model = peft.get_peft_model(model, config).eval()
+    with torch.no_grad():
+        for _, p in trained(model).items():
+            p.copy_(0.4 * torch.randn(p.shape, generator=g) / math.sqrt(p.shape[-1]))
+    return model
+
+
+def load_adapter(base, path):
+    """Loads a model directory with an adapter's."""
+    return peft.PeftModel.from_pretrained(load(base), path).eval()
+
+
 def documents(vocab, g):
     """Returns (tokens, targets) of each document: a target is the next token, some are not trained."""
     out = []
@@ -83,7 +104,8 @@ def loss(model, docs):
 
 
 def trained(model):
-    return {n: p for n, p in model.named_parameters() if p.requires_grad}
+    """Returns what is trained, under the names that it has in files."""
+    return {n.replace(".default.", "."): p for n, p in model.named_parameters() if p.requires_grad}
 
 
 def gradients(model, docs):
@@ -115,7 +137,7 @@ def steps(model, docs, a):
 def generate(model, prompt):
     """Returns the tokens that greedy search with a cache adds to prompt, whatever they are."""
     out = model.generate(
-        prompt[None], attention_mask=torch.ones_like(prompt[None]), do_sample=False, use_cache=True,
+        input_ids=prompt[None], attention_mask=torch.ones_like(prompt[None]), do_sample=False, use_cache=True,
         min_new_tokens=GENERATED, max_new_tokens=GENERATED, eos_token_id=None, pad_token_id=0)
     return out[0, len(prompt):].tolist()
 
@@ -133,8 +155,12 @@ def write(case, at: Path):
     docs = documents(case.config.vocab_size, g)
     model.to(getattr(torch, case.dtype)).save_pretrained(at / "model", max_shard_size=case.shard)
     model = load(at / "model")
+    if case.lora:
+        model = adapt(model, case.lora, g)
+        model.save_pretrained(at / "adapter")
     (at / "case.json").write_text(json.dumps(dict(
-        documents=[dict(tokens=t.tolist(), targets=y.tolist()) for t, y in docs], train=case.train, adamw=ADAMW,
+        documents=[dict(tokens=t.tolist(), targets=y.tolist()) for t, y in docs],
+        adapter=case.lora is not None, train=case.train, adamw=ADAMW,
         prompt=docs[0][0][:PROMPT].tolist(), generate=GENERATED)))
     with torch.no_grad():
         save(at / "ref/logits.safetensors", {"logits": logits(model, docs)})

@@ -27,7 +27,7 @@ fi
 export CGO_ENABLED=0
 go build -trimpath -o bin/outcrop ./cmd/outcrop
 go build -o "$out/engine" ./tools/parity
-"$python" tools/parity/parity.py "$out/cases" "$out/engine" bin/outcrop "$@"
+"$python" -W ignore::FutureWarning tools/parity/parity.py "$out/cases" "$out/engine" bin/outcrop "$@"
 
 # What else is compared with the same libraries: tokenizers and chat templates.
 for other in tools/parity/tokenizers*.py tools/parity/templates*.py; do
