@@ -120,6 +120,7 @@ func (t *Tokenizer) readAdded(f *file) error {
 			return fmt.Errorf("added token %q: the normalizer leaves nothing of it", a.Content)
 		default:
 			written[a.Content] = w.text
+			t.content[a.ID] = w.text // so the reference decodes it
 			normalized = append(normalized, a)
 		}
 	}

@@ -219,10 +219,15 @@ func (m *bpe) readVocab(vocab map[string]int32, hidden map[string]bool, asBytes 
 }
 
 func (m *bpe) readMerges(j *jsonModel, hidden map[string]bool) error {
-	m.merges = newMergeTable(len(j.Merges))
+	merges, err := readPairs(j.Merges)
+	if err != nil {
+		return fmt.Errorf("model.merges%w", err)
+	}
+	j.Merges = nil
+	m.merges = newMergeTable(len(merges))
 	_, m.cut = j.vocab.ids[meta]
 	m.cut = m.cut && m.bytes == nil && m.prefix == "" && m.suffix == "" && !hidden[meta]
-	for rank, pair := range j.Merges {
+	for rank, pair := range merges {
 		left, okL := j.vocab.ids[pair[0]]
 		right, okR := j.vocab.ids[pair[1]]
 		rest, okP := strings.CutPrefix(pair[1], m.prefix)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -39,7 +38,7 @@ type jsonModel struct {
 	IgnoreMerges bool            `json:"ignore_merges"`
 	CharsMax     *int            `json:"max_input_chars_per_word"`
 	Vocab        json.RawMessage `json:"vocab"`
-	Merges       []pair          `json:"merges"`
+	Merges       json.RawMessage `json:"merges"`
 
 	vocab vocabulary // Vocab, read
 }
@@ -48,26 +47,6 @@ type jsonModel struct {
 type vocabulary struct {
 	ids    map[string]int32
 	scores []float64
-}
-
-// pair is a merge, which older files write as "a b" and newer ones as ["a","b"].
-type pair [2]string
-
-// UnmarshalJSON reads both ways of writing a pair.
-func (p *pair) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '[' {
-		return json.Unmarshal(b, (*[2]string)(p))
-	}
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
-	}
-	left, right, ok := strings.Cut(s, " ")
-	if !ok || strings.Contains(right, " ") {
-		return fmt.Errorf("merge %q is not a pair", s)
-	}
-	*p = pair{left, right}
-	return nil
 }
 
 // scored is a token of a Unigram vocabulary: ["▁the", -3.2].
@@ -134,15 +113,11 @@ func (j *jsonModel) readVocab() error {
 	if len(j.Vocab) > 0 && j.Vocab[0] == '[' {
 		return j.readScores()
 	}
-	if err := json.Unmarshal(j.Vocab, &j.vocab.ids); err != nil {
+	ids, err := readIDs(j.Vocab)
+	if err != nil {
 		return fmt.Errorf("model.vocab: %w", err)
 	}
-	j.Vocab = nil
-	for token, id := range j.vocab.ids {
-		if err := checkID(id); err != nil {
-			return fmt.Errorf("model.vocab %q: %w", token, err)
-		}
-	}
+	j.vocab.ids, j.Vocab = ids, nil
 	return nil
 }
 

@@ -67,7 +67,7 @@ func newNormalizer(n jsonNormalizer) ([]normalizer, error) {
 	case "Lowercase":
 		return []normalizer{mapper(lower)}, nil
 	case "StripAccents":
-		return []normalizer{mapper(dropIf(unicode.IsMark))}, nil
+		return []normalizer{mapper(dropIf(isAccent))}, nil
 	case "Nmt":
 		return []normalizer{mapper(nmt)}, nil
 	case "Strip":
@@ -180,7 +180,7 @@ func newBert(n jsonNormalizer) (all []normalizer) {
 		all = append(all, mapper(bertSpread))
 	}
 	if n.StripAccents == nil && n.Lowercase || n.StripAccents != nil && *n.StripAccents {
-		all = append(all, unicodeForm{norm.NFD}, mapper(dropIf(func(r rune) bool { return unicode.Is(unicode.Mn, r) })))
+		all = append(all, unicodeForm{norm.NFD}, mapper(dropIf(isBERTAccent)))
 	}
 	if n.Lowercase {
 		all = append(all, mapper(lower))
@@ -188,12 +188,12 @@ func newBert(n jsonNormalizer) (all []normalizer) {
 	return all
 }
 
-// bertClean drops control and unassigned characters and writes white space as a space.
+// bertClean drops control characters and writes white space as a space.
 func bertClean(b []byte, r rune) []byte {
 	switch {
 	case r == '\t' || r == '\n' || r == '\r':
 		return append(b, ' ')
-	case r == 0 || r == utf8.RuneError || unicode.Is(unicode.C, r):
+	case r == 0 || r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co):
 		return b
 	case unicode.IsSpace(r):
 		return append(b, ' ')

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
@@ -42,12 +43,67 @@ func newFinder(p pattern) (finder, error) {
 		return ruleFinder{rule, classes{bmpClass()}}, nil
 	}
 	// Multiline, because ^ and $ are those of lines in Oniguruma's syntax, which files are written in.
-	re, err := regexp2.Compile(*p.Regex, regexp2.Multiline)
+	re, err := regexp2.Compile(withNewCharacters(*p.Regex), regexp2.Multiline)
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", *p.Regex, err)
 	}
 	re.MatchTimeout = SplitTimeout
 	return &regexFinder{re}, nil
+}
+
+// newCharacters is what a property of a pattern has in the reference and not in Go: Unicode 16.
+// Its few modifier letters count as other letters.
+var newCharacters = map[string][]*unicode.RangeTable{
+	`\p{L}`: {newLetters}, `\p{Lu}`: {newUpper}, `\p{Ll}`: {newLower}, `\p{Lo}`: {newLetters, newUpper, newLower},
+	`\p{N}`: {newNumbers}, `\p{M}`: {newMarks},
+}
+
+// withNewCharacters returns a pattern whose properties have their newCharacters.
+func withNewCharacters(pattern string) string {
+	var b strings.Builder
+	class := false // inside [ ]
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '\\':
+			n := strings.IndexByte(pattern[i:], '}') + 1
+			if tables, ok := newCharacters[pattern[i:i+n]]; ok {
+				b.WriteString(property(pattern[i:i+n], tables, class))
+				i += n - 1
+				continue
+			}
+			if i+1 < len(pattern) {
+				b.WriteByte(c)
+				i++
+			}
+		case c == '[':
+			class = true
+		case c == ']':
+			class = false
+		}
+		b.WriteByte(pattern[i])
+	}
+	return b.String()
+}
+
+// property writes a property with what it has more: the first table without those after it.
+func property(name string, tables []*unicode.RangeTable, class bool) string {
+	for _, r := range tables[0].R32 {
+		for c := rune(r.Lo); c <= rune(r.Hi); c++ {
+			if unicode.In(c, tables[1:]...) {
+				continue
+			}
+			end := c
+			for end < rune(r.Hi) && !unicode.In(end+1, tables[1:]...) {
+				end++
+			}
+			name += string(c) + "-" + string(end)
+			c = end
+		}
+	}
+	if class {
+		return name
+	}
+	return "[" + name + "]"
 }
 
 // ruleFinder is a pattern by hand, one that matches everything: rule returns the end of the

@@ -17,12 +17,28 @@ func (u unicodeForm) apply(p piece, tracked bool) (piece, error) {
 	}
 	w := newRewriter(p, tracked)
 	for at := 0; at < len(p.text); {
-		end := u.segmentEnd(p.text, at)
-		w.out = u.appendSegment(w.out, p.text[at:end])
-		w.came(at)
+		end := at + plain(p.text[at:])
+		w.keep(at, end)
 		at = end
+		if at < len(p.text) {
+			end = u.segmentEnd(p.text, at)
+			w.out = u.appendSegment(w.out, p.text[at:end])
+			w.came(at)
+			at = end
+		}
 	}
 	return w.piece(), nil
+}
+
+// plain returns the length of the ASCII that s begins with, less the last character if
+// something that it may combine with follows.
+func plain(s string) int {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return max(i-1, 0)
+		}
+	}
+	return len(s)
 }
 
 // marksMax is how many marks in a row the library takes before it puts a U+034F among them
@@ -30,17 +46,13 @@ func (u unicodeForm) apply(p piece, tracked bool) (piece, error) {
 const marksMax = 30
 
 // segmentEnd returns where the text that is normalized by itself ends: before the next
-// character that neither combines with what is before it nor is reordered. A segment of
-// ASCII goes on to where that ends.
+// character that neither combines with what is before it nor is reordered.
 func (u unicodeForm) segmentEnd(s string, at int) int {
 	_, size := utf8.DecodeRuneInString(s[at:])
 	end := at + size
-	for end < len(s) {
-		if s[end] < utf8.RuneSelf && s[end-1] >= utf8.RuneSelf {
-			break
-		}
+	for end < len(s) && s[end] >= utf8.RuneSelf {
 		r, size := utf8.DecodeRuneInString(s[end:])
-		if r >= utf8.RuneSelf && (u.form.PropertiesString(s[end:]).BoundaryBefore() || unicode.Is(lateDecompositions, r)) {
+		if u.form.PropertiesString(s[end:]).BoundaryBefore() || unicode.Is(lateDecompositions, r) {
 			break
 		}
 		end += size
@@ -57,14 +69,7 @@ func (u unicodeForm) appendSegment(b []byte, s string) []byte {
 	if utf8.RuneCountInString(s) < marksMax/4 { // a character decomposes into four marks at most
 		return u.form.AppendString(b, s)
 	}
-	if isASCII(s) {
-		return append(b, s...)
-	}
 	return append(b, string(u.long(s))...)
-}
-
-func isASCII(s string) bool {
-	return !slices.ContainsFunc([]byte(s), func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
 // long is the normal form of any text, by the definition: decompose, order marks by their
