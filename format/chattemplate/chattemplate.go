@@ -65,7 +65,7 @@ type documentFrame struct {
 	end    int32
 }
 
-// String names the form: "Jinja chat template", say.
+// String describes the form: "the chat template of its directory", say.
 func (t *Template) String() string { return t.form.String() }
 
 // EndOfText is the id that ends what the assistant says: the model stops by it.

@@ -104,7 +104,7 @@ func variables(specials map[string]any) map[string]any {
 	return vars
 }
 
-func (f *jinjaForm) String() string { return "Jinja chat template" }
+func (f *jinjaForm) String() string { return "the chat template of its directory" }
 
 // span is a stretch of a rendered text, in bytes.
 type span struct{ from, to int }

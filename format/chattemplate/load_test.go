@@ -43,12 +43,12 @@ func TestLoad(t *testing.T) {
 		form  string
 		want  string // of the question "Hi"
 	}{
-		{"in the configuration", map[string]string{ConfigFile: `{` + named + quote(simple) + `}`}, "Jinja chat template", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
-		{"a file of its own goes first", map[string]string{ConfigFile: `{` + named + quote(simple) + `}`, TemplateFile: another}, "Jinja chat template", "user|: Hi⟨</s>⟩"},
-		{"several with names", map[string]string{ConfigFile: `{` + named + `[{"name":"tool_use","template":"x"},{"name":"default","template":` + quote(simple) + `}]}`}, "Jinja chat template", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
-		{"one with another name", map[string]string{ConfigFile: `{` + named + `[{"name":"chat","template":` + quote(simple) + `}]}`}, "Jinja chat template", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
-		{"tokens in the other file", map[string]string{SpecialsFile: `{"eos_token":"</s>"}`, ConfigFile: `{"chat_template":` + quote(simple) + `}`}, "Jinja chat template", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
-		{"tokens in both", map[string]string{SpecialsFile: `{"eos_token":"<eos>"}`, ConfigFile: `{` + named + quote(simple) + `}`}, "Jinja chat template", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
+		{"in the configuration", map[string]string{ConfigFile: `{` + named + quote(simple) + `}`}, "the chat template of its directory", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
+		{"a file of its own goes first", map[string]string{ConfigFile: `{` + named + quote(simple) + `}`, TemplateFile: another}, "the chat template of its directory", "user|: Hi⟨</s>⟩"},
+		{"several with names", map[string]string{ConfigFile: `{` + named + `[{"name":"tool_use","template":"x"},{"name":"default","template":` + quote(simple) + `}]}`}, "the chat template of its directory", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
+		{"one with another name", map[string]string{ConfigFile: `{` + named + `[{"name":"chat","template":` + quote(simple) + `}]}`}, "the chat template of its directory", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
+		{"tokens in the other file", map[string]string{SpecialsFile: `{"eos_token":"</s>"}`, ConfigFile: `{"chat_template":` + quote(simple) + `}`}, "the chat template of its directory", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
+		{"tokens in both", map[string]string{SpecialsFile: `{"eos_token":"<eos>"}`, ConfigFile: `{` + named + quote(simple) + `}`}, "the chat template of its directory", "⟨<|im_start|>⟩Hi⟨</s>⟩"},
 		{"none", nil, "Pebble's turns", "⟨<|bos|>⟩Hi⟨<|sep|>⟩"},
 		{"null", map[string]string{ConfigFile: `{"eos_token":null,"chat_template":null}`}, "Pebble's turns", "⟨<|bos|>⟩Hi⟨<|sep|>⟩"},
 		{"Pebble's own", map[string]string{ConfigFile: `{` + named + quote(Jinja) + `}`}, "Pebble's turns", "⟨<|bos|>⟩Hi⟨<|sep|>⟩"},
@@ -59,7 +59,7 @@ func TestLoad(t *testing.T) {
 			continue
 		}
 		ids, err := template.Prompt([]Message{{User, "Hi"}})
-		if got := strings.ReplaceAll(spellIDs(tok, ids), "|", ""); err != nil || got != strings.ReplaceAll(c.want, "|", "") || template.String() != c.form {
+		if got := strings.ReplaceAll(spellIDs(tok, ids), "|", ""); err != nil || got != strings.ReplaceAll(c.want, "|", "") || !strings.HasPrefix(template.String(), c.form) {
 			t.Errorf("%s: %s, %q, %v; want %s, %q", c.name, template, got, err, c.form, c.want)
 		}
 	}
@@ -142,7 +142,7 @@ func TestPlain(t *testing.T) {
 		}
 		e, err := template.Example([]Message{{System, "S"}, {User, "cat"}, {Assistant, "aract"}, {User, "<s>"}, {Assistant, " x"}})
 		want := slices.Concat(c.want, encode("S\n\ncat"), encode("aract"), []int32{8192}, encode("<s>"), encode(" x"), []int32{8192})
-		if err != nil || !slices.Equal(e.Tokens, want) || template.String() != "plain text" || template.EndOfText() != 8192 {
+		if err != nil || !slices.Equal(e.Tokens, want) || !strings.HasPrefix(template.String(), "plain text") || template.EndOfText() != 8192 {
 			t.Errorf("%s: %s %v, %v; want %v", c.name, template, e.Tokens, err, want)
 		}
 		if n := len(encode("aract")) + len(encode(" x")) + 2; e.CompletionTokens() != n {

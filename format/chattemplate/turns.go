@@ -52,13 +52,13 @@ func New(tok *tokenizer.Tokenizer) (*Template, error) {
 		}
 		ids[i] = id
 	}
-	f := &turns{tok: tok, name: "Pebble's turns", before: ids[:1], every: true, after: ids[1:2], end: ids[2]}
+	f := &turns{tok: tok, name: "Pebble's turns, `<|bos|>{user}<|sep|>{assistant}<|eos|>`", before: ids[:1], every: true, after: ids[1:2], end: ids[2]}
 	return &Template{tok: tok, form: f, end: f.end, document: documentFrame{end: f.end}}, nil
 }
 
 // newPlain returns the form of base models: the completion follows the prompt as it stands.
 func newPlain(tok *tokenizer.Tokenizer, d documentFrame) *Template {
-	f := &turns{tok: tok, name: "plain text", before: d.before, end: d.end}
+	f := &turns{tok: tok, name: "plain text, the answer right after the prompt", before: d.before, end: d.end}
 	return &Template{tok: tok, form: f, end: d.end, document: d}
 }
 
