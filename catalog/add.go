@@ -53,7 +53,7 @@ func examine(dir, id string) (entry, error) {
 	if err != nil {
 		return bad("%v", err)
 	}
-	if _, err := chattemplate.New(tok); err != nil {
+	if _, err := chattemplate.Load(dir, tok); err != nil {
 		return bad("%v", err)
 	}
 	if tok.VocabSize() > config.Vocab {

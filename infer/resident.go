@@ -150,8 +150,8 @@ func (r *resident) read(opt Options) error {
 	if have, want := serving.Vocab, r.tokenizer.VocabSize(); have < want {
 		return fmt.Errorf("%s: the tokenizer has %d ids, the model %d", r.dir, want, have)
 	}
-	if r.template, err = chattemplate.New(r.tokenizer); err != nil {
-		return fmt.Errorf("%s: %w", r.dir, err)
+	if r.template, err = chattemplate.Load(r.dir, r.tokenizer); err != nil {
+		return err
 	}
 	for id := range r.tokenizer.VocabSize() {
 		r.longest = max(r.longest, len(r.tokenizer.Token(int32(id))))

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
 )
@@ -59,7 +61,8 @@ func (r *run) checkBase() error {
 }
 
 // baseDigest returns the SHA-256, in hex, of the files that make a model what it is: weights,
-// whole or in shards, tokenizer and configuration. The others may be corrected meanwhile.
+// whole or in shards, tokenizer, chat template and configuration. The others may be corrected
+// meanwhile.
 func baseDigest(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -68,7 +71,7 @@ func baseDigest(dir string) (string, error) {
 	all := sha256.New()
 	for _, e := range entries {
 		name := e.Name()
-		if name != TokenizerFile && name != model.ConfigFile && !strings.HasSuffix(name, weightsSuffix) {
+		if name != TokenizerFile && name != model.ConfigFile && !slices.Contains(chattemplate.Files, name) && !strings.HasSuffix(name, weightsSuffix) {
 			continue
 		}
 		sum, err := fileDigest(filepath.Join(dir, name))

@@ -47,7 +47,7 @@ says about its data, licences and limits holds for this model as well.
 
 ## Form
 
-One turn is ` + "`<|bos|>{user}<|sep|>{assistant}<|eos|>`" + `; tokenizer_config.json holds the same as a chat template.
+The model was taught, and is to be asked, in this form: {{.Form}}.
 `))
 
 type cardInput struct {
@@ -72,7 +72,8 @@ func (r *run) card(p parity) []byte {
 		FirstLoss, LastLoss float64
 		Validation          []cardLoss
 		Parity              parity
-	}{Job: r.job, Method: methods[r.spec.Method], Published: r.whatIsPublished(), Hyper: r.hyper(), FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p}
+		Form                string
+	}{Job: r.job, Method: methods[r.spec.Method], Published: r.whatIsPublished(), Hyper: r.hyper(), FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p, Form: r.data.template.String()}
 	sets := slices.Concat([][]train.Example{r.rows.All}, r.validation)
 	for i, in := range r.inputs {
 		data.Inputs = append(data.Inputs, cardInput{in, len(sets[i])})

@@ -87,16 +87,20 @@ func (c *Checker) load(ctx context.Context, modelDir string, contextLength int, 
 	return report, data, nil
 }
 
+// loadTemplate returns how conversations are written for the model in a directory.
 func loadTemplate(modelDir string) (*chattemplate.Template, error) {
-	tok, err := tokenizer.Load(filepath.Join(modelDir, TokenizerFile))
-	if err == nil {
-		var t *chattemplate.Template
-		if t, err = chattemplate.New(tok); err == nil {
-			return t, nil
-		}
+	unusable := func(what string, err error) error {
+		return &outcrop.Error{Code: outcrop.CodeModelError, Op: "load " + what, Msg: "The base model's " + what + " cannot be used: " + err.Error() + ".", Err: err}
 	}
-	return nil, &outcrop.Error{Code: outcrop.CodeModelError, Op: "load tokenizer",
-		Msg: "The base model's tokenizer cannot be used: " + err.Error() + ".", Err: err}
+	tok, err := tokenizer.Load(filepath.Join(modelDir, TokenizerFile))
+	if err != nil {
+		return nil, unusable("tokenizer", err)
+	}
+	t, err := chattemplate.Load(modelDir, tok)
+	if err != nil {
+		return nil, unusable("chat template", err)
+	}
+	return t, nil
 }
 
 // open opens a source. What AWS documents for an object that cannot be read keeps its words,

@@ -1,6 +1,8 @@
 package chattemplate_test
 
 import (
+	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -162,14 +164,17 @@ func TestExampleNeedsTheAssistantLast(t *testing.T) {
 	}
 }
 
-type bare struct{}
-
-func (bare) AppendEncode(ids []int32, _ string) ([]int32, error) { return ids, nil }
-func (bare) Special(s string) (int32, bool)                      { return 0, s == chattemplate.Begin }
-
 func TestNewNamesTheMissingToken(t *testing.T) {
 	t.Parallel()
-	if _, err := chattemplate.New(bare{}); err == nil || !strings.Contains(err.Error(), "<|sep|>") {
+	b, err := os.ReadFile("../../catalog/pebble/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := tokenizer.Parse(bytes.ReplaceAll(b, []byte(chattemplate.Separator), []byte("<|other|>")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chattemplate.New(tok); err == nil || !strings.Contains(err.Error(), "<|sep|>") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
 )
 
@@ -24,14 +25,6 @@ const vocabSize = 8192
 var specials = []string{
 	"<|bos|>", "<|sep|>", "<|eos|>", "<|pad|>", "<|unused0|>", "<|unused1|>", "<|unused2|>", "<|unused3|>",
 }
-
-// chatTemplate is package format/chattemplate for users of transformers.
-const chatTemplate = `{%- set ns = namespace(system='') -%}` +
-	`{%- for m in messages -%}` +
-	`{%- if m['role'] == 'system' -%}{%- set ns.system = ns.system + m['content'] + '\n\n' -%}` +
-	`{%- elif m['role'] == 'user' -%}{{- '<|bos|>' + ns.system + m['content'] + '<|sep|>' -}}{%- set ns.system = '' -%}` +
-	`{%- elif m['role'] == 'assistant' -%}{{- m['content'] + '<|eos|>' -}}` +
-	`{%- endif -%}{%- endfor -%}`
 
 func main() {
 	if len(os.Args) != 3 {
@@ -128,6 +121,6 @@ func tokenizerConfig() any {
 		"tokenizer_class": "PreTrainedTokenizerFast",
 		"bos_token":       "<|bos|>", "eos_token": "<|eos|>", "pad_token": "<|pad|>", "sep_token": "<|sep|>",
 		"add_bos_token": false, "add_eos_token": false, "clean_up_tokenization_spaces": false,
-		"chat_template": chatTemplate,
+		"chat_template": chattemplate.Jinja,
 	}
 }
