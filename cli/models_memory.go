@@ -24,8 +24,8 @@ const (
 	memoryRank = 16
 )
 
-// modelMemory sums up what the model in dir needs on this machine. What a job needs is told
-// exactly when it is created: it depends on its data and its hyperparameters.
+// modelMemory sums up what the model in dir needs on this machine. What a job needs depends on
+// its data and its hyperparameters too: `outcrop jobs plan` tells.
 func (a *app) modelMemory(dir string) (modelMemory, error) {
 	c, err := model.ReadConfig(dir)
 	if err != nil {
@@ -38,9 +38,9 @@ func (a *app) modelMemory(dir string) (modelMemory, error) {
 	defer exec.Pool.Close()
 	m := modelMemory{Tokens: min(memoryTokens, c.Context)}
 	m.Serve = servingBytes(c, m.Tokens)
-	options := train.FineTune(1, 0, 0)
-	m.FineTune = uint64(train.Memory(c, nil, exec, m.Tokens, options))
-	m.LoRA = uint64(train.Memory(c, &model.LoRA{Rank: memoryRank, Alpha: memoryRank}, exec, m.Tokens, options))
+	options, lora := train.FineTune(1, 0, 0), model.LoRA{Rank: memoryRank, Alpha: memoryRank}
+	m.FineTune = uint64(train.Measure(c, nil, exec, m.Tokens, options).Total())
+	m.LoRA = uint64(train.Measure(c, &lora, exec, m.Tokens, options).Total())
 	return m, nil
 }
 
