@@ -1,10 +1,14 @@
 package catalog
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"outcrop.dev/outcrop"
@@ -14,34 +18,126 @@ import (
 	"outcrop.dev/outcrop/model"
 )
 
-// Add copies the model in dir, in Hugging Face layout, into the catalog of a data directory
-// under id, and returns its entry. It may be called while a server runs there. CodeValidation
-// says what is wrong with the id or the model, CodeConflict that the id is taken.
-func Add(dataDir, dir, id string) (outcrop.FoundationModel, error) {
-	e, err := examine(dir, id)
+// Addition is how a model is to be added.
+type Addition struct {
+	ID             string   // such as acme.notes-v1; DefaultID of the directory if ""
+	Aliases        []string // other ids for it
+	Name, Provider string   // at most 20 characters; from the id if ""
+	Description    string   // what it is; its family and size if ""
+	// Link makes hard links instead of copies, where the file system allows it: no second
+	// copy on the disk, for files that nobody else will change.
+	Link bool
+}
+
+// Add puts the model in dir, in Hugging Face layout, into the catalog of a data directory,
+// and returns its entry. It may be called while a server runs there, which sees the model at
+// once, whole. CodeValidation says what is wrong with the ids or the model, CodeConflict that
+// an id is taken.
+func Add(dataDir, dir string, a Addition) (outcrop.FoundationModel, error) {
+	if a.ID == "" {
+		a.ID = DefaultID(dir)
+	}
+	e, err := examine(dir, a)
 	if err != nil {
 		return outcrop.FoundationModel{}, err
 	}
-	to := filepath.Join(dataDir, Dir, strings.ReplaceAll(id, ":", "_"))
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	c, unlock, err := edit(dataDir)
+	if err != nil {
 		return outcrop.FoundationModel{}, err
 	}
-	c := &Catalog{dir: filepath.Dir(to)}
-	if m, taken := c.Lookup(id); taken || id == PebbleID {
-		return outcrop.FoundationModel{}, outcrop.Errorf(outcrop.CodeConflict, "The id %s is taken (%s): choose another.", id, m.Description)
+	defer unlock()
+	for _, id := range append([]string{e.ID}, e.Aliases...) {
+		if err := c.checkFree(id); err != nil {
+			return outcrop.FoundationModel{}, err
+		}
 	}
-	if err := copyModel(to, dir, e); err != nil {
-		return outcrop.FoundationModel{}, fmt.Errorf("add %s: %w", id, err)
+	if err := copyModel(filepath.Join(c.dir, dirName(e.ID)), dir, e, a.Link); err != nil {
+		return outcrop.FoundationModel{}, fmt.Errorf("add %s: %w", e.ID, err)
 	}
-	m, ok := c.Lookup(id)
+	m, ok := c.Lookup(e.ID)
 	if !ok {
-		return m, fmt.Errorf("add %s: %v", id, c.Problems())
+		return m, fmt.Errorf("add %s: %w", e.ID, errors.Join(c.Problems()...))
 	}
 	return m, nil
 }
 
+// dirName is the name of the directory of a model: a colon is not welcome everywhere.
+func dirName(id string) string { return strings.ReplaceAll(id, ":", "_") }
+
+// CheckFree returns the error that Add would return for the ids: for who would find it out
+// only after a long download.
+func CheckFree(dataDir string, ids []string) error {
+	c, unlock, err := edit(dataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, id := range ids {
+		if err := c.checkFree(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkFree returns a CodeConflict if another model has the id, or a CodeValidation if none can.
+func (c *Catalog) checkFree(id string) error {
+	if !idPattern.MatchString(id) {
+		return outcrop.Errorf(outcrop.CodeValidation, "%q cannot be the id of a model: it must be %s.", id, idForm)
+	}
+	taken := func(by string) error {
+		return outcrop.Errorf(outcrop.CodeConflict, "The id %s is taken (%s): choose another.", id, strings.TrimSuffix(by, "."))
+	}
+	if m, is := c.Lookup(id); is {
+		return taken(cmp.Or(m.Description, m.ID))
+	}
+	for _, e := range pebbleEntries().Models { // which the first start of a server writes
+		if e.ID == id || slices.Contains(e.Aliases, id) {
+			return taken(e.Description)
+		}
+	}
+	return nil
+}
+
+// hubCache matches a snapshot in the cache of Hugging Face's own tools.
+var hubCache = regexp.MustCompile(`/models--([^/]+)/snapshots/[^/]+$`)
+
+// DefaultID makes an id of a directory's name: local.NAME, or ORG.NAME in the cache of Hugging
+// Face's tools.
+func DefaultID(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	if m := hubCache.FindStringSubmatch(dir); m != nil {
+		org, name, _ := strings.Cut(m[1], "--")
+		return HubID(org + "/" + name)
+	}
+	return HubID("local/" + filepath.Base(dir))
+}
+
+// HubID makes an id of a model's name on the hub, ORG/NAME: org.name, in lower case, with a
+// hyphen for what an id cannot have.
+func HubID(repo string) string {
+	org, name, ok := strings.Cut(repo, "/")
+	if !ok {
+		org, name = "huggingface", repo
+	}
+	org = strings.ReplaceAll(idWord(org), ".", "-")
+	// An id has at most three parts after the provider.
+	parts := strings.SplitN(idWord(name), ".", 3)
+	parts[len(parts)-1] = strings.ReplaceAll(parts[len(parts)-1], ".", "-")
+	return org + "." + strings.Join(parts, ".")
+}
+
+var notInID = regexp.MustCompile(`[^a-z0-9.-]+`)
+
+func idWord(s string) string {
+	s = notInID.ReplaceAllString(strings.ToLower(s), "-")
+	return strings.Trim(strings.ReplaceAll(s, "..", "."), ".-")
+}
+
 // examine checks a model before anything is copied: config, tensors, tokenizer, template.
-func examine(dir, id string) (entry, error) {
+func examine(dir string, a Addition) (entry, error) {
 	bad := func(format string, args ...any) (entry, error) {
 		return entry{}, outcrop.Errorf(outcrop.CodeValidation, "The model in %s cannot be added: %s.", dir, fmt.Sprintf(format, args...))
 	}
@@ -59,16 +155,32 @@ func examine(dir, id string) (entry, error) {
 	if tok.VocabSize() > config.Vocab {
 		return bad("its tokenizer has %d ids and config.json says vocab_size %d", tok.VocabSize(), config.Vocab)
 	}
-	provider, name, _ := strings.Cut(id, ".")
-	e := entry{
-		ID: id, Name: clip(name), Provider: clip(provider), Dialect: "titan", Customizations: []string{"FINE_TUNING"}, LearningRateScale: 1,
-		Description: fmt.Sprintf("Added to this server: %s, %d parameters, %d tokens of context.", config.Family, config.Params(), config.Context),
-		Defaults:    defaults(Defaults(config.Params())),
-	}
+	e := newEntry(a, config)
 	if err := e.check(); err != nil {
 		return bad("%v", err)
 	}
 	return e, nil
+}
+
+func newEntry(a Addition, config model.Config) entry {
+	provider, name, _ := strings.Cut(a.ID, ".")
+	aliases := slices.Clone(a.Aliases)
+	slices.Sort(aliases)
+	aliases = slices.DeleteFunc(slices.Compact(aliases), func(alias string) bool { return alias == a.ID })
+	e := entry{
+		ID: a.ID, Aliases: aliases, Name: clip(name), Provider: clip(provider), Dialect: "titan", Customizations: []string{"FINE_TUNING"}, LearningRateScale: 1,
+		Description: fmt.Sprintf("Added to this server: %s, %d parameters, %d tokens of context.", config.Family, config.Params(), config.Context),
+		Defaults:    defaults(Defaults(config.Params())),
+	}
+	for _, x := range []struct {
+		to   *string
+		from string
+	}{{&e.Name, a.Name}, {&e.Provider, a.Provider}, {&e.Description, a.Description}} {
+		if x.from != "" {
+			*x.to = x.from
+		}
+	}
+	return e
 }
 
 // Defaults returns what jobs on an added model of that many weights train with that name nothing.
@@ -95,8 +207,9 @@ func clip(s string) string {
 	return s
 }
 
-// copyModel copies the regular files of a directory, and no other's links or folders.
-func copyModel(to, from string, e entry) error {
+// copyModel makes the directory to from the regular files of from, and no other's links or
+// folders, and its entry.
+func copyModel(to, from string, e entry, link bool) error {
 	temp, err := os.MkdirTemp(filepath.Dir(to), hidden+filepath.Base(to)+"-")
 	if err != nil {
 		return err
@@ -107,23 +220,47 @@ func copyModel(to, from string, e entry) error {
 		return err
 	}
 	for _, f := range entries {
-		info, err := os.Stat(filepath.Join(from, f.Name())) // the hub's cache is links to files
+		path := filepath.Join(from, f.Name())
+		info, err := os.Stat(path) // the hub's cache is links to files
 		if err != nil {
 			return err
 		}
-		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile {
+		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile || unsafeFile(f.Name()) {
 			continue
 		}
-		if err := durable.CopyFile(filepath.Join(temp, f.Name()), filepath.Join(from, f.Name()), 0o644); err != nil {
+		if err := bring(filepath.Join(temp, f.Name()), path, link); err != nil {
 			return err
 		}
 	}
-	b, err := json.MarshalIndent(entryFile{[]entry{e}}, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := durable.WriteBytes(filepath.Join(temp, EntryFile), 0o644, append(b, '\n')); err != nil {
+	if err := writeEntries(temp, entryFile{[]entry{e}}); err != nil {
 		return err
 	}
 	return publish(temp, to)
+}
+
+// unsafeFile tells the weights of other formats, which are never read and may be large.
+func unsafeFile(name string) bool {
+	switch filepath.Ext(name) {
+	case ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf", ".part":
+		return true
+	}
+	return false
+}
+
+// bring copies a file, or links it if asked to and possible.
+func bring(to, from string, link bool) error {
+	if link {
+		if file, err := filepath.EvalSymlinks(from); err == nil && os.Link(file, to) == nil {
+			return nil
+		}
+	}
+	return durable.CopyFile(to, from, 0o644)
+}
+
+func writeEntries(dir string, f entryFile) error {
+	b, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteBytes(filepath.Join(dir, EntryFile), 0o644, append(b, '\n'))
 }

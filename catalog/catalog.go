@@ -5,7 +5,8 @@
 //	├─ outcrop.pebble-v1/   the embedded model, written at start
 //	│  ├─ outcrop.json      {"models":[{"id":"outcrop.pebble-v1", "aliases":[…], …}, …]}
 //	│  ├─ config.json  tokenizer.json  model.safetensors …
-//	└─ acme.notes-v1/       whatever `outcrop models add` has put there
+//	├─ acme.notes-v1/       whatever `outcrop models add` and `pull` have put there
+//	└─ aliases.json         {"ALIAS":"ID"}: what `outcrop models alias` has given
 //
 // It knows no API and trains nothing.
 package catalog
@@ -15,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -43,7 +45,7 @@ type Catalog struct {
 // stamp is by what a change of one directory is noticed.
 type stamp struct {
 	name     string
-	modified int64 // of its entry file, in nanoseconds
+	modified int64 // of its entry file, or of the alias file, in nanoseconds
 	size     int64
 }
 
@@ -129,6 +131,9 @@ func (c *Catalog) refresh() error {
 	c.seen, c.models, c.byName, c.problems = now, nil, map[string]int{}, nil
 	taken := map[string]string{} // id or alias → directory
 	for _, s := range now {
+		if s.name == AliasFile {
+			continue // after the models that they name
+		}
 		models, err := readEntries(filepath.Join(c.dir, s.name))
 		if err != nil {
 			c.problems = append(c.problems, problem(s.name, err))
@@ -137,6 +142,7 @@ func (c *Catalog) refresh() error {
 			c.admit(m, s.name, taken)
 		}
 	}
+	c.admitAliases(taken)
 	slices.SortFunc(c.models, func(a, b outcrop.FoundationModel) int { return cmp.Compare(a.ID, b.ID) })
 	for i, m := range c.models {
 		c.byName[m.ID] = i
@@ -164,6 +170,27 @@ func (c *Catalog) admit(m outcrop.FoundationModel, dir string, taken map[string]
 	c.models = append(c.models, m)
 }
 
+// admitAliases adds the aliases of the alias file to the models that they name.
+func (c *Catalog) admitAliases(taken map[string]string) {
+	aliases, err := readAliases(c.dir)
+	if err != nil {
+		c.problems = append(c.problems, err)
+		return
+	}
+	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
+		i := slices.IndexFunc(c.models, func(m outcrop.FoundationModel) bool { return m.ID == aliases[alias] })
+		switch other, is := taken[alias]; {
+		case i < 0:
+			c.problems = append(c.problems, fmt.Errorf("%s: %s is not served: there is no model %s", AliasFile, alias, aliases[alias]))
+		case is:
+			c.problems = append(c.problems, fmt.Errorf("%s: %s is not served: %s has that name", AliasFile, alias, other))
+		default:
+			taken[alias] = filepath.Base(c.models[i].Dir)
+			c.models[i].Aliases = append(slices.Clone(c.models[i].Aliases), alias)
+		}
+	}
+}
+
 func problem(name string, err error) error {
 	return fmt.Errorf("%s is not served: %w", name, err)
 }
@@ -175,7 +202,8 @@ func order(name string) int {
 	return 1
 }
 
-// stamps lists the model directories that have an entry file, the embedded model's first.
+// stamps lists the model directories that have an entry file, the embedded model's first, and
+// the alias file.
 func stamps(dir string) ([]stamp, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -183,10 +211,14 @@ func stamps(dir string) ([]stamp, error) {
 	}
 	var all []stamp
 	for _, e := range entries {
-		if !e.IsDir() || e.Name()[:1] == hidden {
+		file := filepath.Join(dir, e.Name(), EntryFile)
+		switch {
+		case e.Name() == AliasFile:
+			file = filepath.Join(dir, AliasFile)
+		case !e.IsDir() || e.Name()[:1] == hidden:
 			continue
 		}
-		info, err := os.Stat(filepath.Join(dir, e.Name(), EntryFile))
+		info, err := os.Stat(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
@@ -25,6 +26,9 @@ const nameMax = 20
 // idPattern is the form of a foundation model's id (Bedrock's service model, modelId): provider,
 // dot, name, perhaps a version and a context length.
 var idPattern = regexp.MustCompile(`^[a-z0-9-]{1,63}\.[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){0,2}(:[a-z0-9-]{1,63}){0,2}$`)
+
+// idForm says idPattern to a person.
+const idForm = "PROVIDER.NAME in lower case, digits and hyphens, such as acme.notes-v1"
 
 // entryFile is the content of an EntryFile: the ids under which the directory is served.
 type entryFile struct {
@@ -51,18 +55,25 @@ type defaults struct {
 	WarmupSteps  int     `json:"learningRateWarmupSteps"`
 }
 
-// readEntries reads what dir serves. The error says what makes the directory unusable.
-func readEntries(dir string) ([]outcrop.FoundationModel, error) {
+func readEntryFile(dir string) (f entryFile, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, EntryFile))
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	if len(b) > entryBytesMax {
-		return nil, fmt.Errorf("%s is longer than %d bytes", EntryFile, entryBytesMax)
+		return f, fmt.Errorf("%s is longer than %d bytes", EntryFile, entryBytesMax)
 	}
-	var f entryFile
 	if err := json.Unmarshal(b, &f); err != nil {
-		return nil, fmt.Errorf("%s: %w", EntryFile, err)
+		return f, fmt.Errorf("%s: %w", EntryFile, err)
+	}
+	return f, nil
+}
+
+// readEntries reads what dir serves. The error says what makes the directory unusable.
+func readEntries(dir string) ([]outcrop.FoundationModel, error) {
+	f, err := readEntryFile(dir)
+	if err != nil {
+		return nil, err
 	}
 	config, err := model.Check(dir)
 	if err != nil {
@@ -82,7 +93,9 @@ func (e *entry) check() error {
 	d := e.Defaults
 	switch {
 	case !idPattern.MatchString(e.ID):
-		return errors.New("the id must be PROVIDER.NAME in lower case, digits and hyphens, such as acme.notes-v1")
+		return fmt.Errorf("the id must be %s", idForm)
+	case slices.ContainsFunc(e.Aliases, func(a string) bool { return !idPattern.MatchString(a) }):
+		return fmt.Errorf("aliases %q: each must be %s", e.Aliases, idForm)
 	case e.Name == "" || len([]rune(e.Name)) > nameMax || e.Provider == "" || len([]rune(e.Provider)) > nameMax:
 		return fmt.Errorf("name and provider must have 1 to %d characters", nameMax)
 	case e.Dialect == "":

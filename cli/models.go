@@ -6,5 +6,6 @@ import (
 
 func (a *app) modelsCommand() *cobra.Command {
 	return group("models", "Foundation models and custom models",
-		a.modelsListCommand(), a.modelsGetCommand(), a.modelsAddCommand())
+		a.modelsListCommand(), a.modelsGetCommand(), a.modelsAddCommand(), a.modelsPullCommand(),
+		a.modelsAliasCommand(), a.modelsRemoveCommand(), a.modelsExportCommand())
 }

@@ -2,8 +2,9 @@
 // vLLM and whatever reads safetensors, and a GGUF file for llama.cpp and what is built on it.
 // It reads model directories and nothing else: it knows no catalog, no server and no AWS.
 //
-//	report, err := export.GGUF("notes.gguf", dir, export.Options{Name: "notes"})
-//	report, err = export.Directory("notes", dir)
+//	m := export.Model{Dir: dir, Exec: exec}
+//	report, err := export.GGUF("notes.gguf", m, export.Options{Name: "notes"})
+//	report, err = export.Directory("notes", m)
 //
 // A family that has no file of its own here cannot be a GGUF; the error says so by name.
 package export
@@ -18,7 +19,15 @@ import (
 	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/nn"
 )
+
+// Model is the files of a model.
+type Model struct {
+	Dir  string
+	Base string  // the directory of the base model, if Dir has a LoRA adapter; else ""
+	Exec nn.Exec // for merging an adapter
+}
 
 // Report says what has been written.
 type Report struct {
@@ -36,30 +45,31 @@ var side = []string{
 	"README.md", "LICENSE", "LICENSE.txt", "NOTICE",
 }
 
-// SideFiles returns the names of the files beside the weights that a model directory may
-// have, and that describe the model, its tokenizer, its template and its licence.
-func SideFiles() []string { return append([]string(nil), side...) }
-
 // ErrExists is returned for a place that is taken: nothing is ever written over.
 var ErrExists = errors.New("is there already: remove it, or choose another place")
 
-// Directory copies the model in dir, checked, to a new directory: config, tokenizer, template
-// and weights, nothing else. It appears whole or not at all.
-func Directory(to, dir string) (Report, error) {
-	if _, err := model.Check(dir); err != nil {
+// Directory writes the model, checked, as a new directory: config, tokenizer, template and
+// weights, nothing else. An adapter is merged into its base. It appears whole or not at all.
+func Directory(to string, m Model) (Report, error) {
+	if m.Base != "" {
+		return merged(to, m)
+	}
+	if _, err := model.Check(m.Dir); err != nil {
 		return Report{}, err
 	}
-	weights, err := safetensors.Files(dir)
+	weights, err := safetensors.Files(m.Dir)
 	if err != nil {
 		return Report{}, err
 	}
 	r := Report{Path: to}
 	err = newDirectory(to, func(temp string) error {
-		for _, name := range append(weights, side...) {
-			err := durable.CopyFile(filepath.Join(temp, name), filepath.Join(dir, name), 0o644)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for _, name := range weights {
+			if err := durable.CopyFile(filepath.Join(temp, name), filepath.Join(m.Dir, name), 0o644); err != nil {
 				return err
 			}
+		}
+		if err := copySide(temp, m.Dir); err != nil {
+			return err
 		}
 		return r.measure(temp)
 	})
@@ -76,18 +86,7 @@ func (r *Report) measure(dir string) error {
 	if err := set.Close(); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		r.Bytes += info.Size()
-	}
-	return nil
+	return r.size(dir)
 }
 
 // newDirectory makes the directory to with what fill puts into it, durably. ErrExists if

@@ -7,6 +7,7 @@ import (
 
 	"outcrop.dev/outcrop/format/gguf"
 	"outcrop.dev/outcrop/format/safetensors"
+	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
 )
 
@@ -16,14 +17,34 @@ type Options struct {
 	Type *gguf.Type // of the matrices; nil is what the model's files have
 }
 
-// GGUF writes the model in dir as the file to, as llama.cpp reads it: its tensor names, its
-// order of the rotary pairs, its tokenizer and its chat template. Vectors are float32; a
-// matrix whose rows the type does not divide is f16. The error names a family, a tensor or a
-// tokenizer that llama.cpp has no word for.
-func GGUF(to, dir string, o Options) (Report, error) {
+// GGUF writes the model as the file to, as llama.cpp reads it: its tensor names, its order of
+// the rotary pairs, its tokenizer and its chat template. Vectors are float32; a matrix whose
+// rows the type does not divide is f16. An adapter is merged into its base first. The error
+// names a family, a tensor or a tokenizer that llama.cpp has no word for.
+func GGUF(to string, m Model, o Options) (Report, error) {
 	if err := free(to); err != nil {
 		return Report{}, err
 	}
+	if o.Name == "" {
+		o.Name = filepath.Base(filepath.Clean(m.Dir))
+	}
+	if m.Base == "" {
+		return writeGGUF(to, m.Dir, o)
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(to)), "."+filepath.Base(to)+"-*"+durable.TempSuffix)
+	if err != nil {
+		return Report{}, err
+	}
+	defer os.RemoveAll(temp)
+	whole := filepath.Join(temp, "merged")
+	if _, err := merged(whole, m); err != nil {
+		return Report{}, err
+	}
+	return writeGGUF(to, whole, o)
+}
+
+// writeGGUF writes the whole model in dir.
+func writeGGUF(to, dir string, o Options) (Report, error) {
 	c, err := model.Check(dir)
 	if err != nil {
 		return Report{}, err
@@ -83,9 +104,6 @@ func (g *conversion) note(format string, args ...any) {
 var fileTypes = map[gguf.Type]uint32{gguf.F32: 0, gguf.F16: 1, gguf.Q8_0: 7, gguf.BF16: 32}
 
 func (g *conversion) convert(a architecture, name string) error {
-	if name == "" {
-		name = filepath.Base(filepath.Clean(g.dir))
-	}
 	g.prefix = a.name + "."
 	g.set("general.architecture", a.name)
 	g.set("general.type", "model")

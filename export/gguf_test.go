@@ -28,7 +28,7 @@ func tiny(t *testing.T) string {
 func exported(t *testing.T, dir string, o Options) (*gguf.File, Report) {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "m.gguf")
-	r, err := GGUF(to, dir, o)
+	r, err := GGUF(to, Model{Dir: dir}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestGGUFRefuses(t *testing.T) {
 	} {
 		dir := tiny(t)
 		edit(t, filepath.Join(dir, "tokenizer.json"), spoil)
-		if _, err := GGUF(to, dir, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := GGUF(to, Model{Dir: dir}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
@@ -168,7 +168,7 @@ func TestGGUFRefuses(t *testing.T) {
 	if err := os.WriteFile(to, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := GGUF(to, tiny(t), Options{}); !errors.Is(err, ErrExists) {
+	if _, err := GGUF(to, Model{Dir: tiny(t)}, Options{}); !errors.Is(err, ErrExists) {
 		t.Errorf("a file was written over: %v", err)
 	}
 }
@@ -231,7 +231,7 @@ func TestDirectory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "outcrop.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Directory(to, dir)
+	r, err := Directory(to, Model{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,10 +244,10 @@ func TestDirectory(t *testing.T) {
 	if !slices.Equal(weights(t, to, "model.norm.weight"), weights(t, dir, "model.norm.weight")) {
 		t.Error("other weights")
 	}
-	if _, err := Directory(to, dir); !errors.Is(err, ErrExists) {
+	if _, err := Directory(to, Model{Dir: dir}); !errors.Is(err, ErrExists) {
 		t.Errorf("written over: %v", err)
 	}
-	if _, err := Directory(filepath.Join(t.TempDir(), "x"), t.TempDir()); err == nil {
+	if _, err := Directory(filepath.Join(t.TempDir(), "x"), Model{Dir: t.TempDir()}); err == nil {
 		t.Error("a directory without a model was exported")
 	}
 	entries, _ := os.ReadDir(filepath.Dir(to))
