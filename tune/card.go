@@ -17,7 +17,7 @@ const cardFile = "README.md"
 // time and no machine, so that the same job writes the same card.
 var cardTemplate = template.Must(template.New(cardFile).Parse(`---
 base_model: {{.Job.BaseModelID}}
-library_name: transformers
+library_name: {{.Library}}
 pipeline_tag: text-generation
 ---
 
@@ -66,6 +66,7 @@ type cardLoss struct {
 func (r *run) card(p parity) []byte {
 	data := struct {
 		Job                 Job
+		Library             string
 		Method, Published   string
 		Inputs              []cardInput
 		Hyper               []cardHyper
@@ -73,7 +74,10 @@ func (r *run) card(p parity) []byte {
 		Validation          []cardLoss
 		Parity              parity
 		Form                string
-	}{Job: r.job, Method: methods[r.spec.Method], Published: r.whatIsPublished(), Hyper: r.hyper(), FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p, Form: r.data.template.String()}
+	}{
+		Job: r.job, Library: libraries[r.spec.Method], Method: methods[r.spec.Method], Published: r.whatIsPublished(), Hyper: r.hyper(),
+		FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p, Form: r.data.template.String(),
+	}
 	sets := slices.Concat([][]train.Example{r.rows.All}, r.validation)
 	for i, in := range r.inputs {
 		data.Inputs = append(data.Inputs, cardInput{in, len(sets[i])})
@@ -88,6 +92,9 @@ func (r *run) card(p parity) []byte {
 	}
 	return b.Bytes()
 }
+
+// libraries are what loads a model that was trained so.
+var libraries = map[string]string{outcrop.MethodFull: "transformers", outcrop.MethodLoRA: "peft"}
 
 // methods says in words how a model was trained.
 var methods = map[string]string{outcrop.MethodFull: "full fine-tuning", outcrop.MethodLoRA: "low-rank adapters (LoRA)"}

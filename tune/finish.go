@@ -10,6 +10,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/model"
 )
 
 // carried are the files of a base model that a tuned one keeps as they are: it must be asked
@@ -89,6 +90,11 @@ func (r *run) writeModel(dir string) error {
 	if err := r.writeWeights(dir); err != nil {
 		return err
 	}
+	if r.spec.Method == outcrop.MethodLoRA {
+		if err := r.writeBase(dir); err != nil {
+			return err
+		}
+	}
 	for _, name := range carried {
 		err := durable.CopyFile(filepath.Join(dir, name), filepath.Join(r.job.ModelDir, name), 0o644)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not every model has all of them
@@ -98,11 +104,20 @@ func (r *run) writeModel(dir string) error {
 	return r.checkBase()
 }
 
+// writeBase says which model the adapters belong to.
+func (r *run) writeBase(dir string) error {
+	digest, err := model.WeightsDigest(r.job.ModelDir)
+	if err != nil {
+		return err
+	}
+	return model.Base{ModelID: r.job.BaseModelID, SHA256: digest}.Write(dir)
+}
+
 // writeWeights writes the weights of the published step.
 func (r *run) writeWeights(dir string) error {
 	step := r.progress.PublishedStep
 	if step == r.trainer.Steps() {
-		return r.model.Save(dir)
+		return r.saveWeights(dir)
 	}
 	from := r.bestPath(step)
 	entries, err := os.ReadDir(from)
@@ -120,6 +135,14 @@ func (r *run) writeWeights(dir string) error {
 	return nil
 }
 
+// finished is the model in dir as it is loaded.
+func (r *run) finished(dir string) onDisk {
+	if r.spec.Method == outcrop.MethodLoRA {
+		return onDisk{base: r.job.ModelDir, adapter: dir}
+	}
+	return onDisk{base: dir}
+}
+
 // prove frees the training's memory and checks the model as it lies on disk.
 func (r *run) prove(dir string) (parity, error) {
 	examples := r.rows.All
@@ -127,7 +150,7 @@ func (r *run) prove(dir string) (parity, error) {
 		examples = r.validation[0]
 	}
 	r.closeModel()
-	p, err := measureParity(dir, r.Exec, examples[:min(len(examples), parityRows)], r.data.template.EndOfText())
+	p, err := measureParity(r.finished(dir), r.Exec, examples[:min(len(examples), parityRows)], r.data.template.EndOfText())
 	if err != nil {
 		return parity{}, fmt.Errorf("check the finished model: %w", err)
 	}

@@ -2,6 +2,7 @@ package tune
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 
@@ -47,13 +48,43 @@ func (p parity) json() []byte {
 	return append(b, '\n')
 }
 
-func measureParity(dir string, exec nn.Exec, examples []train.Example, endOfText int32) (parity, error) {
+// onDisk is a model as it lies on disk: a directory, or the base's and the adapter's.
+type onDisk struct{ base, adapter string }
+
+// load reads the model for evaluation.
+func (d onDisk) load(exec nn.Exec) (*model.Model, error) {
+	m, err := model.LoadFrozen(d.base, exec)
+	if err == nil && d.adapter != "" {
+		if err = m.LoadAdapter(d.adapter); err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+	}
+	return m, err
+}
+
+// serve reads the model for generation and returns what makes its sessions.
+func (d onDisk) serve(exec nn.Exec) (*model.Serving, func(tokens int) (*model.Session, error), error) {
+	m, err := model.LoadServing(d.base, exec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.adapter == "" {
+		return m, m.NewSession, nil
+	}
+	a, err := m.LoadAdapter(d.adapter)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, a.NewSession, nil
+}
+
+func measureParity(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32) (parity, error) {
 	p := parity{Rows: len(examples), Tolerance: parityTolerance}
-	trained, err := trainingLoss(dir, exec, examples)
+	trained, err := trainingLoss(d, exec, examples)
 	if err != nil {
 		return p, err
 	}
-	served, err := serveRows(dir, exec, examples, endOfText)
+	served, err := serveRows(d, exec, examples, endOfText)
 	if err != nil {
 		return p, err
 	}
@@ -64,9 +95,9 @@ func measureParity(dir string, exec nn.Exec, examples []train.Example, endOfText
 	return p, nil
 }
 
-// trainingLoss evaluates the model in dir with the training's forward pass.
-func trainingLoss(dir string, exec nn.Exec, examples []train.Example) (total model.Loss, err error) {
-	m, err := model.Load(dir, exec)
+// trainingLoss evaluates the model with the training's forward pass.
+func trainingLoss(d onDisk, exec nn.Exec, examples []train.Example) (total model.Loss, err error) {
+	m, err := d.load(exec)
 	if err != nil {
 		return total, err
 	}
@@ -109,17 +140,17 @@ func (s *served) ends() (e ends) {
 	return e
 }
 
-// serveRows feeds the rows to the model in dir as serving does: the prompt at once, then
+// serveRows feeds the rows to the model as serving does: the prompt at once, then
 // token by token, all rows side by side.
-func serveRows(dir string, exec nn.Exec, examples []train.Example, endOfText int32) (*served, error) {
-	m, err := model.LoadServing(dir, exec)
+func serveRows(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32) (*served, error) {
+	m, newSession, err := d.serve(exec)
 	if err != nil {
 		return nil, err
 	}
 	s := &served{endOfText: endOfText}
 	sessions := make([]*model.Session, len(examples))
 	for i, e := range examples {
-		if sessions[i], err = m.NewSession(len(e.Tokens)); err != nil {
+		if sessions[i], err = newSession(len(e.Tokens)); err != nil {
 			return nil, err
 		}
 	}

@@ -71,6 +71,11 @@ func NewPlan(modelDir string, exec nn.Exec, report *Report, spec outcrop.TrainSp
 	report.work(w)
 	w.facts.MemoryBytes = memory
 	p := w.plan(spec)
+	if l := lora(p.Train); l != nil {
+		if err := l.Check(w.config); err != nil {
+			return nil, outcrop.Errorf(outcrop.CodeValidation, "The hyperparameter loraTargets does not fit the base model: %v.", err)
+		}
+	}
 	if need := p.Memory.Total(); memory > 0 && need > memory {
 		return p, outcrop.Errorf(outcrop.CodeValidation, "%s", w.tooLarge(p.Train, memory))
 	}

@@ -183,13 +183,27 @@ func (r *run) prepare() error {
 	if err != nil {
 		return err
 	}
-	if r.model, err = model.Load(r.job.ModelDir, r.Exec); err != nil {
+	if err := r.loadModel(); err != nil {
 		return r.unusable(err)
 	}
 	if r.trainer, err = train.New(r.model, r.rows, r.longest, options); err != nil {
 		return err
 	}
 	return r.restore()
+}
+
+// loadModel loads the base model, and adds what is trained in place of its weights.
+func (r *run) loadModel() (err error) {
+	adapters := lora(r.spec)
+	if adapters == nil {
+		r.model, err = model.Load(r.job.ModelDir, r.Exec)
+		return err
+	}
+	adapters.Base = r.job.BaseModelID
+	if r.model, err = model.LoadFrozen(r.job.ModelDir, r.Exec); err != nil {
+		return err
+	}
+	return r.model.AddLoRA(*adapters)
 }
 
 func (r *run) unusable(err error) error {

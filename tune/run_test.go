@@ -249,12 +249,62 @@ func everything(j *Job) {
 	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 2, 0.05, outcrop.BestExactMatch
 }
 
+// adapters makes j train adapters, of some layers, with dropout.
+func adapters(j *Job) {
+	j.Train.Method = outcrop.MethodLoRA
+	j.Train.LoRA = outcrop.LoRASpec{Rank: 4, Alpha: 16, Dropout: 0.1, Targets: []string{"q_proj", "v_proj", "down_proj"}}
+}
+
+// TestRunLeavesAdapters: a LoRA job leaves PEFT's files, what they belong to, and what it takes
+// to ask the model; nothing of the base's weights.
+func TestRunLeavesAdapters(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(1), job(t, 1)
+	adapters(&j)
+	if _, err := Run(t.Context(), f, j, options()); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(j.ScratchDir, "model")
+	config, err := model.ReadConfig(j.ModelDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := model.CheckAdapter(dir, config)
+	if err != nil || l.Rank != 4 || l.Base != "outcrop.test" || !slices.Equal(l.Targets, j.Train.LoRA.Targets) {
+		t.Errorf("%+v, %v", l, err)
+	}
+	base, err := model.ReadBase(dir)
+	if err != nil || base.ModelID != "outcrop.test" || base.Check(j.ModelDir) != nil {
+		t.Errorf("%+v, %v", base, err)
+	}
+	if weights, _ := filepath.Glob(filepath.Join(dir, "model*")); weights != nil {
+		t.Errorf("%v are not the job's", weights)
+	}
+	if _, err := os.Stat(filepath.Join(dir, TokenizerFile)); err != nil {
+		t.Error(err)
+	}
+	var p parity
+	if err := json.Unmarshal(f.objects[prefix+"/"+parityKey], &p); err != nil || !p.holds() || p.Tokens == 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	card := string(f.objects[prefix+"/model/"+cardFile])
+	for _, want := range []string{"library_name: peft", "low-rank adapters (LoRA)", "| loraTargets | (default) | q_proj,v_proj,down_proj |"} {
+		if !strings.Contains(card, want) {
+			t.Errorf("%q is not in the card:\n%s", want, card)
+		}
+	}
+}
+
 // TestRunIsCutOff ends runs at every kind of moment, hard (nothing is written any more) and
 // after a checkpoint, and goes on in the same scratch directory: every artefact must be
 // byte for byte that of a run without interruption.
 func TestRunIsCutOff(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*Job){"usual": func(*Job) {}, "everything": everything} {
+	for name, change := range map[string]func(*Job){
+		"usual":      func(*Job) {},
+		"everything": everything,
+		"LoRA":       func(j *Job) { everything(j); adapters(j); j.Train.LearningRate = 6 },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			whole, wj := newFake(1), job(t, 1)
@@ -263,7 +313,7 @@ func TestRunIsCutOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if name == "everything" && (p.Step == p.Steps || p.PublishedStep == p.Step || p.PublishedStep == 0) {
+			if name != "usual" && (p.Step == p.Steps || p.PublishedStep == p.Step || p.PublishedStep == 0) {
 				t.Errorf("the run did not end early, or publishes its last step: %+v", p)
 			}
 			cut, j := newFake(1), job(t, 1)

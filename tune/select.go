@@ -111,8 +111,16 @@ func (r *run) keepWeights(dir string) error {
 	if err := os.MkdirAll(part, 0o755); err != nil {
 		return err
 	}
-	if err := r.model.Save(part); err != nil {
+	if err := r.saveWeights(part); err != nil {
 		return err
 	}
 	return durable.Rename(part, dir)
+}
+
+// saveWeights writes what was trained, as it is: a whole model, or its adapters.
+func (r *run) saveWeights(dir string) error {
+	if r.spec.Method == outcrop.MethodLoRA {
+		return r.model.SaveAdapter(dir)
+	}
+	return r.model.Save(dir)
 }
