@@ -150,13 +150,13 @@ func autoSequence(t *TrainSpec, _ TrainFacts) { t.MaxSequenceLength = 0 }
 
 // microTokensLow is the least that autoMicroTokens chooses: computing activations again costs
 // less than products of fewer rows do.
-const microTokensLow = 1024
+const microTokensLow = 512
 
 // autoMicroTokens is the largest that fits without Recompute, in halves of the usual.
 func autoMicroTokens(t *TrainSpec, f TrainFacts) {
 	plain := *t
 	plain.Recompute = false
-	for plain.MicroTokens = microTokensMost; plain.MicroTokens > microTokensLow && !f.fits(plain); {
+	for plain.MicroTokens = microTokensUsual; plain.MicroTokens > microTokensLow && !f.fits(plain); {
 		plain.MicroTokens /= 2
 	}
 	t.MicroTokens = plain.MicroTokens

@@ -67,11 +67,11 @@ func TestAuto(t *testing.T) {
 		{"rsLora", "auto", "method lora,loraRank 64", small, "false"},
 		{"rsLora", "auto", "method lora,loraRank 65", small, "true"},
 		{"maxSequenceLength", "auto", "", small, "0"},
-		{"microBatchTokens", "auto", "", small, "8192"},
-		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_166_000_000 }), "4096"},
-		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_500_000 }), "1024"},
+		{"microBatchTokens", "auto", "", small, "2048"},
+		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_161_500_000 }), "1024"},
+		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "512"},
 		{"activationCheckpointing", "auto", "", small, "false"},
-		{"activationCheckpointing", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_500_000 }), "true"},
+		{"activationCheckpointing", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "true"},
 		{"activationCheckpointing", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_170_000_000 }), "false"},
 		{"evaluationInterval", "auto", "", small, "118"},                                                                      // of 939 steps
 		{"evaluationInterval", "auto", "batchSize 1", large, "1875"},                                                          // no validation data: eight times, if there were

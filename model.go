@@ -33,6 +33,16 @@ type CustomModel struct {
 	TrainingLoss      *float64
 	ValidationLosses  []float64
 	KMSKeyID          string
+	// AdapterOf is the model whose weights the files need beside their own, as BaseModelID of the
+	// job named it: they are low-rank adapters. "" for a whole model.
+	AdapterOf string
+}
+
+// ModelFiles is where a model is on this machine.
+type ModelFiles struct {
+	Dir           string
+	BaseDir       string // of adapters: the model that they belong to; "" for a whole model
+	ContextLength int    // tokens
 }
 
 // ModelActive is the state of a model that can be used (ModelStatus).

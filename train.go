@@ -76,7 +76,7 @@ func NewTrainSpec(d TrainDefaults) TrainSpec {
 	return TrainSpec{
 		Method: MethodFull, Epochs: d.Epochs, BatchSize: d.BatchSize, LearningRate: d.LearningRate, RateFactor: 1, WarmupSteps: d.WarmupSteps,
 		Schedule: ScheduleLinear, WeightDecay: 0.01, GradientClip: 1, LoRA: LoRASpec{Rank: 16, Alpha: 32},
-		MicroTokens: microTokensMost, MinGain: 0.001, Best: BestLast,
+		MicroTokens: microTokensUsual, MinGain: 0.001, Best: BestLast,
 	}
 }
 

@@ -22,6 +22,7 @@ type Spec struct {
 	CustomizationType string
 	BaseModelID       string
 	ModelDir          string // the base model, in Hugging Face layout
+	BaseDir           string // if that is an adapter: the model that it belongs to
 	ContextLength     int    // tokens
 	ScratchDir        string // absolute
 	HyperParameters   map[string]string

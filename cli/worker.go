@@ -59,6 +59,7 @@ func jobOf(s attempt.Spec) tune.Job {
 		ID:              s.JobID,
 		BaseModelID:     s.BaseModelID,
 		ModelDir:        s.ModelDir,
+		BaseDir:         s.BaseDir,
 		ContextLength:   s.ContextLength,
 		ScratchDir:      s.ScratchDir,
 		HyperParameters: s.HyperParameters,

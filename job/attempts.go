@@ -35,13 +35,13 @@ func (r *Reconciler) Spec(ctx context.Context, id attempt.ID) (attempt.Spec, err
 	if err != nil {
 		return attempt.Spec{}, err
 	}
-	dir, contextLength, err := r.base(ctx, j)
+	base, err := r.base(ctx, j)
 	if err != nil {
 		return attempt.Spec{}, err
 	}
 	return attempt.Spec{
 		JobARN: j.ARN, JobID: j.ID, Attempt: id.Number, CustomizationType: j.CustomizationType,
-		BaseModelID: j.BaseModelID, ModelDir: dir, ContextLength: contextLength,
+		BaseModelID: j.BaseModelID, ModelDir: base.Dir, BaseDir: base.BaseDir, ContextLength: base.ContextLength,
 		ScratchDir: filepath.Join(r.o.ScratchRoot, j.ID), HyperParameters: j.HyperParameters, Train: j.Train,
 		Heartbeat: r.o.Heartbeat, Threads: r.o.Threads, Grant: grant(j),
 	}, nil

@@ -60,7 +60,9 @@ func crashServer(dir string) error {
 		Command: []string{os.Args[0]}, DataDir: dir, ScratchRoot: filepath.Join(dir, "scratch"), Log: log,
 		Env: []string{roleEnv + "=worker " + dir},
 	})
-	base := func(context.Context, *outcrop.Job) (string, int, error) { return dir, 512, nil }
+	base := func(context.Context, *outcrop.Job) (outcrop.ModelFiles, error) {
+		return outcrop.ModelFiles{Dir: dir, ContextLength: 512}, nil
+	}
 	r := job.New(s, launcher, base, signer, nobody{}, job.Options{
 		Owner: "server", ModelDir: func(id string) string { return filepath.Join(dir, "models", id) }, ScratchRoot: filepath.Join(dir, "scratch"),
 		Heartbeat: 20 * time.Millisecond, Now: time.Now, Log: log,

@@ -88,8 +88,8 @@ func (w *world) restart(after time.Duration) {
 
 func (w *world) modelDir(id string) string { return filepath.Join(w.dir, "models", id) }
 
-func (w *world) base(context.Context, *outcrop.Job) (string, int, error) {
-	return "/models/base", 512, nil
+func (w *world) base(context.Context, *outcrop.Job) (outcrop.ModelFiles, error) {
+	return outcrop.ModelFiles{Dir: "/models/base", ContextLength: 512}, nil
 }
 
 // Record implements outcrop.Meter.

@@ -115,8 +115,16 @@ func (w *watch) customModel(j *outcrop.Job) *outcrop.CustomModel {
 		BaseModelID: j.BaseModelID, BaseModelARN: j.BaseModelARN, CustomizationType: j.CustomizationType,
 		HyperParameters: j.HyperParameters, TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputURI: j.OutputURI,
 		TrainingLoss: j.Progress.TrainingLoss, ValidationLosses: j.Progress.ValidationLosses,
-		KMSKeyID: j.KMSKeyID,
+		KMSKeyID: j.KMSKeyID, AdapterOf: adapterOf(j),
 	}
+}
+
+// adapterOf returns the model that the files of j's model go beside, if they are adapters.
+func adapterOf(j *outcrop.Job) string {
+	if j.Train.Method != outcrop.MethodLoRA {
+		return ""
+	}
+	return j.BaseModelID
 }
 
 // customModelARN is the ARN of the model that j makes: the job's own, …/{base model}/{id},

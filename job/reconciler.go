@@ -46,9 +46,8 @@ type Options struct {
 	Log         *slog.Logger // nil discards
 }
 
-// BaseModel finds the base model of a job: its directory and context length in tokens.
-// CodeNotFound if there is none any more.
-type BaseModel func(ctx context.Context, j *outcrop.Job) (dir string, contextLength int, err error)
+// BaseModel finds the base model of a job. CodeNotFound if there is none any more.
+type BaseModel func(ctx context.Context, j *outcrop.Job) (outcrop.ModelFiles, error)
 
 // The pace of a reconciler.
 const (

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 
 	"outcrop.dev/outcrop/nn"
@@ -21,14 +22,14 @@ func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.
 	for _, v := range ask.Validations {
 		sources = append(sources, tune.Source(v))
 	}
-	length := tune.RowLength(ask.ContextLength, ask.Train)
-	report, err := d.checker.Check(ctx, ask.ModelDir, length, tune.Source(ask.Training), sources)
+	length := tune.RowLength(ask.Model.ContextLength, ask.Train)
+	report, err := d.checker.Check(ctx, ask.Model.Dir, length, tune.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}
 	answer := bedrock.DataReport{Err: report.Err(), JSON: report.JSON()}
 	if answer.Err == nil {
-		plan, err := tune.NewPlan(ask.ModelDir, d.exec, report, ask.Train, d.memory)
+		plan, err := tune.NewPlan(cmp.Or(ask.Model.BaseDir, ask.Model.Dir), d.exec, report, ask.Train, d.memory)
 		if err != nil {
 			return answer, err
 		}

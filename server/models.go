@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 
 	"outcrop.dev/outcrop"
@@ -16,35 +17,39 @@ type models struct {
 }
 
 // base is a job.BaseModel: BaseModelID is a catalog id or a custom model's ARN.
-func (m models) base(ctx context.Context, j *outcrop.Job) (dir string, contextLength int, err error) {
+func (m models) base(ctx context.Context, j *outcrop.Job) (outcrop.ModelFiles, error) {
 	return m.find(ctx, j.BaseModelID)
 }
 
 // dir returns the directory of the model that a throughput serves.
 func (m models) dir(ctx context.Context, model outcrop.ARN) (string, error) {
-	dir, _, err := m.find(ctx, string(model))
-	return dir, err
+	files, err := m.find(ctx, string(model))
+	return files.Dir, err
 }
 
-// find returns a model's directory and context length. A tuned model has the context of the
-// model that it goes back to. CodeNotFound if it is gone.
-func (m models) find(ctx context.Context, id string) (dir string, contextLength int, err error) {
+// find returns where a model is. A tuned model has the context of the model that it goes back
+// to. CodeNotFound if it, or the model that its adapters belong to, is gone.
+func (m models) find(ctx context.Context, id string) (outcrop.ModelFiles, error) {
 	if f, ok := m.catalog.Lookup(id); ok {
-		return f.Dir, f.ContextLength, nil
+		return outcrop.ModelFiles{Dir: f.Dir, ContextLength: f.ContextLength}, nil
 	}
 	p, ok := outcrop.ParseARN(id)
 	if !ok || p.Kind != outcrop.KindCustomModel {
-		return "", 0, outcrop.Errorf(outcrop.CodeNotFound,
+		return outcrop.ModelFiles{}, outcrop.Errorf(outcrop.CodeNotFound,
 			"The model %s is no longer in the catalog: add it again with `outcrop models add`.", id)
 	}
 	rec, err := m.store.Get(ctx, outcrop.Key{ARN: outcrop.ARN(id)})
 	if err != nil {
-		return "", 0, err
+		return outcrop.ModelFiles{}, err
 	}
 	tuned, err := outcrop.CustomModelOf(rec)
 	if err != nil {
-		return "", 0, err
+		return outcrop.ModelFiles{}, err
 	}
-	_, contextLength, err = m.find(ctx, string(tuned.BaseModelARN))
-	return m.tuned(tuned.ID), contextLength, err
+	files := outcrop.ModelFiles{Dir: m.tuned(tuned.ID)}
+	below, err := m.find(ctx, cmp.Or(tuned.AdapterOf, string(tuned.BaseModelARN)))
+	if files.ContextLength = below.ContextLength; tuned.AdapterOf != "" {
+		files.BaseDir = below.Dir // which is whole: no adapters are trained on adapters
+	}
+	return files, err
 }

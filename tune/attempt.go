@@ -46,6 +46,7 @@ type Job struct {
 	ID              string
 	BaseModelID     string
 	ModelDir        string // the base model, in Hugging Face layout
+	BaseDir         string // if that is an adapter: the model that it belongs to; "" if it is whole
 	ContextLength   int    // tokens
 	ScratchDir      string // outlives attempts
 	HyperParameters map[string]string

@@ -26,7 +26,7 @@ const baseFile = "base.sha256"
 // trained is given up, and the job begins again with the new ones.
 func (r *run) pinBase() error {
 	var err error
-	if r.base, err = baseDigest(r.job.ModelDir); err != nil {
+	if r.base, err = r.baseDigest(); err != nil {
 		return fmt.Errorf("read the base model: %w", err)
 	}
 	path := filepath.Join(r.job.ScratchDir, baseFile)
@@ -53,11 +53,21 @@ var errBaseReplaced error = &exitError{outcrop.ExitTemporary, errors.New("the ba
 
 // checkBase returns errBaseReplaced if the base model is no longer what pinBase has seen.
 func (r *run) checkBase() error {
-	digest, err := baseDigest(r.job.ModelDir)
+	digest, err := r.baseDigest()
 	if err == nil && digest != r.base {
 		err = errBaseReplaced
 	}
 	return err
+}
+
+// baseDigest is that of the base model, with the one that it is an adapter of.
+func (r *run) baseDigest() (string, error) {
+	digest, err := baseDigest(r.job.ModelDir)
+	if err != nil || r.job.BaseDir == "" {
+		return digest, err
+	}
+	below, err := baseDigest(r.job.BaseDir)
+	return digest + " " + below, err
 }
 
 // baseDigest returns the SHA-256, in hex, of the files that make a model what it is: weights,

@@ -95,18 +95,15 @@ func (r *run) writeModel(dir string) error {
 			return err
 		}
 	}
-	for _, name := range carried {
-		err := durable.CopyFile(filepath.Join(dir, name), filepath.Join(r.job.ModelDir, name), 0o644)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not every model has all of them
-			return err
-		}
+	if err := carry(dir, r.job.ModelDir); err != nil {
+		return err
 	}
 	return r.checkBase()
 }
 
 // writeBase says which model the adapters belong to.
 func (r *run) writeBase(dir string) error {
-	digest, err := model.WeightsDigest(r.job.ModelDir)
+	digest, err := model.WeightsDigest(r.whole)
 	if err != nil {
 		return err
 	}
@@ -138,7 +135,7 @@ func (r *run) writeWeights(dir string) error {
 // finished is the model in dir as it is loaded.
 func (r *run) finished(dir string) onDisk {
 	if r.spec.Method == outcrop.MethodLoRA {
-		return onDisk{base: r.job.ModelDir, adapter: dir}
+		return onDisk{base: r.whole, adapter: dir}
 	}
 	return onDisk{base: dir}
 }

@@ -45,6 +45,7 @@ type run struct {
 	spec       outcrop.TrainSpec // the job's, with nothing left open
 	memory     Memory            // as it was planned, whatever this machine has
 	base       string            // digest of the base model
+	whole      string            // directory of the base model, its adapters merged
 
 	model       *model.Model
 	trainer     *train.Trainer
@@ -175,7 +176,11 @@ func (r *run) prepare() error {
 	for _, set := range r.data.validation {
 		r.validation = append(r.validation, r.examples(set))
 	}
-	w, err := newWorkload(r.job.ModelDir, r.Exec)
+	var err error
+	if r.whole, err = r.wholeBase(); err != nil {
+		return r.unusable(err)
+	}
+	w, err := newWorkload(r.whole, r.Exec)
 	if err != nil {
 		return r.unusable(err)
 	}
@@ -196,11 +201,11 @@ func (r *run) prepare() error {
 func (r *run) loadModel() (err error) {
 	adapters := lora(r.spec)
 	if adapters == nil {
-		r.model, err = model.Load(r.job.ModelDir, r.Exec)
+		r.model, err = model.Load(r.whole, r.Exec)
 		return err
 	}
 	adapters.Base = r.job.BaseModelID
-	if r.model, err = model.LoadFrozen(r.job.ModelDir, r.Exec); err != nil {
+	if r.model, err = model.LoadFrozen(r.whole, r.Exec); err != nil {
 		return err
 	}
 	return r.model.AddLoRA(*adapters)
@@ -294,7 +299,7 @@ func (r *run) restore() error {
 // beginAgain removes what earlier attempts have trained.
 func (r *run) beginAgain() error {
 	var err error
-	for _, name := range []string{checkpointsDir, evaluationsFile, bestDir} {
+	for _, name := range []string{checkpointsDir, evaluationsFile, bestDir, mergedDir} {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(r.job.ScratchDir, name)))
 	}
 	return err

@@ -39,11 +39,10 @@ type Dataset struct {
 
 // DataCheck is what a DataChecker is asked: whether a model can be trained on data in a way.
 type DataCheck struct {
-	ModelDir      string
-	ContextLength int // tokens that a row may have
-	Train         outcrop.TrainSpec
-	Training      Dataset
-	Validations   []Dataset
+	Model       outcrop.ModelFiles
+	Train       outcrop.TrainSpec
+	Training    Dataset
+	Validations []Dataset
 }
 
 // DataReport is what a DataChecker found.

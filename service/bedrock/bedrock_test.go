@@ -247,13 +247,15 @@ type checker struct {
 	err    error
 	during func() // called while the data are read
 	asked  []string
+	model  outcrop.ModelFiles
 }
 
 func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
 	if c.during != nil {
 		c.during()
 	}
-	c.asked = []string{ask.ModelDir, fmt.Sprint(ask.ContextLength)}
+	c.model = ask.Model
+	c.asked = []string{ask.Model.Dir, fmt.Sprint(ask.Model.ContextLength)}
 	for _, d := range append([]bedrock.Dataset{ask.Training}, ask.Validations...) {
 		r, err := d.Open(ctx)
 		if err != nil {

@@ -3,6 +3,7 @@ package bedrock
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"outcrop.dev/outcrop"
@@ -43,6 +44,9 @@ func (s *Service) CreateModelCustomizationJob(ctx context.Context, in *CreateMod
 	}
 	if err := s.checkJobData(ctx, job, base); err != nil {
 		return nil, err
+	}
+	if err := adapts(base, job.Train); err != nil {
+		return nil, err // the method was chosen with the data
 	}
 	return s.admitJob(ctx, job)
 }
@@ -95,7 +99,7 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 		DataProcessing: outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 		Training:       outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 	}
-	if err := validates(in, train); err != nil {
+	if err := errors.Join(validates(in, train), adapts(base, train)); err != nil {
 		return nil, err
 	}
 	if in.ValidationDataConfig != nil {
@@ -111,6 +115,14 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 func validates(in *CreateModelCustomizationJobInput, train outcrop.TrainSpec) error {
 	if train.Validates() && (in.ValidationDataConfig == nil || len(in.ValidationDataConfig.Validators) == 0) {
 		return invalid("Early stopping and bestCheckpoint go by validation data. Name them in validationDataConfig, or leave the hyperparameters out.")
+	}
+	return nil
+}
+
+// adapts refuses adapters on adapters.
+func adapts(base *model, train outcrop.TrainSpec) error {
+	if train.Method == outcrop.MethodLoRA && base.custom != nil && base.custom.AdapterOf != "" {
+		return invalid("The custom model %s is low-rank adapters, and there are no adapters on adapters. Train all of its weights (method full), or train adapters on %s.", base.custom.Name, base.custom.AdapterOf)
 	}
 	return nil
 }

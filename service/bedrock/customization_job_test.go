@@ -177,6 +177,9 @@ func TestCreateJobRefusals(t *testing.T) {
 		"base in another region": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.BaseModelIdentifier = aws.String("arn:aws:bedrock:eu-west-1::foundation-model/" + titan)
 		}, nil, "ResourceNotFoundException", "eu-west-1"},
+		"nothing to validate with": {func(in *sdk.CreateModelCustomizationJobInput) {
+			in.ValidationDataConfig, in.HyperParameters = nil, map[string]string{"earlyStoppingPatience": "2"}
+		}, nil, "ValidationException", "go by validation data"},
 		"hyperparameters": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.HyperParameters = map[string]string{"epochCount": "11", "batchSize": "0", "rank": "8"}
 		}, nil, "ValidationException", `"11" of hyperparameter epochCount`},

@@ -23,7 +23,7 @@ func (c *realChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock
 	for _, v := range ask.Validations {
 		sources = append(sources, tune.Source(v))
 	}
-	report, err := c.Checker.Check(ctx, "../../catalog/pebble", ask.ContextLength, tune.Source(ask.Training), sources)
+	report, err := c.Checker.Check(ctx, "../../catalog/pebble", ask.Model.ContextLength, tune.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}

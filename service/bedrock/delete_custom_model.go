@@ -7,7 +7,7 @@ import (
 )
 
 // DeleteCustomModel deletes a custom model by its name or ARN. A model that a throughput
-// serves, or that a job in progress starts from, is a conflict.
+// serves, that a job in progress starts from, or that adapters belong to, is a conflict.
 func (s *Service) DeleteCustomModel(ctx context.Context, in *DeleteCustomModelInput) (*DeleteCustomModelOutput, error) {
 	sc, err := scope(ctx)
 	if err != nil {
@@ -37,6 +37,15 @@ func (s *Service) unused(ctx context.Context, m outcrop.Meta) error {
 	for _, j := range jobs {
 		if j.Parent == string(m.ARN) {
 			return outcrop.Errorf(outcrop.CodeConflict, "The custom model %s is the base of the model customization job %s. Wait until that one has ended, or stop it.", m.Name, j.Name)
+		}
+	}
+	models, err := all(ctx, s, outcrop.Query{Kind: outcrop.KindCustomModel, Scope: m.Scope}, outcrop.CustomModelOf)
+	if err != nil {
+		return err
+	}
+	for _, other := range models {
+		if other.AdapterOf == string(m.ARN) {
+			return outcrop.Errorf(outcrop.CodeConflict, "The custom model %s is needed by the adapters of the custom model %s. Delete that one first.", m.Name, other.Name)
 		}
 	}
 	return nil

@@ -34,9 +34,12 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 	for i, uri := range job.ValidationURIs {
 		validations[i] = s.dataset(uri)
 	}
+	files, err := s.files(ctx, base)
+	if err != nil {
+		return err
+	}
 	report, err := s.data.Check(ctx, DataCheck{
-		ModelDir: s.dir(base), ContextLength: base.foundation.ContextLength, Train: job.Train,
-		Training: s.dataset(job.TrainingURI), Validations: validations,
+		Model: files, Train: job.Train, Training: s.dataset(job.TrainingURI), Validations: validations,
 	})
 	if err != nil {
 		return err

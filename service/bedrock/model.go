@@ -31,12 +31,22 @@ func (m *model) id() string {
 	return m.foundationID
 }
 
-// dir returns where a model's files are.
-func (s *Service) dir(m *model) string {
-	if m.custom != nil {
-		return s.modelDir(m.custom.ID)
+// files returns where a model's files are.
+func (s *Service) files(ctx context.Context, m *model) (outcrop.ModelFiles, error) {
+	f := outcrop.ModelFiles{Dir: m.foundation.Dir, ContextLength: m.foundation.ContextLength}
+	if m.custom == nil {
+		return f, nil
 	}
-	return m.foundation.Dir
+	if f.Dir = s.modelDir(m.custom.ID); m.custom.AdapterOf == "" {
+		return f, nil
+	}
+	base, err := s.findModel(ctx, m.scope, m.custom.AdapterOf)
+	if err != nil {
+		return f, err
+	}
+	below, err := s.files(ctx, base)
+	f.BaseDir = below.Dir
+	return f, err
 }
 
 func (m *model) foundationARN() outcrop.ARN {

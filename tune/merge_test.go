@@ -1,0 +1,57 @@
+package tune
+
+import (
+	"bytes"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"outcrop.dev/outcrop/model"
+)
+
+// TestRunOnAdapters: a job may start from adapters: they are merged into the model that they
+// belong to, and the result is whole. Cut off anywhere, it ends with the same bytes.
+func TestRunOnAdapters(t *testing.T) {
+	t.Parallel()
+	first := job(t, 1)
+	adapters(&first)
+	p, err := Run(t.Context(), newFake(1), first, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := func() Job {
+		j := job(t, 1)
+		j.ModelDir, j.BaseDir = filepath.Join(first.ScratchDir, modelDir), first.ModelDir
+		return j
+	}
+	whole, j := newFake(1), second()
+	if _, err := Run(t.Context(), whole, j, options()); err != nil {
+		t.Fatal(err)
+	}
+	csv := string(whole.objects[prefix+"/"+validationKeys(0)[0]])
+	began := strings.Split(strings.Split(csv, "\n")[1], ",")[2]
+	loss, err := strconv.ParseFloat(began, 64)
+	if err != nil || math.Abs(loss-p.ValidationLosses[0]) > 0.02 { // the sum is rounded to bfloat16
+		t.Errorf("the job begins with the loss %g, the adapters ended with %g", loss, p.ValidationLosses[0])
+	}
+	if _, err := model.LoadServing(filepath.Join(j.ScratchDir, modelDir), exec()); err != nil {
+		t.Errorf("the result is not whole: %v", err)
+	}
+	cut := newFake(1)
+	cutOff(t, cut, second())
+	for _, uri := range slices.Sorted(maps.Keys(whole.objects)) {
+		if !bytes.Equal(whole.objects[uri], cut.objects[uri]) {
+			t.Errorf("%s differs after interruptions", uri)
+		}
+	}
+	other := second()
+	other.BaseDir = copyOfTinyModel(t)
+	otherBase(t, other.BaseDir)
+	if _, err := Run(t.Context(), newFake(1), other, options()); err == nil || !strings.Contains(err.Error(), "was trained on outcrop.test with weights of SHA-256") {
+		t.Errorf("another base than the adapters': %v", err)
+	}
+}
