@@ -17,6 +17,7 @@ type decoder struct {
 	blocks    []*nn.Block
 	norm      *nn.Norm
 	x         []float32 // (N,C) what the last block leaves
+	again     bool      // the blocks share what they keep, so that it is computed again
 }
 
 // decoder returns the decoder without its blocks and without x, for up to n tokens of
@@ -80,7 +81,11 @@ func (d *decoder) forward(e nn.Exec, st *nn.Stream, enter func(layer int)) {
 // backward takes dx, the gradient of x, down to the embedding, adding to the gradients of
 // the weights.
 func (d *decoder) backward(e nn.Exec, dx []float32, st *nn.Stream) {
-	for i := len(d.blocks) - 1; i >= 0; i-- {
+	last := len(d.blocks) - 1
+	for i := last; i >= 0; i-- {
+		if d.again && i < last { // the last one's is still there
+			d.blocks[i].Again(e, d.blocks[i+1].X, st)
+		}
 		d.blocks[i].Backward(e, dx, st)
 	}
 	d.embed.Backward(e, dx, st.Tokens)

@@ -61,7 +61,7 @@ func (w *Weights) Params() []*Param {
 }
 
 // Kept is what Forward keeps for Backward. Blocks may share one where there is no Backward,
-// or where Forward runs again before it.
+// or where Again runs before it.
 type Kept struct {
 	mid    []float32 // (N,C) input of the second norm
 	qkv    []float32 // (N,(H+2G)·D) after rope
@@ -149,6 +149,22 @@ func NewBlock(w *Weights, sh Shape, x []float32, n int, k *Kept, s *Scratch, all
 // Forward sets y (N,C) from X, and keeps what Backward needs. With NewServingKept, y and X
 // are the x given there; otherwise y must not be X.
 func (b *Block) Forward(e Exec, y []float32, st *Stream) {
+	b.keep(e, st)
+	b.join(e, y, b.mid, b.Down, b.scratch.act, b.norms.post2, b.Kept.post2, len(st.Tokens))
+}
+
+// Again is Forward for a block whose Kept another one has used since: Backward then finds the
+// same bits in it. y is not set, but for blocks with a norm after the feed-forward layer: let it
+// be what Forward set, which is set to the same.
+func (b *Block) Again(e Exec, y []float32, st *Stream) {
+	b.keep(e, st)
+	if b.norms.post2 != nil {
+		b.join(e, y, b.mid, b.Down, b.scratch.act, b.norms.post2, b.Kept.post2, len(st.Tokens))
+	}
+}
+
+// keep runs the block up to the activation of the feed-forward layer.
+func (b *Block) keep(e Exec, st *Stream) {
 	n, s := len(st.Tokens), b.scratch
 	b.norm1.Forward(e, s.xn, b.X, n)
 	b.queries(e, st)
@@ -160,7 +176,6 @@ func (b *Block) Forward(e Exec, y []float32, st *Stream) {
 	if !b.Parallel {
 		b.feed(e, b.mid, n)
 	}
-	b.join(e, y, b.mid, b.Down, s.act, b.norms.post2, b.Kept.post2, n)
 }
 
 // Backward turns dx, the gradient of y, into that of x, in place, and adds to the

@@ -34,7 +34,7 @@ func Measure(c model.Config, lora *model.LoRA, exec nn.Exec, longest int, o Opti
 
 // budget is the largest batch of a run.
 func budget(longest int, o Options) model.Budget {
-	b := model.Budget{Tokens: o.MicroTokens, Targets: o.Largest.Targets, Longest: longest, Train: true}
+	b := model.Budget{Tokens: o.MicroTokens, Targets: o.Largest.Targets, Longest: longest, Train: true, Recompute: o.Recompute}
 	if o.Largest.Tokens > 0 {
 		b.Tokens = min(b.Tokens, o.Largest.Tokens)
 	}

@@ -20,6 +20,8 @@ type Options struct {
 	// Largest is the largest batch that there will be, if that is known (LargestBatch tells):
 	// memory is planned for no more. The zero value is MicroTokens tokens, all with a target.
 	Largest Batch
+	// Recompute keeps fewer activations and computes them again: less memory, more time, the same bits.
+	Recompute bool
 }
 
 // microTokens is enough for the products to be efficient, and few enough that what one layer

@@ -520,12 +520,13 @@ func TestLargestBatch(t *testing.T) {
 	}
 }
 
-// TestLargestIsEnough: a trainer whose memory was planned for the largest batch alone computes
-// what one does whose memory was planned for any.
-func TestLargestIsEnough(t *testing.T) {
+// TestLessMemory: a trainer whose memory was planned for the largest batch alone, and that
+// computes activations again, computes what one does whose memory was planned for any.
+func TestLessMemory(t *testing.T) {
 	t.Parallel()
 	any, own := newTrainer(t, usual), newTrainer(t, usual)
 	own.options.Largest = LargestBatch(own.source, 4, usual.micro, examples(20))
+	own.options.Recompute = true
 	if err := own.model.Plan(budget(20, own.options)); err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ var shapes = []shape{
 	{"long rows", 64, 192, 6, 4, 4, 8192, 8, 500, 4, nil},
 	{"large vocabulary", 64, 128, 1, 4, 4, 100_000, 16, 30, 8, nil},
 	{"cut steps", 128, 384, 4, 4, 4, 8192, 64, 60, 64, map[string]string{"microBatchTokens": "1024"}},
+	{"activations computed again", 96, 256, 12, 4, 4, 8192, 32, 60, 32, map[string]string{"activationCheckpointing": "true"}},
 	{"LoRA", 128, 384, 6, 4, 4, 8192, 32, 40, 32, map[string]string{"method": "lora"}},
 	{"many rows", 32, 64, 1, 2, 2, 8192, 20_000, 10, 64, nil},
 }

@@ -169,7 +169,7 @@ func (w *workload) options(t outcrop.TrainSpec) train.Options {
 	o := train.FineTune(steps, t.PeakRate(), t.WarmupSteps)
 	o.Schedule = schedule(t.Schedule, min(t.WarmupSteps, steps), steps)
 	o.WeightDecay, o.Clip = t.WeightDecay, t.GradientClip
-	o.MicroTokens = t.MicroTokens
+	o.MicroTokens, o.Recompute = t.MicroTokens, t.Recompute
 	o.Largest = w.largest(t)
 	return o
 }

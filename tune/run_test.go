@@ -249,6 +249,34 @@ func everything(j *Job) {
 	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 2, 0.05, outcrop.BestExactMatch
 }
 
+// TestRecomputeWhereMemoryAsksForIt: a job that does not fit as it was planned keeps fewer
+// activations, and ends with the same bytes.
+func TestRecomputeWhereMemoryAsksForIt(t *testing.T) {
+	t.Parallel()
+	plain, j := newFake(1), job(t, 1)
+	if _, err := Run(t.Context(), plain, j, options()); err != nil {
+		t.Fatal(err)
+	}
+	var r trainingReport
+	if err := json.Unmarshal(plain.objects[prefix+"/"+trainingReportKey], &r); err != nil {
+		t.Fatal(err)
+	}
+	tight, o := newFake(1), options()
+	var log bytes.Buffer
+	o.MemoryBytes, o.Log = r.PlannedMemory.Total()-1, slog.New(slog.NewTextHandler(&log, nil))
+	if _, err := Run(t.Context(), tight, job(t, 1), o); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), `"activation checkpointing"=true`) {
+		t.Errorf("log %s", &log)
+	}
+	for uri, want := range plain.objects {
+		if !bytes.Equal(tight.objects[uri], want) {
+			t.Errorf("%s is another", uri)
+		}
+	}
+}
+
 // adapters makes j train adapters, of some layers, with dropout.
 func adapters(j *Job) {
 	j.Train.Method = outcrop.MethodLoRA
