@@ -246,6 +246,94 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestFamilyLoRA: in every family the gradients of the factors are the slopes of the loss; an
+// adapter that is saved and loaded, in training and in serving, gives the same bits; and
+// merged weights compute what it does, wherever the files have their rows.
+func TestFamilyLoRA(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		c.DType = Float32
+		exec, dir, base := newExec(t, 2, kernel(t, "ref-f32")), t.TempDir(), t.TempDir()
+		if err := newModel(t, c, exec, Budget{Tokens: 1, Longest: 1}).Save(base); err != nil {
+			t.Fatal(err)
+		}
+		plan := Budget{Tokens: 40, Longest: 20, Train: true}
+		m := loadFrozen(t, base, exec)
+		if err := m.AddLoRA(LoRA{Rank: 3, Alpha: 6}); err != nil {
+			t.Fatal(err)
+		}
+		fillB(m, 8)
+		if err := m.Plan(plan); err != nil {
+			t.Fatal(err)
+		}
+		b := randomBatch(c, 3, 7, 1, 20, 5)
+		if _, err := m.Accumulate(b, 1/float32(b.Trained())); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range m.Trainable() {
+			checkDirection(t, m, b, p, append([]float32(nil), p.G...), "its gradient")
+		}
+		if err := m.SaveAdapter(dir); err != nil {
+			t.Fatal(err)
+		}
+		tokens := b.Tokens[8:28]
+		want := trainingLogits(t, m, tokens)
+
+		back := loadFrozen(t, base, exec)
+		if err := back.LoadAdapter(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := back.Plan(plan); err != nil {
+			t.Fatal(err)
+		}
+		if !sameBits(trainingLogits(t, back, tokens), want) {
+			t.Error("the loaded adapter gives other logits")
+		}
+		last := want[19*c.Vocab:]
+		if got := serve(t, base, dir, exec, tokens); !sameBits(got, last) {
+			t.Error("serving gives other logits than training")
+		}
+		merged, err := Load(base, exec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer merged.Close()
+		if err := merged.Merge(dir); err != nil {
+			t.Fatal(err)
+		}
+		out := t.TempDir()
+		if err := merged.Save(out); err != nil {
+			t.Fatal(err)
+		}
+		if d := largestDifference(serve(t, out, "", exec, tokens), last); d > 1e-4 {
+			t.Errorf("merged logits differ by %g", d)
+		}
+		if d := largestDifference(serve(t, base, "", exec, tokens), last); d < 0.05 {
+			t.Errorf("the adapter changes the logits by %g only: the test shows nothing", d)
+		}
+	})
+}
+
+// serve returns the logits after tokens of the model in base with the adapter in dir, or
+// without one if dir is empty.
+func serve(t *testing.T, base, dir string, exec nn.Exec, tokens []int32) []float32 {
+	t.Helper()
+	s, err := LoadServing(base, exec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newSession(t, s)
+	if dir != "" {
+		a, err := s.LoadAdapter(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err = a.NewSession(len(tokens)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return forward(t, s, Step{n, tokens})
+}
+
 func largestDifference(a, b []float32) (d float64) {
 	for i := range a {
 		d = max(d, math.Abs(float64(a[i]-b[i])))

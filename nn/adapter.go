@@ -1,6 +1,9 @@
 package nn
 
-import "outcrop.dev/outcrop/tensor/gemm"
+import (
+	"outcrop.dev/outcrop/tensor"
+	"outcrop.dev/outcrop/tensor/gemm"
+)
 
 // Adapter is the low-rank part of a linear layer whose own weights are frozen:
 //
@@ -20,8 +23,7 @@ type Adapter struct {
 	Drop    *Dropout // nil for none
 	Layer   uint64   // tells the layers of a model apart, for Drop
 
-	low     LowRank
-	t       []float32 // (N,P·R) Scale·drop(x)·Aᵀ of the last Forward
+	t       []float32 // (N,P·R) S·drop(x)·Aᵀ of the last Forward
 	scratch *AdapterScratch
 }
 
@@ -42,139 +44,155 @@ func NewAdapterScratch(adapters []*Adapter, n int, alloc Alloc) *AdapterScratch 
 // Plan gives a the memory for up to n tokens.
 func (a *Adapter) Plan(s *AdapterScratch, n int, alloc Alloc) {
 	a.t, a.scratch = alloc(n*a.A.Rows), s
-	a.low = a.lowRank(func(m gemm.Matrix) factor { return factor{matrix: m} })
 }
 
 // Rank returns R.
 func (a *Adapter) Rank() int { return a.B.Cols }
 
-// Forward adds to y (N,Out) for x (N,in), and keeps what Backward needs. Sums in float32.
-// Elements of x that are dropped are zero for the time of the call.
-func (a *Adapter) Forward(e Exec, y, x []float32, n int) {
-	a.Drop.choose(e, x, n, a.A.Cols, a.Layer)
-	a.Drop.clear(e, x, n)
-	a.low.forward(e, y, x, a.t, a.Scale*a.Drop.scale(), n)
-	a.Drop.restore(e, x, n)
+// adapterRows is the most rows that one task of a layer with an adapter takes: few enough for
+// x and y to be in a cache still when the adapter comes to them after W, for it is these
+// passes that an adapter costs; enough for the product with W to be efficient.
+const adapterRows, adapterRowsMin = 112, 32
+
+// chunks calls f for consecutive chunks of n rows, about eight at least so that all threads
+// have work, unless they would be lower than a tile of any kernel.
+func (e Exec) chunks(n int, f func(chunk, from, to int)) {
+	rows := min(adapterRows, max(adapterRowsMin, (n+7)/8))
+	e.Pool.For((n+rows-1)/rows, func(i, _ int) { f(i, i*rows, min(n, (i+1)*rows)) })
 }
 
-// Backward adds to dx and to the gradients of A and B, given dy and Forward's x, where S is
-// Scale, with dropout divided by 1−P:
+// forward sets y = x·Wᵀ, or adds it, and adds the adapter's part; x (N,in), y (N,Out). It
+// keeps what backward needs. Elements of x that are dropped are zero for the time of the call.
+func (a *Adapter) forward(e Exec, w *Param, y, x []float32, n int, add bool) {
+	base := gemm.PackBriefly(e.Pool, e.Kernel, transposed(w.matrix()))
+	low := a.pack(e, gemm.PackBriefly)
+	low.scale *= a.Drop.scale()
+	in, width, one := a.A.Cols, a.A.Rows, Exec{Kernel: e.Kernel}
+	a.Drop.reserve(n)
+	e.chunks(n, func(chunk, from, to int) {
+		x, y := x[from*in:to*in], y[from*a.Out:to*a.Out]
+		gemm.MulPacked(nil, e.Kernel, y, a.Out, matrix(x, to-from, in), base, add)
+		dropped := a.Drop.choose(chunk, x, from, in, a.Layer)
+		dropped.clear(x)
+		low.Forward(one, y, x, a.t[from*width:to*width], to-from)
+		dropped.restore(x)
+	})
+	base.Release()
+	low.release()
+}
+
+// backward sets dx = dy·W and adds the adapter's part of it, and adds to the gradients of A
+// and B, given dy and forward's x, where S is Scale, with dropout divided by 1−P:
 //
-//	B.G += dyᵀ·t          y = t·Bᵀ
 //	dt   = S·dy·B         y = t·Bᵀ
-//	A.G += dtᵀ·drop(x)    t = S·drop(x)·Aᵀ
 //	dx  += drop(dt·A)     t = S·drop(x)·Aᵀ
+//	B.G += dyᵀ·t          y = t·Bᵀ
+//	A.G += dtᵀ·drop(x)    t = S·drop(x)·Aᵀ
 //
 // dx must not be dy.
-func (a *Adapter) Backward(e Exec, dx, dy, x []float32, n int) {
-	r, in, width := a.Rank(), a.A.Cols, a.A.Rows
-	dt, row := a.scratch.dt, 0
+func (a *Adapter) backward(e Exec, w *Param, dx, dy, x []float32, n int) {
+	a.backwardInput(e, w, dx, dy, n)
+	r, in, width, row := a.Rank(), a.A.Cols, a.A.Rows, 0
 	for p, part := range a.B.Parts {
-		d := columns(dy, n, a.Out, a.Columns[p], part.Rows)
-		gemm.Mul(e.Pool, e.Kernel, a.B.G[row*r:], r, transposed(d), columns(a.t, n, width, p*r, r), true)
-		gemm.Mul(e.Pool, e.Kernel, dt[p*r:], width, d, a.B.rows(row, part.Rows), false)
+		d := transposed(columns(dy, n, a.Out, a.Columns[p], part.Rows))
+		gemm.Mul(e.Pool, e.Kernel, a.B.G[row*r:], r, d, columns(a.t, n, width, p*r, r), true)
 		row += part.Rows
 	}
-	scale(e, dt, a.Scale*a.Drop.scale(), n, width)
-	d := matrix(dt, n, width)
-	a.Drop.choose(e, x, n, in, a.Layer)
-	a.Drop.clear(e, x, n)
-	gemm.Mul(e.Pool, e.Kernel, a.A.G, in, transposed(d), matrix(x, n, in), true)
-	a.Drop.restore(e, x, n)
-	a.Drop.take(e, dx, n)
-	gemm.Mul(e.Pool, e.Kernel, dx, in, d, a.A.matrix(), true)
-	a.Drop.restore(e, dx, n)
+	dt := transposed(matrix(a.scratch.dt, n, width))
+	a.Drop.apply(e, x, n, in, a.Layer, func() {
+		gemm.Mul(e.Pool, e.Kernel, a.A.G, in, dt, matrix(x, n, in), true)
+	})
+}
+
+// backwardInput sets dt and dx.
+func (a *Adapter) backwardInput(e Exec, w *Param, dx, dy []float32, n int) {
+	base := gemm.PackBriefly(e.Pool, e.Kernel, w.matrix())
+	up := a.factors(e, gemm.PackBriefly, func(m gemm.Matrix) gemm.Matrix { return m })
+	r, in, width := a.Rank(), a.A.Cols, a.A.Rows
+	s := a.Scale * a.Drop.scale()
+	a.Drop.reserve(n)
+	e.chunks(n, func(chunk, from, to int) {
+		rows, dy, dx, dt := to-from, dy[from*a.Out:to*a.Out], dx[from*in:to*in], a.scratch.dt[from*width:to*width]
+		gemm.MulPacked(nil, e.Kernel, dx, in, matrix(dy, rows, a.Out), base, false)
+		for p, b := range up.b {
+			gemm.MulPacked(nil, e.Kernel, dt[p*r:], width, columns(dy, rows, a.Out, a.Columns[p], b.Rows()), b, false)
+		}
+		scale(dt, s)
+		dropped := a.Drop.choose(chunk, dx, from, in, a.Layer)
+		gemm.MulPacked(nil, e.Kernel, dx, in, matrix(dt, rows, width), up.a, true)
+		dropped.restore(dx)
+	})
+	base.Release()
+	up.release()
 }
 
 // LowRank is an adapter for the forward pass alone, its factors packed for the kernel.
 type LowRank struct {
-	a       factor
-	b       []factor // of each part
+	factors
 	columns []int
 	out     int
 	scale   float32
 }
 
-// Pack returns a's forward pass with packed copies of A and B.
-func (a *Adapter) Pack(e Exec) *LowRank {
-	low := a.lowRank(func(m gemm.Matrix) factor { return factor{packed: gemm.Pack(e.Pool, e.Kernel, m)} })
-	return &low
+// factors are A and the B of each part, packed.
+type factors struct {
+	a *gemm.Packed
+	b []*gemm.Packed
 }
 
-func (a *Adapter) lowRank(f func(gemm.Matrix) factor) LowRank {
-	low := LowRank{a: f(transposed(a.A.matrix())), columns: a.Columns, out: a.Out, scale: a.Scale}
-	row := 0
+// packing is gemm.Pack or gemm.PackBriefly.
+type packing func(*tensor.Pool, *gemm.Kernel, gemm.Matrix) *gemm.Packed
+
+// Pack returns a's forward pass with packed copies of A and B.
+func (a *Adapter) Pack(e Exec) *LowRank { return a.pack(e, gemm.Pack) }
+
+func (a *Adapter) pack(e Exec, pack packing) *LowRank {
+	return &LowRank{a.factors(e, pack, transposed), a.Columns, a.Out, a.Scale}
+}
+
+// factors packs A and B, turned as the product needs them.
+func (a *Adapter) factors(e Exec, pack packing, turn func(gemm.Matrix) gemm.Matrix) factors {
+	f, row := factors{a: pack(e.Pool, e.Kernel, turn(a.A.matrix()))}, 0
 	for _, part := range a.B.Parts {
-		low.b = append(low.b, f(transposed(a.B.rows(row, part.Rows))))
+		f.b = append(f.b, pack(e.Pool, e.Kernel, turn(a.B.rows(row, part.Rows))))
 		row += part.Rows
 	}
-	return low
+	return f
+}
+
+// release gives back what PackBriefly packed.
+func (f factors) release() {
+	f.a.Release()
+	for _, b := range f.b {
+		b.Release()
+	}
 }
 
 // Width returns the columns of t, P·R.
-func (l *LowRank) Width() int { return l.a.cols() }
+func (l *LowRank) Width() int { return l.a.Cols() }
 
-// Bytes returns the memory of packed factors.
+// Bytes returns the memory of the packed factors.
 func (l *LowRank) Bytes() int {
-	n := l.a.bytes()
+	n := l.a.Bytes()
 	for _, b := range l.b {
-		n += b.bytes()
+		n += b.Bytes()
 	}
 	return n
 }
 
 // Forward sets t = Scale·x·Aᵀ and adds t·Bᵀ to y. x (N,in), y (N,Out), t (N,P·R). A row's
-// result depends on the row and the factors only, bit for bit, packed or not.
-func (l *LowRank) Forward(e Exec, y, x, t []float32, n int) { l.forward(e, y, x, t, l.scale, n) }
-
-func (l *LowRank) forward(e Exec, y, x, t []float32, s float32, n int) {
+// result depends on the row and the factors only, bit for bit. Sums in float32.
+func (l *LowRank) Forward(e Exec, y, x, t []float32, n int) {
 	if n == 0 {
 		return
 	}
-	in, width := l.a.rows(), l.Width()
-	l.a.mul(e, t, width, matrix(x, n, in), false)
-	scale(e, t, s, n, width)
-	at := 0
+	width, at := l.Width(), 0
+	gemm.MulPacked(e.Pool, e.Kernel, t, width, matrix(x, n, l.a.Rows()), l.a, false)
+	scale(t[:n*width], l.scale)
 	for p, b := range l.b {
-		b.mul(e, y[l.columns[p]:], l.out, columns(t, n, width, at, b.rows()), true)
-		at += b.rows()
+		gemm.MulPacked(e.Pool, e.Kernel, y[l.columns[p]:], l.out, columns(t, n, width, at, b.Rows()), b, true)
+		at += b.Rows()
 	}
-}
-
-// factor is the right factor of a product, packed or as it is.
-type factor struct {
-	matrix gemm.Matrix
-	packed *gemm.Packed
-}
-
-// mul sets c = a·f, or adds it.
-func (f factor) mul(e Exec, c []float32, ldc int, a gemm.Matrix, add bool) {
-	if f.packed != nil {
-		gemm.MulPacked(e.Pool, e.Kernel, c, ldc, a, f.packed, add)
-		return
-	}
-	gemm.Mul(e.Pool, e.Kernel, c, ldc, a, f.matrix, add)
-}
-
-func (f factor) rows() int {
-	if f.packed != nil {
-		return f.packed.Rows()
-	}
-	return f.matrix.Rows
-}
-
-func (f factor) cols() int {
-	if f.packed != nil {
-		return f.packed.Cols()
-	}
-	return f.matrix.Cols
-}
-
-func (f factor) bytes() int {
-	if f.packed == nil {
-		return 0
-	}
-	return f.packed.Bytes()
 }
 
 // columns returns columns at to at+cols of x (n,width).
@@ -182,13 +200,11 @@ func columns(x []float32, n, width, at, cols int) gemm.Matrix {
 	return gemm.Matrix{Rows: n, Cols: cols, Stride: width, F32: x[at:]}
 }
 
-// scale multiplies n rows of x (N,C) by s.
-func scale(e Exec, x []float32, s float32, n, c int) {
-	e.rows(n, func(_, from, to int) {
-		for i, v := range x[from*c : to*c] {
-			x[from*c+i] = s * v
-		}
-	})
+// scale multiplies x by s.
+func scale(x []float32, s float32) {
+	for i, v := range x {
+		x[i] = s * v
+	}
 }
 
 // MergeInto adds Scale·B·A to w, the layer's weights (out,in), with sums in float64.

@@ -99,9 +99,10 @@ func TestLowRankRows(t *testing.T) {
 		e, l := newExec(t, 2), adapted(n, nil)
 		e.Kernel = k
 		a, in, out := l.W.Adapter, l.W.Cols, l.W.Rows
-		x, y := random(1, n*in), random(2, n*out)
-		want, low, scratch := slices.Clone(y), a.Pack(e), make([]float32, n*a.A.Rows)
-		a.Forward(e, want, x, n)
+		x, y, want := random(1, n*in), make([]float32, n*out), make([]float32, n*out)
+		low, scratch := a.Pack(e), make([]float32, n*a.A.Rows)
+		Linear{W: l.W}.Forward(e, want, x, n, false)
+		Linear{W: &Param{Rows: out, Cols: in, W: l.W.W}}.Forward(e, y, x, n, false)
 		low.Forward(Exec{Kernel: k}, y[:3*out], x, scratch, 3)
 		for i := 3; i < n; i++ {
 			low.Forward(e, y[i*out:], x[i*in:], scratch, 1)
@@ -145,18 +146,16 @@ func TestFrozen(t *testing.T) {
 func TestDropout(t *testing.T) {
 	t.Parallel()
 	const n, c = 200, 101
-	mask := func(threads int, d Dropout, layer uint64, from, to int) []float32 {
+	mask := func(threads int, d *Dropout, layer uint64, from, to int) (masked []float32) {
 		d.Row, d.On = from, true
 		x := slices.Repeat([]float32{1}, (to-from)*c)
-		e := newExec(t, threads)
-		d.choose(e, x, to-from, c, layer)
-		d.clear(e, x, to-from)
-		return x
+		d.apply(newExec(t, threads), x, to-from, c, layer, func() { masked = slices.Clone(x) })
+		return masked
 	}
-	d := Dropout{P: 0.25, Seed: 1, Step: 2}
+	d := &Dropout{P: 0.25, Seed: 1, Step: 2}
 	whole := mask(1, d, 3, 0, n)
 	for _, p := range []float64{0.01, 0.05, 0.25, 0.5, 0.95} {
-		if got, sd := zeros(mask(2, Dropout{P: p}, 0, 0, n)), math.Sqrt(p*(1-p)/(n*c)); math.Abs(got-p) > 4*sd {
+		if got, sd := zeros(mask(2, &Dropout{P: p}, 0, 0, n)), math.Sqrt(p*(1-p)/(n*c)); math.Abs(got-p) > 4*sd {
 			t.Errorf("%.4f of the elements are dropped, want %g", got, p)
 		}
 	}
@@ -167,7 +166,7 @@ func TestDropout(t *testing.T) {
 		t.Error("the mask depends on how the step is cut")
 	}
 	for name, other := range map[string][]float32{
-		"seed": mask(1, Dropout{P: 0.25, Seed: 2, Step: 2}, 3, 0, n), "step": mask(1, Dropout{P: 0.25, Seed: 1, Step: 3}, 3, 0, n),
+		"seed": mask(1, &Dropout{P: 0.25, Seed: 2, Step: 2}, 3, 0, n), "step": mask(1, &Dropout{P: 0.25, Seed: 1, Step: 3}, 3, 0, n),
 		"layer": mask(1, d, 4, 0, n), "row": append(whole[c:], whole[:c]...), "column": append(whole[1:], whole[0]),
 	} {
 		same := make([]float32, n*c)
@@ -197,19 +196,15 @@ func zeros(x []float32) float64 {
 func TestDropoutRestores(t *testing.T) {
 	t.Parallel()
 	const n, c = 70, 33
-	e, x, other := newExec(t, 2), random(1, n*c), random(2, n*c)
-	d := Dropout{P: 0.3, On: true}
-	wantX, wantOther := slices.Clone(x), slices.Clone(other)
-	d.choose(e, x, n, c, 1)
-	d.clear(e, x, n)
-	if slices.Equal(x, wantX) {
-		t.Error("nothing is dropped")
-	}
-	d.restore(e, x, n)
-	d.take(e, other, n)
-	d.clear(e, other, n)
-	d.restore(e, other, n)
-	if !slices.Equal(x, wantX) || !slices.Equal(other, wantOther) {
+	e, x := newExec(t, 2), random(1, n*c)
+	d := &Dropout{P: 0.3, On: true}
+	want := slices.Clone(x)
+	d.apply(e, x, n, c, 1, func() {
+		if slices.Equal(x, want) {
+			t.Error("nothing is dropped")
+		}
+	})
+	if !slices.Equal(x, want) {
 		t.Error("the values have not come back")
 	}
 }

@@ -17,12 +17,15 @@ type Dropout struct {
 	Row  int  // of the step: that of the batch's first row
 	On   bool // in training, and not in evaluation
 
-	gaps  []int32 // how many elements are kept before the next, by 16 random bits
-	taken [][]dropped
+	gaps   []int32   // how many elements are kept before the next, by 16 random bits
+	chosen []dropped // of each task
 }
 
-// dropped is an element that is dropped, and the value that it had.
-type dropped struct {
+// dropped are the elements of some rows that are dropped.
+type dropped []element
+
+// element is an index and the value that was there.
+type element struct {
 	at    int
 	value float32
 }
@@ -44,55 +47,65 @@ func (d *Dropout) scale() float32 {
 	return float32(1 / (1 - d.P))
 }
 
-// choose draws the elements of x (N,C) that are dropped in a layer, and takes their values.
-// An inactive Dropout does nothing, here and below.
-func (d *Dropout) choose(e Exec, x []float32, n, c int, layer uint64) {
+// reserve prepares for choose, in as many tasks as n rows may be cut into.
+func (d *Dropout) reserve(n int) {
 	if !d.active() {
 		return
 	}
 	if d.gaps == nil {
 		d.gaps = gaps(d.P)
 	}
-	for blocks := (n + rowBlock - 1) / rowBlock; len(d.taken) < blocks; {
-		d.taken = append(d.taken, nil)
+	if tasks := n/adapterRowsMin + 1; tasks > len(d.chosen) {
+		d.chosen = append(d.chosen, make([]dropped, tasks-len(d.chosen))...)
 	}
-	key := mix(mix(mix(d.Seed)+d.Step) + layer)
-	e.rows(n, func(block, from, to int) {
-		taken := d.taken[block][:0]
-		for i := from; i < to; i++ {
-			row := d.row(mix(key + uint64(d.Row+i)))
-			for j := row.next(); j < c; j += 1 + row.next() {
-				taken = append(taken, dropped{i*c + j, x[i*c+j]})
-			}
-		}
-		d.taken[block] = taken
-	})
 }
 
-// take takes the values of the chosen elements from another tensor of n rows.
-func (d *Dropout) take(e Exec, x []float32, n int) {
-	d.each(e, n, func(o *dropped) { o.value = x[o.at] })
+// choose draws the elements of x, rows of c of which the first is row from of the batch, that
+// are dropped in a layer, and takes their values. The result is valid until the task's next
+// call. An inactive Dropout drops nothing.
+func (d *Dropout) choose(task int, x []float32, from, c int, layer uint64) dropped {
+	if !d.active() {
+		return nil
+	}
+	chosen := d.chosen[task][:0]
+	key := mix(mix(mix(d.Seed)+d.Step) + layer)
+	for i := range len(x) / c {
+		row := dropRow{gaps: d.gaps, key: mix(key + uint64(d.Row+from+i))}
+		for j := row.next(); j < c; j += 1 + row.next() {
+			chosen = append(chosen, element{i*c + j, x[i*c+j]})
+		}
+	}
+	d.chosen[task] = chosen
+	return chosen
 }
 
 // clear sets the chosen elements of x to zero.
-func (d *Dropout) clear(e Exec, x []float32, n int) {
-	d.each(e, n, func(o *dropped) { x[o.at] = 0 })
+func (d dropped) clear(x []float32) {
+	for _, o := range d {
+		x[o.at] = 0
+	}
 }
 
-// restore gives the chosen elements the values that were taken.
-func (d *Dropout) restore(e Exec, x []float32, n int) {
-	d.each(e, n, func(o *dropped) { x[o.at] = o.value })
+// restore gives the chosen elements of x the values that they had.
+func (d dropped) restore(x []float32) {
+	for _, o := range d {
+		x[o.at] = o.value
+	}
 }
 
-func (d *Dropout) each(e Exec, n int, f func(*dropped)) {
+// apply calls f while the dropped elements of x (N,C) are zero.
+func (d *Dropout) apply(e Exec, x []float32, n, c int, layer uint64, f func()) {
 	if !d.active() {
+		f()
 		return
 	}
-	e.rows(n, func(block, _, _ int) {
-		for i := range d.taken[block] {
-			f(&d.taken[block][i])
-		}
+	d.reserve(n)
+	e.chunks(n, func(chunk, from, to int) {
+		x := x[from*c : to*c]
+		d.choose(chunk, x, from, c, layer).clear(x)
 	})
+	f()
+	e.chunks(n, func(chunk, from, to int) { d.chosen[chunk].restore(x[from*c : to*c]) })
 }
 
 // gaps returns the distances of a geometric distribution: entry u of 2¹⁶ is the quantile of
@@ -112,8 +125,6 @@ type dropRow struct {
 	key, word uint64
 	drawn     uint64
 }
-
-func (d *Dropout) row(key uint64) dropRow { return dropRow{gaps: d.gaps, key: key} }
 
 func (r *dropRow) next() int {
 	if r.drawn%perWord == 0 {

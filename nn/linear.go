@@ -13,16 +13,16 @@ type Linear struct {
 // An adapter of W adds its part. x (N,in), y (N,out). Inputs are rounded as the kernel does;
 // sums in float32: first W's, then the adapter's, the bias last.
 func (l Linear) Forward(e Exec, y, x []float32, n int, add bool) {
-	if in := matrix(x, n, l.W.Cols); l.W.Packed != nil {
+	switch in := matrix(x, n, l.W.Cols); {
+	case l.W.Packed != nil:
 		gemm.MulPacked(e.Pool, e.Kernel, y, l.W.Rows, in, l.W.Packed, add)
 		if e.Adapt != nil {
 			e.Adapt(e, y, x, l.W)
 		}
-	} else {
+	case l.W.Adapter != nil:
+		l.W.Adapter.forward(e, l.W, y, x, n, add)
+	default:
 		gemm.Mul(e.Pool, e.Kernel, y, l.W.Rows, in, transposed(l.W.matrix()), add)
-	}
-	if a := l.W.Adapter; a != nil {
-		a.Forward(e, y, x, n)
 	}
 	if l.Bias != nil {
 		AddBias(e, y, l.Bias.W, n)
@@ -45,10 +45,11 @@ func (l Linear) Backward(e Exec, dx, dy, x []float32, n int) {
 	if l.W.G != nil {
 		gemm.Mul(e.Pool, e.Kernel, l.W.G, l.W.Cols, transposed(d), matrix(x, n, l.W.Cols), true) // y = x·Wᵀ
 	}
-	gemm.Mul(e.Pool, e.Kernel, dx, l.W.Cols, d, l.W.matrix(), false) // y = x·Wᵀ
 	if a := l.W.Adapter; a != nil {
-		a.Backward(e, dx, dy, x, n)
+		a.backward(e, l.W, dx, dy, x, n)
+		return
 	}
+	gemm.Mul(e.Pool, e.Kernel, dx, l.W.Cols, d, l.W.matrix(), false) // y = x·Wᵀ
 }
 
 // AddBias adds b (C) to each of n rows of y (N,C).

@@ -19,6 +19,22 @@ func Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
 	return pb
 }
 
+// PackBriefly is Pack for a matrix that is needed for some products only: Release gives the
+// memory back for the next.
+func PackBriefly(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
+	b.check("B")
+	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols}
+	pb.words = borrow(pb.size())
+	pb.fill(p, b)
+	return pb
+}
+
+// Release ends the use of what PackBriefly returned.
+func (pb *Packed) Release() {
+	giveBack(pb.words)
+	pb.words = nil
+}
+
 // Rows returns K.
 func (pb *Packed) Rows() int { return pb.rows }
 
