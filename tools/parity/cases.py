@@ -91,6 +91,7 @@ def qwen2():
     yield Case("qwen2 tied", hf.Qwen2Config(**unsized(tie_word_embeddings=True, rope_parameters=rope(1e6))))
     window = dict(use_sliding_window=True, sliding_window=7, max_window_layers=1)
     yield Case("qwen2 window", hf.Qwen2Config(**unsized(**window)))
+    yield Case("qwen2 LoRA", hf.Qwen2Config(**unsized()), lora=Lora(EVERY))
 
 
 def qwen3():
@@ -103,6 +104,7 @@ def gemma3():
     types = ["sliding_attention", "full_attention", "sliding_attention"]
     config = dict(num_hidden_layers=3, layer_types=types, sliding_window=8, query_pre_attn_scalar=7, rope_parameters=both)
     yield Case("gemma3", hf.Gemma3TextConfig(**shape(tie_word_embeddings=True, **config)))
+    yield Case("gemma3 LoRA", hf.Gemma3TextConfig(**shape(tie_word_embeddings=True, **config)), lora=Lora(EVERY))
     both = dict(full_attention=rope(1e6, rope_type="linear", factor=8.0), sliding_attention=rope(1e3))
     yield Case("gemma3 scaled", hf.Gemma3TextConfig(**shape(tie_word_embeddings=True, **config | dict(rope_parameters=both))), train=False)
 
@@ -110,6 +112,7 @@ def gemma3():
 def phi3():
     config = unsized(sliding_window=None)
     yield Case("phi3", hf.Phi3Config(**config))
+    yield Case("phi3 LoRA", hf.Phi3Config(**config), lora=Lora(["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]))
     yield Case("phi3 partial", hf.Phi3Config(**config | dict(num_attention_heads=3, num_key_value_heads=1, sliding_window=9, rope_parameters=rope(partial_rotary_factor=0.5))))
     g = [1.0, 1.5, 2.0, 3.0]  # of the 8 channels of a head
     long = rope(rope_type="longrope", factor=4.0, short_factor=g, long_factor=[2 * x for x in g], original_max_position_embeddings=64)
@@ -119,6 +122,7 @@ def phi3():
 def gpt2():
     config = dict(vocab_size=101, n_positions=64, n_embd=42, n_layer=2, n_head=3, bos_token_id=1, eos_token_id=2)
     yield Case("gpt2", hf.GPT2Config(**config))
+    yield Case("gpt2 LoRA", hf.GPT2Config(**config), lora=Lora(["c_attn", "c_proj", "c_fc"]))
     yield Case("gpt2 untied", hf.GPT2Config(**config, n_inner=52, tie_word_embeddings=False, activation_function="gelu"))
 
 
@@ -126,7 +130,9 @@ def gpt_neox():
     config = dict(
         vocab_size=101, hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=52,
         max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
-    yield Case("gpt_neox", hf.GPTNeoXConfig(**config, rope_parameters=rope(partial_rotary_factor=0.25)))
+    quarter = hf.GPTNeoXConfig(**config, rope_parameters=rope(partial_rotary_factor=0.25))
+    yield Case("gpt_neox", quarter)
+    yield Case("gpt_neox LoRA", quarter, lora=Lora(["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]))
     yield Case("gpt_neox serial", hf.GPTNeoXConfig(**config, use_parallel_residual=False, rope_parameters=rope(partial_rotary_factor=1.0)))
 
 

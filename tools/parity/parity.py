@@ -66,9 +66,9 @@ def check(case, at, kernel):
     c.add("logits", lambda: distances(tensors(got / "logits.safetensors"), tensors(ref / "logits.safetensors")))
     c.add("loss", lambda: relative([have["loss"]], [want["loss"]]))
     if case.train:
-        c.add("grad", lambda: distances(tensors(got / "grad"), tensors(ref / "grad.safetensors")))
-        start = tensors(ref / "start.safetensors")
-        c.add("step", lambda: distances(moved(tensors(got / "step"), start), moved(tensors(ref / "step.safetensors"), start)))
+        c.add("grad", lambda: distances(tensors(got / "grad"), tensors(ref / "grad")))
+        start = tensors(ref / "start")
+        c.add("step", lambda: distances(moved(tensors(got / "step"), start), moved(tensors(ref / "step"), start)))
         c.add("losses", lambda: relative(have["losses"], want["losses"]))
     model = reference.load_adapter(at / "model", at / "adapter") if case.lora else reference.load(at / "model")
     generated(c, model, task, have, tensors(got / "generated.safetensors")["logits"], want)

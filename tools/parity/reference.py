@@ -3,7 +3,9 @@
     CASE/model/               the model as save_pretrained writes it
     CASE/adapter/             the adapter as peft writes it, if the case has one
     CASE/case.json            what Outcrop is to compute: documents, optimizer, prompt
-    CASE/ref/logits, start, grad, step .safetensors; ref.json: loss, losses of the steps, tokens
+    CASE/ref/start, grad, step: the weights at first, their gradients, the weights after the steps,
+                              each as save_pretrained writes them
+    CASE/ref/logits.safetensors; ref.json: loss, losses of the steps, tokens
 
 Everything runs in float32 on one thread, so that the files are the same every time.
 """
@@ -64,7 +66,7 @@ def adapt(model, lora, g):
         task_type="CAUSAL_LM", r=lora.rank, lora_alpha=lora.alpha, target_modules=lora.targets, use_rslora=lora.rslora)
     model = peft.get_peft_model(model, config).eval()
     with torch.no_grad():
-        for _, p in trained(model).items():
+        for p in trained(model):
             p.copy_(0.4 * torch.randn(p.shape, generator=g) / math.sqrt(p.shape[-1]))
     return model
 
@@ -104,20 +106,18 @@ def loss(model, docs):
 
 
 def trained(model):
-    """Returns what is trained, under the names that it has in files."""
-    return {n.replace(".default.", "."): p for n, p in model.named_parameters() if p.requires_grad}
+    return [p for p in model.parameters() if p.requires_grad]
 
 
 def gradients(model, docs):
     model.zero_grad()
-    value = loss(model, docs)
-    value.backward()
-    return float(value.detach()), {n: p.grad.clone() for n, p in trained(model).items()}
+    loss(model, docs).backward()
+    return [p.grad.clone() for p in trained(model)]
 
 
 def steps(model, docs, a):
     """Runs AdamW as Outcrop does: matrices decay, vectors do not. Returns the loss of each step."""
-    ps = list(trained(model).values())
+    ps = trained(model)
     groups = [
         dict(params=[p for p in ps if p.dim() > 1], weight_decay=a["weight_decay"]),
         dict(params=[p for p in ps if p.dim() == 1], weight_decay=0.0),
@@ -142,9 +142,15 @@ def generate(model, prompt):
     return out[0, len(prompt):].tolist()
 
 
-def save(path, tensors):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({n: t.detach().float().contiguous().clone() for n, t in tensors.items()}, path)
+def save(model, path, values=None):
+    """Saves what is trained, or values in its place: so they get the names that files have."""
+    ps = trained(model)
+    kept = [p.detach().clone() for p in ps]
+    for p, v in zip(ps, values or kept, strict=True):
+        p.data.copy_(v)
+    model.save_pretrained(path)
+    for p, k in zip(ps, kept, strict=True):
+        p.data.copy_(k)
 
 
 def write(case, at: Path):
@@ -163,11 +169,11 @@ def write(case, at: Path):
         adapter=case.lora is not None, train=case.train, adamw=ADAMW,
         prompt=docs[0][0][:PROMPT].tolist(), generate=GENERATED)))
     with torch.no_grad():
-        save(at / "ref/logits.safetensors", {"logits": logits(model, docs)})
+        save_file({"logits": logits(model, docs).contiguous()}, at / "ref/logits.safetensors")
         ref = dict(loss=float(loss(model, docs)), tokens=generate(model, docs[0][0][:PROMPT]))
     if case.train:
-        save(at / "ref/start.safetensors", trained(model))
-        save(at / "ref/grad.safetensors", gradients(model, docs)[1])
+        save(model, at / "ref/start")
+        save(model, at / "ref/grad", gradients(model, docs))
         ref["losses"] = steps(model, docs, ADAMW)
-        save(at / "ref/step.safetensors", trained(model))
+        save(model, at / "ref/step")
     (at / "ref/ref.json").write_text(json.dumps(ref))
