@@ -32,7 +32,7 @@ func longTexts(t *testing.T, limit time.Duration, kinds, units []string) {
 	}
 }
 
-// TestLongTexts: what the issue asks for; TestAllLongTexts, with the tag long, has all. Here
+// TestLongTexts: the common worst; TestAllLongTexts, with the tag long, has all. Here
 // the limit is wide, because other tests run beside this one.
 func TestLongTexts(t *testing.T) {
 	t.Parallel()
