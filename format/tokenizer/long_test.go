@@ -32,11 +32,11 @@ func longTexts(t *testing.T, limit time.Duration, kinds, units []string) {
 	}
 }
 
-// TestLongTexts: the worst of each kind; TestAllLongTexts, with the tag long, has all. Here
+// TestLongTexts: the common worst; TestAllLongTexts, with the tag long, has all. Here
 // the limit is wide, because other tests run beside this one.
 func TestLongTexts(t *testing.T) {
 	t.Parallel()
-	longTexts(t, 10*longTime, []string{"llama3", "llama2", "gemma", "unigram-bytes"}, []string{"a", " ", "🙂", "understanding"})
+	longTexts(t, 10*longTime, []string{"llama3", "llama2", "unigram-bytes"}, []string{"a", " "})
 }
 
 // bigFile is a byte-level file of the size of Llama 3's: 128k tokens and 280k merges.
