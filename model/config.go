@@ -12,7 +12,6 @@ import (
 	"slices"
 
 	"outcrop.dev/outcrop/nn"
-	"outcrop.dev/outcrop/tensor/act"
 )
 
 // The files of a model directory that make its Config.
@@ -70,8 +69,8 @@ type Config struct {
 	ScaleByLayer bool
 
 	QKVBias, OBias, FFNBias bool
-	Act                     act.Kind
-	Parallel                bool // attention and feed-forward layer side by side
+	Act                     string // name of the activation, where the family lets the file choose
+	Parallel                bool   // attention and feed-forward layer side by side
 
 	Tied     bool // the head is the embedding
 	DType    DType
@@ -190,6 +189,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("the epsilon of the norms is %g: it must be between 0 and 1", c.NormEps)
 	case !(c.QueryScale >= 0 && c.QueryScale <= math.MaxFloat32):
 		return fmt.Errorf("query_pre_attn_scalar is %g: it must be positive", c.QueryScale)
+	case c.Act != "" && !knownActivation(c.Act):
+		return fmt.Errorf("the activation %q is not supported", c.Act)
 	case c.DType != BFloat16 && c.DType != Float32:
 		return fmt.Errorf("torch_dtype is %q: it must be bfloat16, float16 or float32", c.DType)
 	case c.Params() > paramsMax:

@@ -132,8 +132,7 @@ func (f *gemma3File) config() (Config, error) {
 	if err := c.setLayerTypes(f.LayerTypes, func(i int) bool { return (i+1)%pattern != 0 }); err != nil {
 		return Config{}, err
 	}
-	_, err = activation("hidden_activation", f.Act, act.GELUTanh)
-	return c, err
+	return c, checkActivation("hidden_activation", f.Act, act.GELUTanh)
 }
 
 // ropes returns the theta of layers with a window, and leaves in the standard fields what
@@ -160,7 +159,7 @@ func (f *gemma3File) ropes() (local float64, err error) {
 
 func marshalGemma3(c Config) ([]byte, error) {
 	f := gemma3File{
-		standard: newStandard(c, "Gemma3ForCausalLM"), Act: activationName(act.GELUTanh), AttentionBias: c.OBias,
+		standard: newStandard(c, "Gemma3ForCausalLM"), Act: "gelu_pytorch_tanh", AttentionBias: c.OBias,
 		QueryScale: c.QueryScale, Window: &c.Window, LayerTypes: c.layerTypes(), LocalTheta: &c.LocalTheta,
 	}
 	f.standard.Act = ""

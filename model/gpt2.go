@@ -11,10 +11,12 @@ import (
 // before the activation. Its files have matrices as (in,out), and those of the first models
 // lack the first part of each name.
 var gpt2 = family{
-	parse:    parseGPT2,
-	marshal:  marshalGPT2,
-	weights:  gpt2Weights,
-	shape:    func(c Config) nn.Shape { return nn.Shape{Norm: nn.NormShape{Kind: nn.LayerNorm}, Act: c.Act} },
+	parse:   parseGPT2,
+	marshal: marshalGPT2,
+	weights: gpt2Weights,
+	shape: func(c Config) nn.Shape {
+		return nn.Shape{Norm: nn.NormShape{Kind: nn.LayerNorm}, Act: activations[c.Act]}
+	},
 	prefixes: []prefix{{"transformer.", ""}},
 	ignored:  []string{"*.attn.bias", "*.attn.masked_bias"}, // the causal mask
 }
@@ -51,22 +53,20 @@ func parseGPT2(b []byte) (Config, error) {
 	}
 	c := Config{
 		Family: "gpt2", Hidden: f.Hidden, FFN: or(f.FFN, 4*f.Hidden), Layers: f.Layers, Heads: f.Heads, KVHeads: f.Heads,
-		HeadSize: f.Hidden / f.Heads, Vocab: f.Vocab, Context: f.Context, NormEps: f.NormEps, ScaleByLayer: f.ByLayer,
+		HeadSize: f.Hidden / f.Heads, Vocab: f.Vocab, Context: f.Context, NormEps: f.NormEps, ScaleByLayer: f.ByLayer, Act: f.Act,
 		QKVBias: true, OBias: true, FFNBias: true,
 		Tied: f.Tied, DType: f.dtypes.value(), BOS: f.BOS, EOS: f.EOS, Pad: f.Pad,
 	}
 	if !f.Scaled {
 		c.QueryScale = 1
 	}
-	var err error
-	c.Act, err = activation("activation_function", f.Act, act.GELUTanh, act.GELU, act.SiLU)
-	return c, err
+	return c, checkActivation("activation_function", f.Act, act.GELUTanh, act.GELU, act.SiLU)
 }
 
 func marshalGPT2(c Config) ([]byte, error) {
 	return marshal(gpt2File{
 		Architectures: []string{"GPT2LMHeadModel"}, ModelType: "gpt2", Hidden: c.Hidden, FFN: &c.FFN, Layers: c.Layers,
-		Heads: c.Heads, Vocab: c.Vocab, Context: c.Context, NormEps: c.NormEps, Act: activationName(c.Act),
+		Heads: c.Heads, Vocab: c.Vocab, Context: c.Context, NormEps: c.NormEps, Act: c.Act,
 		Scaled: c.QueryScale == 0, ByLayer: c.ScaleByLayer, Tied: c.Tied,
 		tokens: c.tokens(), dtypes: dtypes{DType: string(c.DType)},
 	})

@@ -15,7 +15,7 @@ var gptNeoX = family{
 	marshal: marshalGPTNeoX,
 	weights: gptNeoXWeights,
 	shape: func(c Config) nn.Shape {
-		return nn.Shape{Norm: nn.NormShape{Kind: nn.LayerNorm}, Act: c.Act, Parallel: c.Parallel}
+		return nn.Shape{Norm: nn.NormShape{Kind: nn.LayerNorm}, Act: activations[c.Act], Parallel: c.Parallel}
 	},
 	ignored: []string{ // the causal mask, and the frequencies of old files
 		"gpt_neox.layers.*.attention.bias", "gpt_neox.layers.*.attention.masked_bias",
@@ -52,8 +52,8 @@ func parseGPTNeoX(b []byte) (Config, error) {
 		return Config{}, err
 	}
 	c.QKVBias, c.OBias, c.FFNBias, c.Parallel = f.AttentionBias, f.AttentionBias, true, f.Parallel
-	c.Act, err = activation("hidden_act", f.Act, act.GELU, act.GELUTanh, act.SiLU)
-	return c, err
+	c.Act = f.Act
+	return c, checkActivation("hidden_act", f.Act, act.GELU, act.GELUTanh, act.SiLU)
 }
 
 func marshalGPTNeoX(c Config) ([]byte, error) {
@@ -61,7 +61,7 @@ func marshalGPTNeoX(c Config) ([]byte, error) {
 		standard: newStandard(c, "GPTNeoXForCausalLM"), NormEps: c.NormEps, Part: partOf(c.rotary(), c.HeadSize), Base: &c.Theta,
 		Parallel: c.Parallel, AttentionBias: c.OBias,
 	}
-	f.KVHeads, f.HeadSize, f.standard.NormEps, f.standard.Theta, f.Act = nil, nil, nil, nil, activationName(c.Act)
+	f.KVHeads, f.HeadSize, f.standard.NormEps, f.standard.Theta, f.Act = nil, nil, nil, nil, c.Act
 	return marshal(f)
 }
 

@@ -29,8 +29,7 @@ func parseLlama(b []byte) (Config, error) {
 		return Config{}, err
 	}
 	c.QKVBias, c.OBias, c.FFNBias = f.AttentionBias, f.AttentionBias, f.MLPBias
-	_, err = activation("hidden_act", f.Act, act.SiLU)
-	return c, err
+	return c, checkActivation("hidden_act", f.Act, act.SiLU)
 }
 
 func marshalLlama(c Config) ([]byte, error) {

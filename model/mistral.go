@@ -35,8 +35,7 @@ func parseMistral(b []byte) (Config, error) {
 	if err := c.setWindow(f.Window); err != nil {
 		return Config{}, err
 	}
-	_, err = activation("hidden_act", f.Act, act.SiLU)
-	return c, err
+	return c, checkActivation("hidden_act", f.Act, act.SiLU)
 }
 
 func marshalMistral(c Config) ([]byte, error) {

@@ -44,8 +44,7 @@ func parsePhi3(b []byte) (Config, error) {
 	if err := f.longRope(&c); err != nil {
 		return Config{}, err
 	}
-	_, err = activation("hidden_act", f.Act, act.SiLU)
-	return c, err
+	return c, checkActivation("hidden_act", f.Act, act.SiLU)
 }
 
 // longRope limits documents to the positions that the model had at first.

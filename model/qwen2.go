@@ -45,7 +45,7 @@ func (f *qwenFile) config() (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if _, err := activation("hidden_act", f.Act, act.SiLU); err != nil {
+	if err := checkActivation("hidden_act", f.Act, act.SiLU); err != nil {
 		return Config{}, err
 	}
 	if !f.UseWindow || f.Window == nil {

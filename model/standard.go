@@ -3,7 +3,10 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/tensor/act"
@@ -92,39 +95,29 @@ func (t tokenIDs) MarshalJSON() ([]byte, error) {
 }
 
 // activations are those that this engine does, by the names that config.json gives them.
-// Of several names for one, the first is written.
-var activations = []struct {
-	name string
-	kind act.Kind
-}{
-	{"silu", act.SiLU}, {"swish", act.SiLU}, {"gelu", act.GELU},
-	{"gelu_pytorch_tanh", act.GELUTanh}, {"gelu_new", act.GELUTanh}, {"gelu_fast", act.GELUTanh},
+var activations = map[string]act.Kind{
+	"silu": act.SiLU, "swish": act.SiLU, "gelu": act.GELU,
+	"gelu_new": act.GELUTanh, "gelu_pytorch_tanh": act.GELUTanh, "gelu_fast": act.GELUTanh,
 }
 
-// activation returns the activation of that name; field is where config.json has it.
-func activation(field, name string, only ...act.Kind) (act.Kind, error) {
-	names := ""
-	for _, a := range activations {
-		for _, kind := range only {
-			if a.kind != kind {
-				continue
-			}
-			if a.name == name {
-				return kind, nil
-			}
-			names += " " + a.name
-		}
-	}
-	return 0, fmt.Errorf("%s %q is not supported: this model may have%s", field, name, names)
+func knownActivation(name string) bool {
+	_, ok := activations[name]
+	return ok
 }
 
-func activationName(k act.Kind) string {
-	for _, a := range activations {
-		if a.kind == k {
-			return a.name
+// checkActivation returns an error for an activation that a family has not; field is where
+// config.json has it.
+func checkActivation(field, name string, only ...act.Kind) error {
+	var names []string
+	for _, n := range slices.Sorted(maps.Keys(activations)) {
+		if slices.Contains(only, activations[n]) {
+			names = append(names, n)
 		}
 	}
-	panic("model: an activation without a name")
+	if !slices.Contains(names, name) {
+		return fmt.Errorf("%s %q is not supported: this model may have %s", field, name, strings.Join(names, ", "))
+	}
+	return nil
 }
 
 // config returns what the fields say. Tied tells whether the head is the embedding where
