@@ -87,13 +87,14 @@ func (b *Block) feedBackward(e Exec, dx, x []float32, n int) {
 func (b *Block) activate(e Exec, n int) {
 	f, w := b.Down.W.Cols, b.GateUp.W.Rows
 	e.rows(n, func(_, from, to int) {
-		for i := from; i < to; i++ {
-			y, row := b.scratch.act[i*f:(i+1)*f], b.gateUp[i*w:(i+1)*w]
-			if b.Gated {
-				b.Act.Gated(y, row[:f], row[f:])
-			} else {
-				b.Act.Forward(y, row)
-			}
+		y, x := b.scratch.act[from*f:to*f], b.gateUp[from*w:to*w]
+		if !b.Gated {
+			b.Act.Forward(y, x)
+			return
+		}
+		for i := range to - from {
+			row := x[i*w : (i+1)*w]
+			b.Act.Gated(y[i*f:(i+1)*f], row[:f], row[f:])
 		}
 	})
 }
@@ -102,13 +103,14 @@ func (b *Block) activate(e Exec, n int) {
 func (b *Block) activateBackward(e Exec, n int) {
 	f, w := b.Down.W.Cols, b.GateUp.W.Rows
 	e.rows(n, func(_, from, to int) {
-		for i := from; i < to; i++ {
-			d, row := b.scratch.dact[i*f:(i+1)*f], b.gateUp[i*w:(i+1)*w]
-			if b.Gated {
-				b.Act.GatedBackward(row[:f], row[f:], d, row[:f], row[f:])
-			} else {
-				b.Act.Backward(row, d, row)
-			}
+		d, x := b.scratch.dact[from*f:to*f], b.gateUp[from*w:to*w]
+		if !b.Gated {
+			b.Act.Backward(x, d, x)
+			return
+		}
+		for i := range to - from {
+			row := x[i*w : (i+1)*w]
+			b.Act.GatedBackward(row[:f], row[f:], d[i*f:(i+1)*f], row[:f], row[f:])
 		}
 	})
 }

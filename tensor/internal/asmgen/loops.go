@@ -132,6 +132,74 @@ var loops = []loop{
 		},
 	},
 	{
+		name: "geluTanh", comment: "dst = up*gate/(1 + exp(-u)), u = gate*(1.5957691 + 0.0713548*gate^2).",
+		slices: []string{"dst", "gate", "up"}, exp: true,
+		body: func(v *vec) {
+			v.load("gate", 4)
+			v.op(`VMOVAPS r4, r6
+				VMULPS r4, r4, r5
+				VMOVUPS tanhCube<>(SB), r7
+				VFMADD213PS tanhLinear<>(SB), r5, r7
+				VMULPS r7, r4, r4`)
+			v.sigmoid()
+			v.op("VMULPS r6, r5, r5")
+			v.load("up", 6)
+			v.op("VMULPS r5, r6, r6")
+			v.store(6, "dst")
+		},
+	},
+	{
+		name: "geluTanhBackward",
+		comment: "with u as in geluTanh and s = 1/(1 + exp(-u)): dup = dact*gate*s,\n" +
+			"dgate = dact*up*s*(1 + gate*(1 - s)*(1.5957691 + 0.2140644*gate^2)). The square is at most 400.",
+		slices: []string{"dgate", "dup", "dact", "gate", "up"}, exp: true,
+		body: func(v *vec) {
+			v.load("gate", 4)
+			v.op(`VMOVAPS r4, r6
+				VMULPS r4, r4, r7
+				VMINPS squareMax<>(SB), r7, r7
+				VMOVUPS tanhCube<>(SB), r8
+				VFMADD213PS tanhLinear<>(SB), r7, r8
+				VMULPS r8, r4, r4`)
+			v.sigmoid()
+			v.op(`VMOVUPS tanhSlope<>(SB), r8
+				VFMADD213PS tanhLinear<>(SB), r7, r8
+				VMOVUPS one<>(SB), r1
+				VSUBPS r5, r1, r0
+				VMULPS r8, r0, r0
+				VFMADD213PS r1, r6, r0
+				VMULPS r5, r0, r0
+				VMULPS r6, r5, r4`)
+			v.gradients()
+		},
+	},
+	{
+		name: "gelu", comment: "dst = up*gate*P(gate), P the normal distribution.",
+		slices: []string{"dst", "gate", "up"}, exp: true,
+		body: func(v *vec) {
+			v.load("gate", 4)
+			v.normal()
+			v.op("VMULPS r4, r5, r5")
+			v.load("up", 6)
+			v.op("VMULPS r5, r6, r6")
+			v.store(6, "dst")
+		},
+	},
+	{
+		name: "geluBackward",
+		comment: "with P the normal distribution and p its density: dup = dact*gate*P(gate),\n" +
+			"dgate = dact*up*(P(gate) + gate*p(gate)).",
+		slices: []string{"dgate", "dup", "dact", "gate", "up"}, exp: true,
+		body: func(v *vec) {
+			v.load("gate", 4)
+			v.normal()
+			v.op(`VMULPS density<>(SB), r0, r0
+				VFMADD213PS r5, r4, r0
+				VMULPS r5, r4, r4`)
+			v.gradients()
+		},
+	},
+	{
 		name: "norm", comment: "y = x*r*w.",
 		slices: []string{"y", "x", "w"}, scalars: []string{"r"},
 		body: func(v *vec) {

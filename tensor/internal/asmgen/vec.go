@@ -162,6 +162,44 @@ func (v *vec) sigmoid() {
 	v.op("VDIVPS r1, r2, r5")
 }
 
+// normal sets r5 to the normal distribution P of x in r4, and r0 to exp(-x^2/2); r1 to r3
+// and r6 are lost. P(-|x|) is t*(a1 + t*(a2 + ...))*exp(-x^2/2)/2, t = 1/(1 + p*|x|/sqrt(2)),
+// within 0.75e-7 (Abramowitz and Stegun 1964, 7.1.26).
+func (v *vec) normal() {
+	v.op("VMULPS r4, r4, r0\nVMULPS minusHalf<>(SB), r0, r0")
+	v.exp()
+	v.op(`VMOVUPS signBit<>(SB), r5
+		VANDNPS r4, r5, r5
+		VMOVUPS one<>(SB), r1
+		VMOVUPS erf0<>(SB), r6
+		VFMADD213PS r1, r6, r5
+		VDIVPS r5, r1, r5
+		VMOVUPS erf5<>(SB), r6
+		VFMADD213PS erf4<>(SB), r5, r6
+		VFMADD213PS erf3<>(SB), r5, r6
+		VFMADD213PS erf2<>(SB), r5, r6
+		VFMADD213PS erf1<>(SB), r5, r6
+		VMULPS r5, r6, r6
+		VMULPS r0, r6, r6
+		VSUBPS r6, r1, r5`)
+	if v.reg == "Z" {
+		v.op("VPMOVD2M r4, K3\nVMOVAPS r6, K3, r5")
+	} else {
+		v.op("VBLENDVPS r4, r6, r5, r5")
+	}
+}
+
+// gradients stores dgate = dact*up*r0 and dup = dact*r4; r7 and r8 are lost.
+func (v *vec) gradients() {
+	v.load("dact", 7)
+	v.load("up", 8)
+	v.op(`VMULPS r7, r8, r8
+		VMULPS r0, r8, r8
+		VMULPS r4, r7, r7`)
+	v.store(8, "dgate")
+	v.store(7, "dup")
+}
+
 // constants are the vectors in memory.
 func vecConstants(f *file) {
 	for _, c := range []struct {
@@ -183,6 +221,18 @@ func vecConstants(f *file) {
 		{"minusInf", math.Float32bits(float32(math.Inf(-1)))},
 		{"signBit", 1 << 31},
 		{"bias", 127},
+		{"minusHalf", math.Float32bits(-0.5)},
+		{"density", math.Float32bits(0.3989422804)}, // 1/sqrt(2*pi)
+		{"erf0", math.Float32bits(0.3275911 / math.Sqrt2)},
+		{"erf1", math.Float32bits(0.254829592 / 2)},
+		{"erf2", math.Float32bits(-0.284496736 / 2)},
+		{"erf3", math.Float32bits(1.421413741 / 2)},
+		{"erf4", math.Float32bits(-1.453152027 / 2)},
+		{"erf5", math.Float32bits(1.061405429 / 2)},
+		{"tanhLinear", math.Float32bits(1.5957691216)}, // 2*sqrt(2/pi)
+		{"tanhCube", math.Float32bits(0.0713548163)},   // that times 0.044715
+		{"tanhSlope", math.Float32bits(0.2140644489)},  // three times that
+		{"squareMax", math.Float32bits(400)},
 	} {
 		var words [8]uint64
 		for i := range words {

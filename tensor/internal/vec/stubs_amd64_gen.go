@@ -38,6 +38,18 @@ func swiGLU512(dst, gate, up []float32)
 func swiGLUBackward512(dgate, dup, dact, gate, up []float32)
 
 //go:noescape
+func geluTanh512(dst, gate, up []float32)
+
+//go:noescape
+func geluTanhBackward512(dgate, dup, dact, gate, up []float32)
+
+//go:noescape
+func gelu512(dst, gate, up []float32)
+
+//go:noescape
+func geluBackward512(dgate, dup, dact, gate, up []float32)
+
+//go:noescape
 func norm512(y, x, w []float32, r float32)
 
 //go:noescape
@@ -81,6 +93,18 @@ func swiGLU256(dst, gate, up []float32)
 
 //go:noescape
 func swiGLUBackward256(dgate, dup, dact, gate, up []float32)
+
+//go:noescape
+func geluTanh256(dst, gate, up []float32)
+
+//go:noescape
+func geluTanhBackward256(dgate, dup, dact, gate, up []float32)
+
+//go:noescape
+func gelu256(dst, gate, up []float32)
+
+//go:noescape
+func geluBackward256(dgate, dup, dact, gate, up []float32)
 
 //go:noescape
 func norm256(y, x, w []float32, r float32)

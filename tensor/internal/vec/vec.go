@@ -9,8 +9,12 @@
 // the first level cache, `go test -run - -bench Loops ./tensor/internal/vec`:
 //
 //	          ExpSum  SoftmaxBackward  SwiGLU  SwiGLUBackward  Norm  NormBackward  Dot
-//	avx512    0.26    0.29             0.34    0.54            0.05  0.11          0.05
-//	avx2      0.38    0.44             0.46    0.66            0.06  0.14          0.08
+//	avx512    0.15    0.18             0.20    0.28            0.06  0.11          0.05
+//	avx2      0.41    0.47             0.46    0.59            0.05  0.12          0.10
+//
+//	          GELU    GELUBackward  GELUTanh  GELUTanhBackward
+//	avx512    0.28    0.36          0.26      0.37
+//	avx2      0.63    0.76          0.61      0.83
 //
 // A sum is taken lane by lane and the lanes are added at the end: its order depends on the
 // length alone. Lanes beyond the end of a slice are neither read nor written.
@@ -46,6 +50,14 @@ type Set struct {
 	SwiGLU func(dst, gate, up []float32)
 	// SwiGLUBackward sets dup = dact*gate*s and dgate = dact*up*s*(1 + gate*(1-s)).
 	SwiGLUBackward func(dgate, dup, dact, gate, up []float32)
+	// GELU sets dst = up*gate*P(gate), P the normal distribution, within 2⁻²¹·|up*gate|.
+	GELU func(dst, gate, up []float32)
+	// GELUBackward sets dup = dact*gate*P(gate) and dgate = dact*up*(P(gate) + gate*P′(gate)).
+	GELUBackward func(dgate, dup, dact, gate, up []float32)
+	// GELUTanh sets dst = up*gate*s, s = 1/(1+exp(-2z)), z = √(2/π)*(gate + 0.044715*gate³).
+	GELUTanh func(dst, gate, up []float32)
+	// GELUTanhBackward sets dup = dact*gate*s and dgate = dact*up*s*(1 + gate*(1-s)*2z′).
+	GELUTanhBackward func(dgate, dup, dact, gate, up []float32)
 	// Norm sets y = x*r*w.
 	Norm func(y, x, w []float32, r float32)
 	// NormBackward adds dy*x*r to dw and dy*w*r - x*k to dx.

@@ -160,6 +160,126 @@ DATA bias<>+48(SB)/8, $0x0000007f0000007f
 DATA bias<>+56(SB)/8, $0x0000007f0000007f
 GLOBL bias<>(SB), RODATA|NOPTR, $64
 
+DATA minusHalf<>+0(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+8(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+16(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+24(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+32(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+40(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+48(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+56(SB)/8, $0xbf000000bf000000
+GLOBL minusHalf<>(SB), RODATA|NOPTR, $64
+
+DATA density<>+0(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+8(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+16(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+24(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+32(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+40(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+48(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+56(SB)/8, $0x3ecc422a3ecc422a
+GLOBL density<>(SB), RODATA|NOPTR, $64
+
+DATA erf0<>+0(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+8(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+16(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+24(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+32(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+40(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+48(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+56(SB)/8, $0x3e6d33883e6d3388
+GLOBL erf0<>(SB), RODATA|NOPTR, $64
+
+DATA erf1<>+0(SB)/8, $0x3e0279063e027906
+DATA erf1<>+8(SB)/8, $0x3e0279063e027906
+DATA erf1<>+16(SB)/8, $0x3e0279063e027906
+DATA erf1<>+24(SB)/8, $0x3e0279063e027906
+DATA erf1<>+32(SB)/8, $0x3e0279063e027906
+DATA erf1<>+40(SB)/8, $0x3e0279063e027906
+DATA erf1<>+48(SB)/8, $0x3e0279063e027906
+DATA erf1<>+56(SB)/8, $0x3e0279063e027906
+GLOBL erf1<>(SB), RODATA|NOPTR, $64
+
+DATA erf2<>+0(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+8(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+16(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+24(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+32(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+40(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+48(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+56(SB)/8, $0xbe11a98ebe11a98e
+GLOBL erf2<>(SB), RODATA|NOPTR, $64
+
+DATA erf3<>+0(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+8(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+16(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+24(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+32(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+40(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+48(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+56(SB)/8, $0x3f35f0e33f35f0e3
+GLOBL erf3<>(SB), RODATA|NOPTR, $64
+
+DATA erf4<>+0(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+8(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+16(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+24(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+32(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+40(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+48(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+56(SB)/8, $0xbf3a00e3bf3a00e3
+GLOBL erf4<>(SB), RODATA|NOPTR, $64
+
+DATA erf5<>+0(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+8(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+16(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+24(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+32(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+40(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+48(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+56(SB)/8, $0x3f07dc223f07dc22
+GLOBL erf5<>(SB), RODATA|NOPTR, $64
+
+DATA tanhLinear<>+0(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+8(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+16(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+24(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+32(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+40(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+48(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+56(SB)/8, $0x3fcc422a3fcc422a
+GLOBL tanhLinear<>(SB), RODATA|NOPTR, $64
+
+DATA tanhCube<>+0(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+8(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+16(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+24(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+32(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+40(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+48(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+56(SB)/8, $0x3d9222793d922279
+GLOBL tanhCube<>(SB), RODATA|NOPTR, $64
+
+DATA tanhSlope<>+0(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+8(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+16(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+24(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+32(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+40(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+48(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+56(SB)/8, $0x3e5b33b63e5b33b6
+GLOBL tanhSlope<>(SB), RODATA|NOPTR, $64
+
+DATA squareMax<>+0(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+8(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+16(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+24(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+32(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+40(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+48(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+56(SB)/8, $0x43c8000043c80000
+GLOBL squareMax<>(SB), RODATA|NOPTR, $64
+
 DATA lanes<>+0(SB)/8, $0xffffffffffffffff
 DATA lanes<>+8(SB)/8, $0xffffffffffffffff
 DATA lanes<>+16(SB)/8, $0xffffffffffffffff
@@ -954,6 +1074,504 @@ rest:
 	VMULPS Y6, Y4, Y4
 	VMASKMOVPS Y7, Y15, (SI)(AX*1)
 	VMASKMOVPS Y4, Y15, (DI)(AX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// geluTanh256: dst = up*gate/(1 + exp(-u)), u = gate*(1.5957691 + 0.0713548*gate^2).
+//
+// func geluTanh256(dst, gate, up []float32)
+TEXT ·geluTanh256(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), SI
+	MOVQ gate_base+24(FP), DI
+	MOVQ up_base+48(FP), DX
+	MOVQ dst_len+8(FP), CX
+	XORQ AX, AX
+	VMOVUPS expMin<>(SB), Y11
+	VMOVUPS expMax<>(SB), Y10
+	SUBQ $8, CX
+	JLT  rest
+
+vector:
+	VMOVUPS (DI)(AX*1), Y4
+	VMOVAPS Y4, Y6
+	VMULPS Y4, Y4, Y5
+	VMOVUPS tanhCube<>(SB), Y7
+	VFMADD213PS tanhLinear<>(SB), Y5, Y7
+	VMULPS Y7, Y4, Y4
+	VORPS signBit<>(SB), Y4, Y0
+	VMAXPS Y0, Y11, Y0
+	VMINPS Y0, Y10, Y0
+	VMULPS log2e<>(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPADDD bias<>(SB), Y3, Y3
+	VPADDD bias<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPSLLD $23, Y1, Y1
+	VMULPS Y3, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VADDPS one<>(SB), Y0, Y1
+	VMOVUPS one<>(SB), Y2
+	VBLENDVPS Y4, Y0, Y2, Y2
+	VDIVPS Y1, Y2, Y5
+	VMULPS Y6, Y5, Y5
+	VMOVUPS (DX)(AX*1), Y6
+	VMULPS Y5, Y6, Y6
+	VMOVUPS Y6, (SI)(AX*1)
+	ADDQ $32, AX
+	SUBQ $8, CX
+	JGE  vector
+
+rest:
+	ADDQ $8, CX
+	JZ   done
+	LEAQ lanes<>+32(SB), R9
+	SHLQ $2, CX
+	SUBQ CX, R9
+	VMOVUPS (R9), Y15
+	VMASKMOVPS (DI)(AX*1), Y15, Y4
+	VMOVAPS Y4, Y6
+	VMULPS Y4, Y4, Y5
+	VMOVUPS tanhCube<>(SB), Y7
+	VFMADD213PS tanhLinear<>(SB), Y5, Y7
+	VMULPS Y7, Y4, Y4
+	VORPS signBit<>(SB), Y4, Y0
+	VMAXPS Y0, Y11, Y0
+	VMINPS Y0, Y10, Y0
+	VMULPS log2e<>(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPADDD bias<>(SB), Y3, Y3
+	VPADDD bias<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPSLLD $23, Y1, Y1
+	VMULPS Y3, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VADDPS one<>(SB), Y0, Y1
+	VMOVUPS one<>(SB), Y2
+	VBLENDVPS Y4, Y0, Y2, Y2
+	VDIVPS Y1, Y2, Y5
+	VMULPS Y6, Y5, Y5
+	VMASKMOVPS (DX)(AX*1), Y15, Y6
+	VMULPS Y5, Y6, Y6
+	VMASKMOVPS Y6, Y15, (SI)(AX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// geluTanhBackward256: with u as in geluTanh and s = 1/(1 + exp(-u)): dup = dact*gate*s,
+// dgate = dact*up*s*(1 + gate*(1 - s)*(1.5957691 + 0.2140644*gate^2)). The square is at most 400.
+//
+// func geluTanhBackward256(dgate, dup, dact, gate, up []float32)
+TEXT ·geluTanhBackward256(SB), NOSPLIT, $0-120
+	MOVQ dgate_base+0(FP), SI
+	MOVQ dup_base+24(FP), DI
+	MOVQ dact_base+48(FP), DX
+	MOVQ gate_base+72(FP), BX
+	MOVQ up_base+96(FP), R8
+	MOVQ dgate_len+8(FP), CX
+	XORQ AX, AX
+	VMOVUPS expMin<>(SB), Y11
+	VMOVUPS expMax<>(SB), Y10
+	SUBQ $8, CX
+	JLT  rest
+
+vector:
+	VMOVUPS (BX)(AX*1), Y4
+	VMOVAPS Y4, Y6
+	VMULPS Y4, Y4, Y7
+	VMINPS squareMax<>(SB), Y7, Y7
+	VMOVUPS tanhCube<>(SB), Y8
+	VFMADD213PS tanhLinear<>(SB), Y7, Y8
+	VMULPS Y8, Y4, Y4
+	VORPS signBit<>(SB), Y4, Y0
+	VMAXPS Y0, Y11, Y0
+	VMINPS Y0, Y10, Y0
+	VMULPS log2e<>(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPADDD bias<>(SB), Y3, Y3
+	VPADDD bias<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPSLLD $23, Y1, Y1
+	VMULPS Y3, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VADDPS one<>(SB), Y0, Y1
+	VMOVUPS one<>(SB), Y2
+	VBLENDVPS Y4, Y0, Y2, Y2
+	VDIVPS Y1, Y2, Y5
+	VMOVUPS tanhSlope<>(SB), Y8
+	VFMADD213PS tanhLinear<>(SB), Y7, Y8
+	VMOVUPS one<>(SB), Y1
+	VSUBPS Y5, Y1, Y0
+	VMULPS Y8, Y0, Y0
+	VFMADD213PS Y1, Y6, Y0
+	VMULPS Y5, Y0, Y0
+	VMULPS Y6, Y5, Y4
+	VMOVUPS (DX)(AX*1), Y7
+	VMOVUPS (R8)(AX*1), Y8
+	VMULPS Y7, Y8, Y8
+	VMULPS Y0, Y8, Y8
+	VMULPS Y4, Y7, Y7
+	VMOVUPS Y8, (SI)(AX*1)
+	VMOVUPS Y7, (DI)(AX*1)
+	ADDQ $32, AX
+	SUBQ $8, CX
+	JGE  vector
+
+rest:
+	ADDQ $8, CX
+	JZ   done
+	LEAQ lanes<>+32(SB), R9
+	SHLQ $2, CX
+	SUBQ CX, R9
+	VMOVUPS (R9), Y15
+	VMASKMOVPS (BX)(AX*1), Y15, Y4
+	VMOVAPS Y4, Y6
+	VMULPS Y4, Y4, Y7
+	VMINPS squareMax<>(SB), Y7, Y7
+	VMOVUPS tanhCube<>(SB), Y8
+	VFMADD213PS tanhLinear<>(SB), Y7, Y8
+	VMULPS Y8, Y4, Y4
+	VORPS signBit<>(SB), Y4, Y0
+	VMAXPS Y0, Y11, Y0
+	VMINPS Y0, Y10, Y0
+	VMULPS log2e<>(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPADDD bias<>(SB), Y3, Y3
+	VPADDD bias<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPSLLD $23, Y1, Y1
+	VMULPS Y3, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VADDPS one<>(SB), Y0, Y1
+	VMOVUPS one<>(SB), Y2
+	VBLENDVPS Y4, Y0, Y2, Y2
+	VDIVPS Y1, Y2, Y5
+	VMOVUPS tanhSlope<>(SB), Y8
+	VFMADD213PS tanhLinear<>(SB), Y7, Y8
+	VMOVUPS one<>(SB), Y1
+	VSUBPS Y5, Y1, Y0
+	VMULPS Y8, Y0, Y0
+	VFMADD213PS Y1, Y6, Y0
+	VMULPS Y5, Y0, Y0
+	VMULPS Y6, Y5, Y4
+	VMASKMOVPS (DX)(AX*1), Y15, Y7
+	VMASKMOVPS (R8)(AX*1), Y15, Y8
+	VMULPS Y7, Y8, Y8
+	VMULPS Y0, Y8, Y8
+	VMULPS Y4, Y7, Y7
+	VMASKMOVPS Y8, Y15, (SI)(AX*1)
+	VMASKMOVPS Y7, Y15, (DI)(AX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// gelu256: dst = up*gate*P(gate), P the normal distribution.
+//
+// func gelu256(dst, gate, up []float32)
+TEXT ·gelu256(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), SI
+	MOVQ gate_base+24(FP), DI
+	MOVQ up_base+48(FP), DX
+	MOVQ dst_len+8(FP), CX
+	XORQ AX, AX
+	VMOVUPS expMin<>(SB), Y11
+	VMOVUPS expMax<>(SB), Y10
+	SUBQ $8, CX
+	JLT  rest
+
+vector:
+	VMOVUPS (DI)(AX*1), Y4
+	VMULPS Y4, Y4, Y0
+	VMULPS minusHalf<>(SB), Y0, Y0
+	VMAXPS Y0, Y11, Y0
+	VMINPS Y0, Y10, Y0
+	VMULPS log2e<>(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPADDD bias<>(SB), Y3, Y3
+	VPADDD bias<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPSLLD $23, Y1, Y1
+	VMULPS Y3, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VMOVUPS signBit<>(SB), Y5
+	VANDNPS Y4, Y5, Y5
+	VMOVUPS one<>(SB), Y1
+	VMOVUPS erf0<>(SB), Y6
+	VFMADD213PS Y1, Y6, Y5
+	VDIVPS Y5, Y1, Y5
+	VMOVUPS erf5<>(SB), Y6
+	VFMADD213PS erf4<>(SB), Y5, Y6
+	VFMADD213PS erf3<>(SB), Y5, Y6
+	VFMADD213PS erf2<>(SB), Y5, Y6
+	VFMADD213PS erf1<>(SB), Y5, Y6
+	VMULPS Y5, Y6, Y6
+	VMULPS Y0, Y6, Y6
+	VSUBPS Y6, Y1, Y5
+	VBLENDVPS Y4, Y6, Y5, Y5
+	VMULPS Y4, Y5, Y5
+	VMOVUPS (DX)(AX*1), Y6
+	VMULPS Y5, Y6, Y6
+	VMOVUPS Y6, (SI)(AX*1)
+	ADDQ $32, AX
+	SUBQ $8, CX
+	JGE  vector
+
+rest:
+	ADDQ $8, CX
+	JZ   done
+	LEAQ lanes<>+32(SB), R9
+	SHLQ $2, CX
+	SUBQ CX, R9
+	VMOVUPS (R9), Y15
+	VMASKMOVPS (DI)(AX*1), Y15, Y4
+	VMULPS Y4, Y4, Y0
+	VMULPS minusHalf<>(SB), Y0, Y0
+	VMAXPS Y0, Y11, Y0
+	VMINPS Y0, Y10, Y0
+	VMULPS log2e<>(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPADDD bias<>(SB), Y3, Y3
+	VPADDD bias<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPSLLD $23, Y1, Y1
+	VMULPS Y3, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VMOVUPS signBit<>(SB), Y5
+	VANDNPS Y4, Y5, Y5
+	VMOVUPS one<>(SB), Y1
+	VMOVUPS erf0<>(SB), Y6
+	VFMADD213PS Y1, Y6, Y5
+	VDIVPS Y5, Y1, Y5
+	VMOVUPS erf5<>(SB), Y6
+	VFMADD213PS erf4<>(SB), Y5, Y6
+	VFMADD213PS erf3<>(SB), Y5, Y6
+	VFMADD213PS erf2<>(SB), Y5, Y6
+	VFMADD213PS erf1<>(SB), Y5, Y6
+	VMULPS Y5, Y6, Y6
+	VMULPS Y0, Y6, Y6
+	VSUBPS Y6, Y1, Y5
+	VBLENDVPS Y4, Y6, Y5, Y5
+	VMULPS Y4, Y5, Y5
+	VMASKMOVPS (DX)(AX*1), Y15, Y6
+	VMULPS Y5, Y6, Y6
+	VMASKMOVPS Y6, Y15, (SI)(AX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// geluBackward256: with P the normal distribution and p its density: dup = dact*gate*P(gate),
+// dgate = dact*up*(P(gate) + gate*p(gate)).
+//
+// func geluBackward256(dgate, dup, dact, gate, up []float32)
+TEXT ·geluBackward256(SB), NOSPLIT, $0-120
+	MOVQ dgate_base+0(FP), SI
+	MOVQ dup_base+24(FP), DI
+	MOVQ dact_base+48(FP), DX
+	MOVQ gate_base+72(FP), BX
+	MOVQ up_base+96(FP), R8
+	MOVQ dgate_len+8(FP), CX
+	XORQ AX, AX
+	VMOVUPS expMin<>(SB), Y11
+	VMOVUPS expMax<>(SB), Y10
+	SUBQ $8, CX
+	JLT  rest
+
+vector:
+	VMOVUPS (BX)(AX*1), Y4
+	VMULPS Y4, Y4, Y0
+	VMULPS minusHalf<>(SB), Y0, Y0
+	VMAXPS Y0, Y11, Y0
+	VMINPS Y0, Y10, Y0
+	VMULPS log2e<>(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPADDD bias<>(SB), Y3, Y3
+	VPADDD bias<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPSLLD $23, Y1, Y1
+	VMULPS Y3, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VMOVUPS signBit<>(SB), Y5
+	VANDNPS Y4, Y5, Y5
+	VMOVUPS one<>(SB), Y1
+	VMOVUPS erf0<>(SB), Y6
+	VFMADD213PS Y1, Y6, Y5
+	VDIVPS Y5, Y1, Y5
+	VMOVUPS erf5<>(SB), Y6
+	VFMADD213PS erf4<>(SB), Y5, Y6
+	VFMADD213PS erf3<>(SB), Y5, Y6
+	VFMADD213PS erf2<>(SB), Y5, Y6
+	VFMADD213PS erf1<>(SB), Y5, Y6
+	VMULPS Y5, Y6, Y6
+	VMULPS Y0, Y6, Y6
+	VSUBPS Y6, Y1, Y5
+	VBLENDVPS Y4, Y6, Y5, Y5
+	VMULPS density<>(SB), Y0, Y0
+	VFMADD213PS Y5, Y4, Y0
+	VMULPS Y5, Y4, Y4
+	VMOVUPS (DX)(AX*1), Y7
+	VMOVUPS (R8)(AX*1), Y8
+	VMULPS Y7, Y8, Y8
+	VMULPS Y0, Y8, Y8
+	VMULPS Y4, Y7, Y7
+	VMOVUPS Y8, (SI)(AX*1)
+	VMOVUPS Y7, (DI)(AX*1)
+	ADDQ $32, AX
+	SUBQ $8, CX
+	JGE  vector
+
+rest:
+	ADDQ $8, CX
+	JZ   done
+	LEAQ lanes<>+32(SB), R9
+	SHLQ $2, CX
+	SUBQ CX, R9
+	VMOVUPS (R9), Y15
+	VMASKMOVPS (BX)(AX*1), Y15, Y4
+	VMULPS Y4, Y4, Y0
+	VMULPS minusHalf<>(SB), Y0, Y0
+	VMAXPS Y0, Y11, Y0
+	VMINPS Y0, Y10, Y0
+	VMULPS log2e<>(SB), Y0, Y1
+	VROUNDPS $8, Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPADDD bias<>(SB), Y3, Y3
+	VPADDD bias<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPSLLD $23, Y1, Y1
+	VMULPS Y3, Y2, Y2
+	VMULPS Y1, Y2, Y0
+	VMOVUPS signBit<>(SB), Y5
+	VANDNPS Y4, Y5, Y5
+	VMOVUPS one<>(SB), Y1
+	VMOVUPS erf0<>(SB), Y6
+	VFMADD213PS Y1, Y6, Y5
+	VDIVPS Y5, Y1, Y5
+	VMOVUPS erf5<>(SB), Y6
+	VFMADD213PS erf4<>(SB), Y5, Y6
+	VFMADD213PS erf3<>(SB), Y5, Y6
+	VFMADD213PS erf2<>(SB), Y5, Y6
+	VFMADD213PS erf1<>(SB), Y5, Y6
+	VMULPS Y5, Y6, Y6
+	VMULPS Y0, Y6, Y6
+	VSUBPS Y6, Y1, Y5
+	VBLENDVPS Y4, Y6, Y5, Y5
+	VMULPS density<>(SB), Y0, Y0
+	VFMADD213PS Y5, Y4, Y0
+	VMULPS Y5, Y4, Y4
+	VMASKMOVPS (DX)(AX*1), Y15, Y7
+	VMASKMOVPS (R8)(AX*1), Y15, Y8
+	VMULPS Y7, Y8, Y8
+	VMULPS Y0, Y8, Y8
+	VMULPS Y4, Y7, Y7
+	VMASKMOVPS Y8, Y15, (SI)(AX*1)
+	VMASKMOVPS Y7, Y15, (DI)(AX*1)
 
 done:
 	VZEROUPPER

@@ -160,6 +160,126 @@ DATA bias<>+48(SB)/8, $0x0000007f0000007f
 DATA bias<>+56(SB)/8, $0x0000007f0000007f
 GLOBL bias<>(SB), RODATA|NOPTR, $64
 
+DATA minusHalf<>+0(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+8(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+16(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+24(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+32(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+40(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+48(SB)/8, $0xbf000000bf000000
+DATA minusHalf<>+56(SB)/8, $0xbf000000bf000000
+GLOBL minusHalf<>(SB), RODATA|NOPTR, $64
+
+DATA density<>+0(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+8(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+16(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+24(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+32(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+40(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+48(SB)/8, $0x3ecc422a3ecc422a
+DATA density<>+56(SB)/8, $0x3ecc422a3ecc422a
+GLOBL density<>(SB), RODATA|NOPTR, $64
+
+DATA erf0<>+0(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+8(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+16(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+24(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+32(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+40(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+48(SB)/8, $0x3e6d33883e6d3388
+DATA erf0<>+56(SB)/8, $0x3e6d33883e6d3388
+GLOBL erf0<>(SB), RODATA|NOPTR, $64
+
+DATA erf1<>+0(SB)/8, $0x3e0279063e027906
+DATA erf1<>+8(SB)/8, $0x3e0279063e027906
+DATA erf1<>+16(SB)/8, $0x3e0279063e027906
+DATA erf1<>+24(SB)/8, $0x3e0279063e027906
+DATA erf1<>+32(SB)/8, $0x3e0279063e027906
+DATA erf1<>+40(SB)/8, $0x3e0279063e027906
+DATA erf1<>+48(SB)/8, $0x3e0279063e027906
+DATA erf1<>+56(SB)/8, $0x3e0279063e027906
+GLOBL erf1<>(SB), RODATA|NOPTR, $64
+
+DATA erf2<>+0(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+8(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+16(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+24(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+32(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+40(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+48(SB)/8, $0xbe11a98ebe11a98e
+DATA erf2<>+56(SB)/8, $0xbe11a98ebe11a98e
+GLOBL erf2<>(SB), RODATA|NOPTR, $64
+
+DATA erf3<>+0(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+8(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+16(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+24(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+32(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+40(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+48(SB)/8, $0x3f35f0e33f35f0e3
+DATA erf3<>+56(SB)/8, $0x3f35f0e33f35f0e3
+GLOBL erf3<>(SB), RODATA|NOPTR, $64
+
+DATA erf4<>+0(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+8(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+16(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+24(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+32(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+40(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+48(SB)/8, $0xbf3a00e3bf3a00e3
+DATA erf4<>+56(SB)/8, $0xbf3a00e3bf3a00e3
+GLOBL erf4<>(SB), RODATA|NOPTR, $64
+
+DATA erf5<>+0(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+8(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+16(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+24(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+32(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+40(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+48(SB)/8, $0x3f07dc223f07dc22
+DATA erf5<>+56(SB)/8, $0x3f07dc223f07dc22
+GLOBL erf5<>(SB), RODATA|NOPTR, $64
+
+DATA tanhLinear<>+0(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+8(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+16(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+24(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+32(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+40(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+48(SB)/8, $0x3fcc422a3fcc422a
+DATA tanhLinear<>+56(SB)/8, $0x3fcc422a3fcc422a
+GLOBL tanhLinear<>(SB), RODATA|NOPTR, $64
+
+DATA tanhCube<>+0(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+8(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+16(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+24(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+32(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+40(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+48(SB)/8, $0x3d9222793d922279
+DATA tanhCube<>+56(SB)/8, $0x3d9222793d922279
+GLOBL tanhCube<>(SB), RODATA|NOPTR, $64
+
+DATA tanhSlope<>+0(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+8(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+16(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+24(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+32(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+40(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+48(SB)/8, $0x3e5b33b63e5b33b6
+DATA tanhSlope<>+56(SB)/8, $0x3e5b33b63e5b33b6
+GLOBL tanhSlope<>(SB), RODATA|NOPTR, $64
+
+DATA squareMax<>+0(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+8(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+16(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+24(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+32(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+40(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+48(SB)/8, $0x43c8000043c80000
+DATA squareMax<>+56(SB)/8, $0x43c8000043c80000
+GLOBL squareMax<>(SB), RODATA|NOPTR, $64
+
 DATA lanes<>+0(SB)/8, $0xffffffffffffffff
 DATA lanes<>+8(SB)/8, $0xffffffffffffffff
 DATA lanes<>+16(SB)/8, $0xffffffffffffffff
@@ -874,6 +994,448 @@ rest:
 	VMULPS Z6, Z4, Z4
 	VMOVUPS Z7, K1, (SI)(AX*1)
 	VMOVUPS Z4, K1, (DI)(AX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// geluTanh512: dst = up*gate/(1 + exp(-u)), u = gate*(1.5957691 + 0.0713548*gate^2).
+//
+// func geluTanh512(dst, gate, up []float32)
+TEXT ·geluTanh512(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), SI
+	MOVQ gate_base+24(FP), DI
+	MOVQ up_base+48(FP), DX
+	MOVQ dst_len+8(FP), CX
+	XORQ AX, AX
+	VMOVUPS expMin<>(SB), Z11
+	VMOVUPS expMax<>(SB), Z10
+	SUBQ $16, CX
+	JLT  rest
+
+vector:
+	VMOVUPS (DI)(AX*1), Z4
+	VMOVAPS Z4, Z6
+	VMULPS Z4, Z4, Z5
+	VMOVUPS tanhCube<>(SB), Z7
+	VFMADD213PS tanhLinear<>(SB), Z5, Z7
+	VMULPS Z7, Z4, Z4
+	VORPS signBit<>(SB), Z4, Z0
+	VMAXPS Z0, Z11, Z0
+	VMINPS Z0, Z10, Z0
+	VMULPS log2e<>(SB), Z0, Z1
+	VRNDSCALEPS $8, Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VADDPS one<>(SB), Z0, Z1
+	VMOVUPS one<>(SB), Z2
+	VPMOVD2M Z4, K3
+	VMOVAPS Z0, K3, Z2
+	VDIVPS Z1, Z2, Z5
+	VMULPS Z6, Z5, Z5
+	VMOVUPS (DX)(AX*1), Z6
+	VMULPS Z5, Z6, Z6
+	VMOVUPS Z6, (SI)(AX*1)
+	ADDQ $64, AX
+	SUBQ $16, CX
+	JGE  vector
+
+rest:
+	ADDQ $16, CX
+	JZ   done
+	MOVL $1, R9
+	SHLL CX, R9
+	DECL R9
+	KMOVW R9, K1
+	VMOVUPS.Z (DI)(AX*1), K1, Z4
+	VMOVAPS Z4, Z6
+	VMULPS Z4, Z4, Z5
+	VMOVUPS tanhCube<>(SB), Z7
+	VFMADD213PS tanhLinear<>(SB), Z5, Z7
+	VMULPS Z7, Z4, Z4
+	VORPS signBit<>(SB), Z4, Z0
+	VMAXPS Z0, Z11, Z0
+	VMINPS Z0, Z10, Z0
+	VMULPS log2e<>(SB), Z0, Z1
+	VRNDSCALEPS $8, Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VADDPS one<>(SB), Z0, Z1
+	VMOVUPS one<>(SB), Z2
+	VPMOVD2M Z4, K3
+	VMOVAPS Z0, K3, Z2
+	VDIVPS Z1, Z2, Z5
+	VMULPS Z6, Z5, Z5
+	VMOVUPS.Z (DX)(AX*1), K1, Z6
+	VMULPS Z5, Z6, Z6
+	VMOVUPS Z6, K1, (SI)(AX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// geluTanhBackward512: with u as in geluTanh and s = 1/(1 + exp(-u)): dup = dact*gate*s,
+// dgate = dact*up*s*(1 + gate*(1 - s)*(1.5957691 + 0.2140644*gate^2)). The square is at most 400.
+//
+// func geluTanhBackward512(dgate, dup, dact, gate, up []float32)
+TEXT ·geluTanhBackward512(SB), NOSPLIT, $0-120
+	MOVQ dgate_base+0(FP), SI
+	MOVQ dup_base+24(FP), DI
+	MOVQ dact_base+48(FP), DX
+	MOVQ gate_base+72(FP), BX
+	MOVQ up_base+96(FP), R8
+	MOVQ dgate_len+8(FP), CX
+	XORQ AX, AX
+	VMOVUPS expMin<>(SB), Z11
+	VMOVUPS expMax<>(SB), Z10
+	SUBQ $16, CX
+	JLT  rest
+
+vector:
+	VMOVUPS (BX)(AX*1), Z4
+	VMOVAPS Z4, Z6
+	VMULPS Z4, Z4, Z7
+	VMINPS squareMax<>(SB), Z7, Z7
+	VMOVUPS tanhCube<>(SB), Z8
+	VFMADD213PS tanhLinear<>(SB), Z7, Z8
+	VMULPS Z8, Z4, Z4
+	VORPS signBit<>(SB), Z4, Z0
+	VMAXPS Z0, Z11, Z0
+	VMINPS Z0, Z10, Z0
+	VMULPS log2e<>(SB), Z0, Z1
+	VRNDSCALEPS $8, Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VADDPS one<>(SB), Z0, Z1
+	VMOVUPS one<>(SB), Z2
+	VPMOVD2M Z4, K3
+	VMOVAPS Z0, K3, Z2
+	VDIVPS Z1, Z2, Z5
+	VMOVUPS tanhSlope<>(SB), Z8
+	VFMADD213PS tanhLinear<>(SB), Z7, Z8
+	VMOVUPS one<>(SB), Z1
+	VSUBPS Z5, Z1, Z0
+	VMULPS Z8, Z0, Z0
+	VFMADD213PS Z1, Z6, Z0
+	VMULPS Z5, Z0, Z0
+	VMULPS Z6, Z5, Z4
+	VMOVUPS (DX)(AX*1), Z7
+	VMOVUPS (R8)(AX*1), Z8
+	VMULPS Z7, Z8, Z8
+	VMULPS Z0, Z8, Z8
+	VMULPS Z4, Z7, Z7
+	VMOVUPS Z8, (SI)(AX*1)
+	VMOVUPS Z7, (DI)(AX*1)
+	ADDQ $64, AX
+	SUBQ $16, CX
+	JGE  vector
+
+rest:
+	ADDQ $16, CX
+	JZ   done
+	MOVL $1, R9
+	SHLL CX, R9
+	DECL R9
+	KMOVW R9, K1
+	VMOVUPS.Z (BX)(AX*1), K1, Z4
+	VMOVAPS Z4, Z6
+	VMULPS Z4, Z4, Z7
+	VMINPS squareMax<>(SB), Z7, Z7
+	VMOVUPS tanhCube<>(SB), Z8
+	VFMADD213PS tanhLinear<>(SB), Z7, Z8
+	VMULPS Z8, Z4, Z4
+	VORPS signBit<>(SB), Z4, Z0
+	VMAXPS Z0, Z11, Z0
+	VMINPS Z0, Z10, Z0
+	VMULPS log2e<>(SB), Z0, Z1
+	VRNDSCALEPS $8, Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VADDPS one<>(SB), Z0, Z1
+	VMOVUPS one<>(SB), Z2
+	VPMOVD2M Z4, K3
+	VMOVAPS Z0, K3, Z2
+	VDIVPS Z1, Z2, Z5
+	VMOVUPS tanhSlope<>(SB), Z8
+	VFMADD213PS tanhLinear<>(SB), Z7, Z8
+	VMOVUPS one<>(SB), Z1
+	VSUBPS Z5, Z1, Z0
+	VMULPS Z8, Z0, Z0
+	VFMADD213PS Z1, Z6, Z0
+	VMULPS Z5, Z0, Z0
+	VMULPS Z6, Z5, Z4
+	VMOVUPS.Z (DX)(AX*1), K1, Z7
+	VMOVUPS.Z (R8)(AX*1), K1, Z8
+	VMULPS Z7, Z8, Z8
+	VMULPS Z0, Z8, Z8
+	VMULPS Z4, Z7, Z7
+	VMOVUPS Z8, K1, (SI)(AX*1)
+	VMOVUPS Z7, K1, (DI)(AX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// gelu512: dst = up*gate*P(gate), P the normal distribution.
+//
+// func gelu512(dst, gate, up []float32)
+TEXT ·gelu512(SB), NOSPLIT, $0-72
+	MOVQ dst_base+0(FP), SI
+	MOVQ gate_base+24(FP), DI
+	MOVQ up_base+48(FP), DX
+	MOVQ dst_len+8(FP), CX
+	XORQ AX, AX
+	VMOVUPS expMin<>(SB), Z11
+	VMOVUPS expMax<>(SB), Z10
+	SUBQ $16, CX
+	JLT  rest
+
+vector:
+	VMOVUPS (DI)(AX*1), Z4
+	VMULPS Z4, Z4, Z0
+	VMULPS minusHalf<>(SB), Z0, Z0
+	VMAXPS Z0, Z11, Z0
+	VMINPS Z0, Z10, Z0
+	VMULPS log2e<>(SB), Z0, Z1
+	VRNDSCALEPS $8, Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VMOVUPS signBit<>(SB), Z5
+	VANDNPS Z4, Z5, Z5
+	VMOVUPS one<>(SB), Z1
+	VMOVUPS erf0<>(SB), Z6
+	VFMADD213PS Z1, Z6, Z5
+	VDIVPS Z5, Z1, Z5
+	VMOVUPS erf5<>(SB), Z6
+	VFMADD213PS erf4<>(SB), Z5, Z6
+	VFMADD213PS erf3<>(SB), Z5, Z6
+	VFMADD213PS erf2<>(SB), Z5, Z6
+	VFMADD213PS erf1<>(SB), Z5, Z6
+	VMULPS Z5, Z6, Z6
+	VMULPS Z0, Z6, Z6
+	VSUBPS Z6, Z1, Z5
+	VPMOVD2M Z4, K3
+	VMOVAPS Z6, K3, Z5
+	VMULPS Z4, Z5, Z5
+	VMOVUPS (DX)(AX*1), Z6
+	VMULPS Z5, Z6, Z6
+	VMOVUPS Z6, (SI)(AX*1)
+	ADDQ $64, AX
+	SUBQ $16, CX
+	JGE  vector
+
+rest:
+	ADDQ $16, CX
+	JZ   done
+	MOVL $1, R9
+	SHLL CX, R9
+	DECL R9
+	KMOVW R9, K1
+	VMOVUPS.Z (DI)(AX*1), K1, Z4
+	VMULPS Z4, Z4, Z0
+	VMULPS minusHalf<>(SB), Z0, Z0
+	VMAXPS Z0, Z11, Z0
+	VMINPS Z0, Z10, Z0
+	VMULPS log2e<>(SB), Z0, Z1
+	VRNDSCALEPS $8, Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VMOVUPS signBit<>(SB), Z5
+	VANDNPS Z4, Z5, Z5
+	VMOVUPS one<>(SB), Z1
+	VMOVUPS erf0<>(SB), Z6
+	VFMADD213PS Z1, Z6, Z5
+	VDIVPS Z5, Z1, Z5
+	VMOVUPS erf5<>(SB), Z6
+	VFMADD213PS erf4<>(SB), Z5, Z6
+	VFMADD213PS erf3<>(SB), Z5, Z6
+	VFMADD213PS erf2<>(SB), Z5, Z6
+	VFMADD213PS erf1<>(SB), Z5, Z6
+	VMULPS Z5, Z6, Z6
+	VMULPS Z0, Z6, Z6
+	VSUBPS Z6, Z1, Z5
+	VPMOVD2M Z4, K3
+	VMOVAPS Z6, K3, Z5
+	VMULPS Z4, Z5, Z5
+	VMOVUPS.Z (DX)(AX*1), K1, Z6
+	VMULPS Z5, Z6, Z6
+	VMOVUPS Z6, K1, (SI)(AX*1)
+
+done:
+	VZEROUPPER
+	RET
+
+// geluBackward512: with P the normal distribution and p its density: dup = dact*gate*P(gate),
+// dgate = dact*up*(P(gate) + gate*p(gate)).
+//
+// func geluBackward512(dgate, dup, dact, gate, up []float32)
+TEXT ·geluBackward512(SB), NOSPLIT, $0-120
+	MOVQ dgate_base+0(FP), SI
+	MOVQ dup_base+24(FP), DI
+	MOVQ dact_base+48(FP), DX
+	MOVQ gate_base+72(FP), BX
+	MOVQ up_base+96(FP), R8
+	MOVQ dgate_len+8(FP), CX
+	XORQ AX, AX
+	VMOVUPS expMin<>(SB), Z11
+	VMOVUPS expMax<>(SB), Z10
+	SUBQ $16, CX
+	JLT  rest
+
+vector:
+	VMOVUPS (BX)(AX*1), Z4
+	VMULPS Z4, Z4, Z0
+	VMULPS minusHalf<>(SB), Z0, Z0
+	VMAXPS Z0, Z11, Z0
+	VMINPS Z0, Z10, Z0
+	VMULPS log2e<>(SB), Z0, Z1
+	VRNDSCALEPS $8, Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VMOVUPS signBit<>(SB), Z5
+	VANDNPS Z4, Z5, Z5
+	VMOVUPS one<>(SB), Z1
+	VMOVUPS erf0<>(SB), Z6
+	VFMADD213PS Z1, Z6, Z5
+	VDIVPS Z5, Z1, Z5
+	VMOVUPS erf5<>(SB), Z6
+	VFMADD213PS erf4<>(SB), Z5, Z6
+	VFMADD213PS erf3<>(SB), Z5, Z6
+	VFMADD213PS erf2<>(SB), Z5, Z6
+	VFMADD213PS erf1<>(SB), Z5, Z6
+	VMULPS Z5, Z6, Z6
+	VMULPS Z0, Z6, Z6
+	VSUBPS Z6, Z1, Z5
+	VPMOVD2M Z4, K3
+	VMOVAPS Z6, K3, Z5
+	VMULPS density<>(SB), Z0, Z0
+	VFMADD213PS Z5, Z4, Z0
+	VMULPS Z5, Z4, Z4
+	VMOVUPS (DX)(AX*1), Z7
+	VMOVUPS (R8)(AX*1), Z8
+	VMULPS Z7, Z8, Z8
+	VMULPS Z0, Z8, Z8
+	VMULPS Z4, Z7, Z7
+	VMOVUPS Z8, (SI)(AX*1)
+	VMOVUPS Z7, (DI)(AX*1)
+	ADDQ $64, AX
+	SUBQ $16, CX
+	JGE  vector
+
+rest:
+	ADDQ $16, CX
+	JZ   done
+	MOVL $1, R9
+	SHLL CX, R9
+	DECL R9
+	KMOVW R9, K1
+	VMOVUPS.Z (BX)(AX*1), K1, Z4
+	VMULPS Z4, Z4, Z0
+	VMULPS minusHalf<>(SB), Z0, Z0
+	VMAXPS Z0, Z11, Z0
+	VMINPS Z0, Z10, Z0
+	VMULPS log2e<>(SB), Z0, Z1
+	VRNDSCALEPS $8, Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VMOVUPS signBit<>(SB), Z5
+	VANDNPS Z4, Z5, Z5
+	VMOVUPS one<>(SB), Z1
+	VMOVUPS erf0<>(SB), Z6
+	VFMADD213PS Z1, Z6, Z5
+	VDIVPS Z5, Z1, Z5
+	VMOVUPS erf5<>(SB), Z6
+	VFMADD213PS erf4<>(SB), Z5, Z6
+	VFMADD213PS erf3<>(SB), Z5, Z6
+	VFMADD213PS erf2<>(SB), Z5, Z6
+	VFMADD213PS erf1<>(SB), Z5, Z6
+	VMULPS Z5, Z6, Z6
+	VMULPS Z0, Z6, Z6
+	VSUBPS Z6, Z1, Z5
+	VPMOVD2M Z4, K3
+	VMOVAPS Z6, K3, Z5
+	VMULPS density<>(SB), Z0, Z0
+	VFMADD213PS Z5, Z4, Z0
+	VMULPS Z5, Z4, Z4
+	VMOVUPS.Z (DX)(AX*1), K1, Z7
+	VMOVUPS.Z (R8)(AX*1), K1, Z8
+	VMULPS Z7, Z8, Z8
+	VMULPS Z0, Z8, Z8
+	VMULPS Z4, Z7, Z7
+	VMOVUPS Z8, K1, (SI)(AX*1)
+	VMOVUPS Z7, K1, (DI)(AX*1)
 
 done:
 	VZEROUPPER

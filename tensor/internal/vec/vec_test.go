@@ -185,6 +185,26 @@ var operations = []operation{
 		},
 	},
 	{
+		name: "GELU", slices: 3, spread: 3, tol: 8,
+		run:  func(s *Set, x [][]float32) float32 { s.GELU(x[0], x[1], x[2]); return 0 },
+		want: gated(gelu),
+	},
+	{
+		name: "GELUBackward", slices: 5, spread: 3, tol: 16,
+		run:  func(s *Set, x [][]float32) float32 { s.GELUBackward(x[0], x[1], x[2], x[3], x[4]); return 0 },
+		want: gatedBackward(gelu),
+	},
+	{
+		name: "GELUTanh", slices: 3, spread: 3, tol: 16,
+		run:  func(s *Set, x [][]float32) float32 { s.GELUTanh(x[0], x[1], x[2]); return 0 },
+		want: gated(geluTanh),
+	},
+	{
+		name: "GELUTanhBackward", slices: 5, spread: 3, tol: 64,
+		run:  func(s *Set, x [][]float32) float32 { s.GELUTanhBackward(x[0], x[1], x[2], x[3], x[4]); return 0 },
+		want: gatedBackward(geluTanh),
+	},
+	{
 		name: "Norm", slices: 3, spread: 1, tol: 4,
 		run: func(s *Set, x [][]float32) float32 { s.Norm(x[0], x[1], x[2], 0.3); return 0 },
 		want: func(x []float64) (out, mag []float64, sum, sumMag float64) {
@@ -219,6 +239,40 @@ var operations = []operation{
 			return out, mag, 0, 0
 		},
 	},
+}
+
+// gelu returns the function and its slope at x.
+func gelu(x float64) (y, slope float64) {
+	p := math.Erfc(-x/math.Sqrt2) / 2
+	return x * p, p + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
+}
+
+func geluTanh(x float64) (y, slope float64) {
+	k := 2 * math.Sqrt(2/math.Pi)
+	s := 1 / (1 + math.Exp(-k*(x+0.044715*x*x*x)))
+	return x * s, s + x*s*(1-s)*k*(1+3*0.044715*x*x)
+}
+
+// gated is an operation's want for dst = up*f(gate), whose error is a part of up*gate.
+func gated(f func(x float64) (y, slope float64)) func(x []float64) (out, mag []float64, sum, sumMag float64) {
+	return func(x []float64) (out, mag []float64, sum, sumMag float64) {
+		out, mag = same(x)
+		y, _ := f(x[1])
+		out[0], mag[0] = x[2]*y, x[2]*x[1]
+		return out, mag, 0, 0
+	}
+}
+
+// gatedBackward is the same for the gradients dgate and dup.
+func gatedBackward(f func(x float64) (y, slope float64)) func(x []float64) (out, mag []float64, sum, sumMag float64) {
+	return func(x []float64) (out, mag []float64, sum, sumMag float64) {
+		out, mag = same(x)
+		d, g, up := x[2], x[3], x[4]
+		y, slope := f(g)
+		out[0], out[1] = d*up*slope, d*y
+		mag[0], mag[1] = math.Abs(d*up), d*g
+		return out, mag, 0, 0
+	}
 }
 
 func TestLoops(t *testing.T) {
