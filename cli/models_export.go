@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -26,7 +27,8 @@ ARN, or a directory in Hugging Face layout. No server is needed.
 
   safetensors  a directory for transformers, vLLM and the like; the adapter of a LoRA model is merged
   peft         the adapter of a LoRA model, for PEFT and vLLM
-  gguf         one file for llama.cpp and what is built on it (Ollama, LM Studio)`
+  gguf         one file for llama.cpp and what is built on it (Ollama, LM Studio); of the families
+               `
 
 // The values of --format.
 const (
@@ -45,7 +47,7 @@ func (a *app) modelsExportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export MODEL --to PATH",
 		Short: "Write a model as safetensors, PEFT adapter or GGUF",
-		Long:  modelsExportLong,
+		Long:  modelsExportLong + strings.Join(export.GGUFFamilies(), ", "),
 		Example: `  outcrop models export notes --to notes/
   outcrop models export notes --format gguf --type q8_0 --to notes.gguf`,
 		Args: cobra.ExactArgs(1),

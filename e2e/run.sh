@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs real clients against a real server: the guide's Python blocks verbatim with boto3, the
-# AWS SDK for JavaScript, and the AWS CLI. Installs them, pinned, into out/e2e on the first
-# run. Everything talks to 127.0.0.1 only, with keys that are good for nothing else.
+# AWS SDK for JavaScript, and the AWS CLI; and llama.cpp on the exported model. Installs them,
+# pinned, into out/e2e on the first run. Everything talks to 127.0.0.1 only, with keys that are good for nothing else.
 #
 #	e2e/run.sh [GUIDE.md]      needs go, python3, node and npm
 #
@@ -58,9 +58,11 @@ if [ -f "$guide" ]; then
 	python e2e/guide.py "$guide" --rows "${E2E_ROWS:-1000}" --validation-rows 100 \
 		--train "${E2E_TRAIN:-$work/notes/train.jsonl}" --validation "${E2E_VALIDATION:-$work/notes/validation.jsonl}"
 	model=medical-summarization-prod
+	files=medical-summarization-model
 else
 	say "SKIPPED: the guide's Python blocks: there is no $guide"
 	model=outcrop.pebble-v1
+	files=$model
 fi
 
 say "AWS SDK for JavaScript"
@@ -68,3 +70,24 @@ node "$tools/js/sdk.mjs" "$model"
 
 say "AWS CLI"
 sh e2e/aws_cli.sh "$model"
+
+say "llama.cpp"
+if [ "$(uname -sm)" = "Linux x86_64" ]; then
+	mkdir -p "$tools/gguf"
+	cp e2e/gguf/package.json e2e/gguf/package-lock.json e2e/gguf/greedy.mjs "$tools/gguf/"
+	(cd "$tools/gguf" && NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm ci --omit=optional --no-audit --no-fund --loglevel=error)
+	if [ "$files" = outcrop.pebble-v1 ]; then
+		# The base model is often torn between two tokens, where rounding decides; a tuned one is not.
+		head -n 600 "$work/notes/train.jsonl" >"$work/some.jsonl"
+		bin/outcrop jobs create --name gguf --train "$work/some.jsonl" --epochs 1 --batch-size 8 --learning-rate 0.001 --watch
+		bin/outcrop throughput create --name gguf-prod --model gguf --wait
+		files=gguf model=gguf-prod
+	fi
+	python e2e/gguf/answers.py "$model" "$work/notes/test.jsonl" 20 >"$work/answers.jsonl"
+	for type in bf16 f32; do
+		bin/outcrop models export "$files" --data "$work/data" --format gguf --type $type --to "$work/$type.gguf"
+		node "$tools/gguf/greedy.mjs" "$work/$type.gguf" "$work/answers.jsonl"
+	done
+else
+	say "SKIPPED: llama.cpp: its library is pinned for Linux on x86-64, and this is $(uname -sm)"
+fi

@@ -30,9 +30,8 @@ type rule struct {
 // architectures is keyed by model.Config's Family.
 var architectures = map[string]architecture{"llama": llamaArchitecture}
 
-func architectureNames() string {
-	return strings.Join(slices.Sorted(maps.Keys(architectures)), ", ")
-}
+// GGUFFamilies returns the families that GGUF writes, as Hugging Face's model_type calls them.
+func GGUFFamilies() []string { return slices.Sorted(maps.Keys(architectures)) }
 
 // weights makes the tensors, in the order of their names' numbers.
 func (g *conversion) weights(a architecture) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"outcrop.dev/outcrop/format/gguf"
 	"outcrop.dev/outcrop/format/safetensors"
@@ -51,7 +52,7 @@ func writeGGUF(to, dir string, o Options) (Report, error) {
 	}
 	family, ok := architectures[c.Family]
 	if !ok {
-		return Report{}, fmt.Errorf("a %s model cannot be exported as GGUF yet: %s can", c.Family, architectureNames())
+		return Report{}, fmt.Errorf("a %s model cannot be exported as GGUF yet: %s can", c.Family, strings.Join(GGUFFamilies(), ", "))
 	}
 	g := &conversion{dir: dir, config: c, typ: gguf.F32}
 	if c.DType == model.BFloat16 {
