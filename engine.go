@@ -11,7 +11,7 @@ type Message struct {
 // GenerateRequest asks for one completion. The engine renders Messages with the model's own
 // template, the same that training used.
 type GenerateRequest struct {
-	ModelDir    string
+	Model       ModelFiles
 	Messages    []Message
 	MaxTokens   int
 	Temperature float64 // 0 is greedy
@@ -40,13 +40,14 @@ type GenerateResult struct {
 // Engine runs models. Its errors are CodeValidation for a request that the model cannot
 // serve (too long, say) and CodeModelError for a model that cannot be loaded.
 type Engine interface {
-	// Load makes the model in dir resident, so that the next request does not wait for it.
-	Load(ctx context.Context, dir string) error
-	// Unload lets the model's memory go once its requests have ended.
+	// Load makes a model resident, so that the next request does not wait for it. Adapters are
+	// loaded beside the model that they belong to, which they share.
+	Load(ctx context.Context, m ModelFiles) error
+	// Unload lets the memory of the model in dir go once its requests have ended.
 	Unload(dir string)
 	// Generate writes the completion piece by piece, valid UTF-8 each, to emit, which may be
 	// nil, and returns the whole. It stops within one token when ctx ends or emit fails.
 	Generate(ctx context.Context, req GenerateRequest, emit func(text string) error) (GenerateResult, error)
 	// CountTokens returns the length of the rendered prompt.
-	CountTokens(ctx context.Context, dir string, messages []Message) (int, error)
+	CountTokens(ctx context.Context, m ModelFiles, messages []Message) (int, error)
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
 )
@@ -48,7 +49,7 @@ func BenchmarkGenerate(b *testing.B) {
 	for _, requests := range []int{1, 4, 16} {
 		b.Run(fmt.Sprintf("requests=%d", requests), func(b *testing.B) {
 			e := newEngine(b, Options{Exec: newExec(b, "")})
-			if err := e.Load(context.Background(), dir); err != nil {
+			if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
 				b.Fatal(err)
 			}
 			req := ask(dir, "Summarize this patient note: 65yo female with acute onset aphasia.", 64)

@@ -15,7 +15,7 @@ import (
 // CodeThrottling if too many requests are waiting, CodeModelError if the model cannot be
 // loaded or computes no numbers.
 func (e *Engine) Generate(ctx context.Context, req outcrop.GenerateRequest, emit func(text string) error) (outcrop.GenerateResult, error) {
-	r, err := e.acquire(ctx, req.ModelDir)
+	r, err := e.acquire(ctx, req.Model)
 	if err != nil {
 		return outcrop.GenerateResult{}, err
 	}
@@ -82,7 +82,7 @@ func (e *Engine) admit(ctx context.Context, r *resident, tokens int) (leave func
 
 // begin hands a request to the scheduler.
 func (e *Engine) begin(ctx context.Context, r *resident, req outcrop.GenerateRequest, prompt []int32, limit int) (*sequence, error) {
-	session, err := r.serving.NewSession(len(prompt) + limit)
+	session, err := r.newSession(len(prompt) + limit)
 	if err != nil {
 		return nil, err
 	}

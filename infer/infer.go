@@ -8,7 +8,10 @@
 // function of seed and position.
 //
 //	e := infer.New(infer.Options{Exec: exec, …})
-//	res, err := e.Generate(ctx, outcrop.GenerateRequest{ModelDir: dir, …}, emit)
+//	res, err := e.Generate(ctx, outcrop.GenerateRequest{Model: files, …}, emit)
+//
+// Adapters (LoRA) are loaded beside the model that they belong to: one copy of its weights serves
+// it and all of its adapters, whose requests are decoded together.
 //
 //	request ─→ resident (model, tokenizer, template)      one for each model directory
 //	        ─→ admit (places, cache memory)               waits, in order of arrival
@@ -87,10 +90,10 @@ func New(opt Options) *Engine {
 	return &Engine{opt: opt, cache: semaphore.NewWeighted(opt.CacheBytes), models: map[string]*resident{}}
 }
 
-// Load makes the model in dir resident until an Unload for every Load. CodeModelError if it
+// Load makes a model resident until an Unload of its Dir for every Load. CodeModelError if it
 // cannot be loaded; then no Unload is due.
-func (e *Engine) Load(ctx context.Context, dir string) error {
-	r, err := e.acquire(ctx, dir)
+func (e *Engine) Load(ctx context.Context, m outcrop.ModelFiles) error {
+	r, err := e.acquire(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -129,8 +132,8 @@ func (e *Engine) Close() {
 }
 
 // CountTokens returns the length of the rendered prompt. Errors as of Generate.
-func (e *Engine) CountTokens(ctx context.Context, dir string, messages []outcrop.Message) (int, error) {
-	r, err := e.acquire(ctx, dir)
+func (e *Engine) CountTokens(ctx context.Context, m outcrop.ModelFiles, messages []outcrop.Message) (int, error) {
+	r, err := e.acquire(ctx, m)
 	if err != nil {
 		return 0, err
 	}

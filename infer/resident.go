@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 	"outcrop.dev/outcrop"
@@ -16,9 +17,15 @@ import (
 // resident is a model in memory, or on its way there. The counts belong to Engine.mu; what
 // load sets does not change after ready.
 type resident struct {
-	dir   string
+	files outcrop.ModelFiles
 	ready chan struct{} // closed when load has ended
 	err   error         // why it could not be loaded
+
+	// base is the model that adapters belong to, which they keep in memory and share all of but
+	// the sessions; nil for a whole model.
+	base    *resident
+	adapter *model.Adapter
+	digest  func() (string, error) // model.WeightsDigest, computed at the first call
 
 	serving   *model.Serving
 	tokenizer *tokenizer.Tokenizer
@@ -35,11 +42,11 @@ type resident struct {
 	idle   func() bool // stops the timer that would unload the model; nil if there is none
 }
 
-// acquire returns the model in dir, loaded, for use until release. Requests that arrive
+// acquire returns a model, loaded, for use until release. Requests that arrive
 // while it is being loaded wait for the one load. CodeModelError if it cannot be loaded, and
 // the next request tries again.
-func (e *Engine) acquire(ctx context.Context, dir string) (*resident, error) {
-	r, err := e.enter(dir)
+func (e *Engine) acquire(ctx context.Context, m outcrop.ModelFiles) (*resident, error) {
+	r, err := e.enter(m)
 	if err != nil {
 		return nil, err
 	}
@@ -56,17 +63,17 @@ func (e *Engine) acquire(ctx context.Context, dir string) (*resident, error) {
 	return r, nil
 }
 
-// enter counts a user of the model in dir, and begins to load it if it is not there.
-func (e *Engine) enter(dir string) (*resident, error) {
+// enter counts a user of a model, and begins to load it if it is not there.
+func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, outcrop.Errorf(outcrop.CodeServiceUnavailable, "The server is shutting down. Try again.")
 	}
-	r := e.models[dir]
+	r := e.models[m.Dir]
 	if r == nil {
-		r = &resident{dir: dir, ready: make(chan struct{})}
-		e.models[dir] = r
+		r = &resident{files: m, ready: make(chan struct{})}
+		e.models[m.Dir] = r
 		e.gone.Add(1)
 		go e.load(r)
 	}
@@ -91,7 +98,7 @@ func (e *Engine) release(r *resident) {
 // after Options.Keep. e.mu is held.
 func (e *Engine) settle(r *resident) {
 	switch {
-	case r.users > 0 || r.pins > 0 || e.models[r.dir] != r:
+	case r.users > 0 || r.pins > 0 || e.models[r.files.Dir] != r:
 	case r.unload || r.err != nil:
 		e.evict(r)
 	case r.idle == nil:
@@ -104,7 +111,7 @@ func (e *Engine) settle(r *resident) {
 func (e *Engine) expire(r *resident, uses int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r.uses == uses && r.pins == 0 && e.models[r.dir] == r {
+	if r.uses == uses && r.pins == 0 && e.models[r.files.Dir] == r {
 		e.evict(r)
 	}
 }
@@ -114,10 +121,13 @@ func (e *Engine) evict(r *resident) {
 	if r.idle != nil {
 		r.idle()
 	}
-	delete(e.models, r.dir)
+	delete(e.models, r.files.Dir)
 	go func() {
 		defer e.gone.Done()
-		if <-r.ready; r.scheduler != nil {
+		switch <-r.ready; {
+		case r.base != nil:
+			e.release(r.base)
+		case r.scheduler != nil:
 			r.scheduler.close()
 		}
 	}()
@@ -125,7 +135,12 @@ func (e *Engine) evict(r *resident) {
 
 // load reads the model and its tokenizer, and says so.
 func (e *Engine) load(r *resident) {
-	err := r.read(e.opt)
+	var err error
+	if r.files.BaseDir == "" {
+		err = r.read(e.opt)
+	} else {
+		err = e.attach(r)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil {
@@ -138,29 +153,65 @@ func (e *Engine) load(r *resident) {
 	e.settle(r)
 }
 
+// read loads a whole model.
 func (r *resident) read(opt Options) error {
-	serving, err := model.LoadServing(r.dir, opt.Exec)
+	dir := r.files.Dir
+	serving, err := model.LoadServing(dir, opt.Exec)
 	if err != nil {
 		return err
 	}
-	r.tokenizer, err = tokenizer.Load(filepath.Join(r.dir, "tokenizer.json"))
+	r.tokenizer, err = tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
 	if err != nil {
 		return err
 	}
 	if have, want := serving.Vocab, r.tokenizer.VocabSize(); have < want {
-		return fmt.Errorf("%s: the tokenizer has %d ids, the model %d", r.dir, want, have)
+		return fmt.Errorf("%s: the tokenizer has %d ids, the model %d", dir, want, have)
 	}
-	if r.template, err = chattemplate.Load(r.dir, r.tokenizer); err != nil {
+	if r.template, err = chattemplate.Load(dir, r.tokenizer); err != nil {
 		return err
 	}
 	for id := range r.tokenizer.VocabSize() {
 		r.longest = max(r.longest, len(r.tokenizer.Token(int32(id))))
 	}
 	r.serving = serving
+	r.digest = sync.OnceValues(func() (string, error) { return model.WeightsDigest(dir) })
 	r.places = semaphore.NewWeighted(int64(opt.Sequences))
 	r.waiting = make(chan struct{}, opt.Sequences+opt.Waiting)
 	r.scheduler = newScheduler(serving, opt.Exec)
 	return nil
+}
+
+// attach loads adapters beside the model that they belong to. That one stays in memory as long
+// as they do; it reads their texts and runs their requests together with its own.
+func (e *Engine) attach(r *resident) error {
+	belongs, err := model.ReadBase(r.files.Dir)
+	if err != nil {
+		return err
+	}
+	base, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: r.files.BaseDir})
+	if err != nil {
+		return err
+	}
+	r.base = base // which evict releases, also after an error
+	digest, err := base.digest()
+	if err != nil {
+		return err
+	}
+	if err := belongs.Fits(digest); err != nil {
+		return err
+	}
+	r.serving, r.tokenizer, r.template, r.longest = base.serving, base.tokenizer, base.template, base.longest
+	r.places, r.waiting, r.scheduler = base.places, base.waiting, base.scheduler
+	r.adapter, err = base.serving.LoadAdapter(r.files.Dir)
+	return err
+}
+
+// newSession returns an empty session of so many tokens, which carries the adapters if r is some.
+func (r *resident) newSession(tokens int) (*model.Session, error) {
+	if r.adapter != nil {
+		return r.adapter.NewSession(tokens)
+	}
+	return r.serving.NewSession(tokens)
 }
 
 // render returns the prompt as the model reads it. CodeValidation for messages in an order

@@ -29,7 +29,7 @@ func TestOneLoadForAll(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			r, err := e.acquire(context.Background(), dir)
+			r, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: dir})
 			if err != nil {
 				t.Error(err)
 				return
@@ -54,7 +54,7 @@ func TestLoadFails(t *testing.T) {
 	if err := os.Rename(weights, weights+".away"); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, e.Load(context.Background(), dir), outcrop.CodeModelError, "cannot be loaded")
+	wantCode(t, e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}), outcrop.CodeModelError, "cannot be loaded")
 	_, err := e.Generate(context.Background(), ask(dir, "x", 5), nil)
 	wantCode(t, err, outcrop.CodeModelError)
 	if err := os.Rename(weights+".away", weights); err != nil {
@@ -67,7 +67,7 @@ func TestLoadFails(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(bad, file), []byte("{}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		wantCode(t, e.Load(context.Background(), bad), outcrop.CodeModelError)
+		wantCode(t, e.Load(context.Background(), outcrop.ModelFiles{Dir: bad}), outcrop.CodeModelError)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestLoadGivenUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	dir := tinyModel(t, tinyContext, nil)
-	if err := e.Load(ctx, dir); err != context.Canceled && err != nil {
+	if err := e.Load(ctx, outcrop.ModelFiles{Dir: dir}); err != context.Canceled && err != nil {
 		t.Errorf("got %v", err)
 	}
 	generate(t, e, ask(dir, "x", 5))
@@ -88,7 +88,7 @@ func TestUnload(t *testing.T) {
 	dir := tinyModel(t, tinyContext, nil)
 	e := newEngine(t, Options{})
 	for range 2 {
-		if err := e.Load(context.Background(), dir); err != nil {
+		if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -183,7 +183,7 @@ func TestIdleModelsLeave(t *testing.T) {
 	if running != 1 || tm.d != time.Hour {
 		t.Fatalf("%d timers run, the last for %v", running, tm.d)
 	}
-	if err := e.Load(context.Background(), dir); err != nil {
+	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	if tm.f(); inMemory(t, e, dir) == nil {
@@ -203,7 +203,7 @@ func TestClose(t *testing.T) {
 	t.Parallel()
 	dir := tinyModel(t, tinyContext, nil)
 	e := newEngine(t, Options{})
-	if err := e.Load(context.Background(), dir); err != nil {
+	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	e.Close()

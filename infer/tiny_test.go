@@ -143,7 +143,7 @@ func newEngine(t testing.TB, opt Options) *Engine {
 // ask is a greedy request.
 func ask(dir, prompt string, tokens int) outcrop.GenerateRequest {
 	return outcrop.GenerateRequest{
-		ModelDir: dir, Messages: []outcrop.Message{{Role: "user", Text: prompt}}, MaxTokens: tokens, TopP: 1,
+		Model: outcrop.ModelFiles{Dir: dir}, Messages: []outcrop.Message{{Role: "user", Text: prompt}}, MaxTokens: tokens, TopP: 1,
 	}
 }
 
@@ -159,7 +159,7 @@ func generate(t testing.TB, e *Engine, req outcrop.GenerateRequest) outcrop.Gene
 // watch calls before, with the steps, whenever the model in dir is run.
 func watch(t testing.TB, e *Engine, dir string, before func(steps []model.Step)) {
 	t.Helper()
-	if err := e.Load(context.Background(), dir); err != nil {
+	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	r := inMemory(t, e, dir)

@@ -71,8 +71,14 @@ func (b Base) Check(dir string) error {
 	if err != nil {
 		return err
 	}
+	return b.Fits(digest)
+}
+
+// Fits returns an error if digest, a WeightsDigest, is not that of the weights that the adapter
+// was trained on.
+func (b Base) Fits(digest string) error {
 	if digest != b.SHA256 {
-		return fmt.Errorf("the adapter was trained on %s with weights of SHA-256 %s, and those in %s have %s", b.ModelID, b.SHA256, dir, digest)
+		return fmt.Errorf("the adapter was trained on %s with weights of SHA-256 %s, and those of the base model that is here have %s", b.ModelID, b.SHA256, digest)
 	}
 	return nil
 }

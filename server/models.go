@@ -21,10 +21,9 @@ func (m models) base(ctx context.Context, j *outcrop.Job) (outcrop.ModelFiles, e
 	return m.find(ctx, j.BaseModelID)
 }
 
-// dir returns the directory of the model that a throughput serves.
-func (m models) dir(ctx context.Context, model outcrop.ARN) (string, error) {
-	files, err := m.find(ctx, string(model))
-	return files.Dir, err
+// locate is a throughput.Locate, and bedrockruntime's.
+func (m models) locate(ctx context.Context, model outcrop.ARN) (outcrop.ModelFiles, error) {
+	return m.find(ctx, string(model))
 }
 
 // find returns where a model is. A tuned model has the context of the model that it goes back

@@ -43,6 +43,7 @@ type rooms struct {
 	store       outcrop.Store // rows, telling the reconcilers what is written
 	blobs       *disk.Store
 	catalog     *catalog.Catalog
+	models      models
 	exec        nn.Exec // what serving, and the planning of jobs, runs on
 	engine      *infer.Engine
 	meter       *meter.Meter
@@ -144,12 +145,12 @@ func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
 		Command: command, DataDir: s.cfg.DataDir, ScratchRoot: s.path(scratchDir),
 		Env: withoutSecrets(os.Environ()), Nice: local.NiceDefault, Log: s.cfg.Log,
 	})
-	models := models{r.catalog, r.store, s.modelDir}
-	r.jobs = job.New(r.store, launcher, models.base, r.signer, r.meter, job.Options{
+	r.models = models{r.catalog, r.store, s.modelDir}
+	r.jobs = job.New(r.store, launcher, r.models.base, r.signer, r.meter, job.Options{
 		Owner: s.cfg.DataDir, ModelDir: s.modelDir, ScratchRoot: s.path(scratchDir),
 		Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
-	r.throughputs = throughput.New(r.store, r.engine, models.dir, s.cfg.Log)
+	r.throughputs = throughput.New(r.store, r.engine, r.models.locate, s.cfg.Log)
 	r.meter.Watch(r.rows.Counts, r.jobs.Running)
 	return nil
 }

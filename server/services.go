@@ -27,7 +27,7 @@ func (s *Server) route() {
 	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&tune.Checker{}, r.exec, s.cfg.MemoryBytes},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.engine, r.meter,
-		bedrockruntime.Options{Now: s.cfg.Clock, After: time.After, ModelDir: s.modelDir}))
+		bedrockruntime.Options{Now: s.cfg.Clock, After: time.After, Locate: r.models.locate}))
 	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
 
 	caller := sts.New(newRequestID, log)

@@ -25,12 +25,12 @@ import (
 
 // Engine is what of outcrop.Engine loads models.
 type Engine interface {
-	Load(ctx context.Context, dir string) error
+	Load(ctx context.Context, m outcrop.ModelFiles) error
 	Unload(dir string)
 }
 
-// Locate finds the directory of a model by its ARN. CodeNotFound if there is none.
-type Locate func(ctx context.Context, model outcrop.ARN) (dir string, err error)
+// Locate finds a model by its ARN. CodeNotFound if there is none.
+type Locate func(ctx context.Context, model outcrop.ARN) (outcrop.ModelFiles, error)
 
 // The pace of a reconciler.
 const (
@@ -242,8 +242,9 @@ const unloadable = "\x00"
 // fault fails at once, anything else after some tries.
 func (r *Reconciler) load(ctx context.Context, arn, model outcrop.ARN) (dir string, err error) {
 	for try := 1; ; try++ {
-		if dir, err = r.locate(ctx, model); err == nil {
-			err = r.engine.Load(ctx, dir)
+		var files outcrop.ModelFiles
+		if files, err = r.locate(ctx, model); err == nil {
+			dir, err = files.Dir, r.engine.Load(ctx, files)
 		}
 		if err == nil || ctx.Err() != nil || final(err) || try == triesMax {
 			return dir, err

@@ -47,12 +47,12 @@ func in(t *testing.T, f func(w *world)) {
 }
 
 func (w *world) serve() {
-	w.r = New(w.store, w.engine, func(_ context.Context, arn outcrop.ARN) (string, error) {
+	w.r = New(w.store, w.engine, func(_ context.Context, arn outcrop.ARN) (outcrop.ModelFiles, error) {
 		dir, ok := w.models[arn]
 		if !ok {
-			return "", outcrop.Errorf(outcrop.CodeNotFound, "The model %s has been deleted.", arn)
+			return outcrop.ModelFiles{}, outcrop.Errorf(outcrop.CodeNotFound, "The model %s has been deleted.", arn)
 		}
-		return dir, nil
+		return outcrop.ModelFiles{Dir: dir}, nil
 	}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -127,7 +127,8 @@ type fakeEngine struct {
 	now     int
 }
 
-func (e *fakeEngine) Load(ctx context.Context, dir string) error {
+func (e *fakeEngine) Load(ctx context.Context, files outcrop.ModelFiles) error {
+	dir := files.Dir
 	e.mu.Lock()
 	e.loads = append(e.loads, dir)
 	e.now++

@@ -21,7 +21,7 @@ func (s *Service) CountTokens(ctx context.Context, in *CountTokensInput) (*Count
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.engine.CountTokens(ctx, t.dir, req.Messages)
+	n, err := s.engine.CountTokens(ctx, t.files, req.Messages)
 	if err != nil {
 		return nil, err
 	}

@@ -136,8 +136,8 @@ func (e *fakeEngine) Generate(ctx context.Context, req outcrop.GenerateRequest, 
 	return res, e.err
 }
 
-func (e *fakeEngine) CountTokens(_ context.Context, dir string, ms []outcrop.Message) (int, error) {
-	n := len(dir)
+func (e *fakeEngine) CountTokens(_ context.Context, files outcrop.ModelFiles, ms []outcrop.Message) (int, error) {
+	n := len(files.Dir)
 	for _, m := range ms {
 		n += len(m.Text)
 	}
@@ -213,7 +213,10 @@ func newRig(t testing.TB) *rig {
 	r.store.recs = append(r.store.recs, m.Record())
 	r.store.put("readyready12", "my-throughput", outcrop.ThroughputInService, nil)
 	clock := &fakeClock{now: time.Unix(1_700_000_000, 0)}
-	r.svc = New(fakeCatalog{}, r.store, r.engine, r.meter, Options{Now: clock.Now, After: clock.After, ModelDir: func(id string) string { return "/custom/" + id }})
+	r.svc = New(fakeCatalog{}, r.store, r.engine, r.meter, Options{Now: clock.Now, After: clock.After, Locate: func(_ context.Context, arn outcrop.ARN) (outcrop.ModelFiles, error) {
+		p, _ := outcrop.ParseARN(string(arn))
+		return outcrop.ModelFiles{Dir: "/custom/" + p.Last(), BaseDir: "/base"}, nil
+	}})
 	router := restjson.NewRouter(func() string { return "request-1" }, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	Register(router, r.svc)
 	r.srv = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -28,7 +28,7 @@ func (s *Service) generate(ctx context.Context, operation string, t target, req 
 	}
 	defer leave()
 	var g generation
-	req.ModelDir = t.dir
+	req.Model = t.files
 	g.GenerateResult, err = s.engine.Generate(ctx, req, func(text string) error {
 		if g.firstByte == 0 {
 			g.firstByte = s.opt.Now().Sub(start)

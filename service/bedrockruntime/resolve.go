@@ -13,7 +13,7 @@ type target struct {
 	resource   outcrop.ARN // what usage is metered on: the throughput, or the base model
 	throughput outcrop.Key // zero on demand
 	units      int         // model units
-	dir        string      // of the model
+	files      outcrop.ModelFiles
 	dialect    dialect
 }
 
@@ -72,7 +72,7 @@ func (s *Service) resolveARN(ctx context.Context, scope outcrop.Scope, modelID s
 func foundation(scope outcrop.Scope, m outcrop.FoundationModel) (target, error) {
 	d, err := dialectOf(m)
 	return target{
-		scope: scope, resource: scope.ARN(outcrop.KindFoundationModel, m.ID), units: 1, dir: m.Dir, dialect: d,
+		scope: scope, resource: scope.ARN(outcrop.KindFoundationModel, m.ID), units: 1, files: outcrop.ModelFiles{Dir: m.Dir, ContextLength: m.ContextLength}, dialect: d,
 	}, err
 }
 
@@ -116,7 +116,9 @@ func (s *Service) servedBy(ctx context.Context, th *outcrop.Throughput, t *targe
 		} else if err != nil {
 			return fmt.Errorf("read the model of %s: %w", th.ARN, err)
 		}
-		t.dir = s.opt.ModelDir(m.ID)
+		if t.files, err = s.opt.Locate(ctx, m.ARN); err != nil {
+			return fmt.Errorf("find the model of %s: %w", th.ARN, err)
+		}
 	} else {
 		base = th.ModelARN
 	}
@@ -126,8 +128,8 @@ func (s *Service) servedBy(ctx context.Context, th *outcrop.Throughput, t *targe
 		return outcrop.Errorf(outcrop.CodeModelError,
 			"The base model %s of provisioned throughput %s is no longer in this server's catalog. Add it again, or delete the throughput.", base, th.Name)
 	}
-	if t.dir == "" {
-		t.dir = m.Dir
+	if t.files.Dir == "" {
+		t.files = outcrop.ModelFiles{Dir: m.Dir, ContextLength: m.ContextLength}
 	}
 	var err error
 	t.dialect, err = dialectOf(m)

@@ -15,6 +15,7 @@
 package bedrockruntime
 
 import (
+	"context"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -30,9 +31,10 @@ type Catalog interface {
 // Options are what a Service needs of the server around it, and its limits. The functions are
 // required.
 type Options struct {
-	Now      func() time.Time                     // time.Now
-	After    func(time.Duration) <-chan time.Time // time.After
-	ModelDir func(id string) string               // where a custom model's files are
+	Now   func() time.Time                     // time.Now
+	After func(time.Duration) <-chan time.Time // time.After
+	// Locate finds the files of a base model or a custom model; CodeNotFound if there are none.
+	Locate func(ctx context.Context, model outcrop.ARN) (outcrop.ModelFiles, error)
 
 	// ReadyWait is how long a request waits for a throughput that is Creating; 0 is
 	// DefaultReadyWait.

@@ -1,0 +1,117 @@
+package infer
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/model"
+)
+
+// tinyAdapters writes random adapters of the model in base and returns where they are.
+func tinyAdapters(t *testing.T, base string, seed uint64) outcrop.ModelFiles {
+	t.Helper()
+	m, err := model.Load(base, newExec(t, "ref-f32"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.AddLoRA(model.LoRA{Rank: 2, Alpha: 4, Seed: seed}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range m.Trainable() {
+		for i := range p.W { // B is zero, which would change nothing
+			p.W[i] += float32(int(seed)*(i+3)%7-3) / 4
+		}
+	}
+	dir := t.TempDir()
+	if err := m.SaveAdapter(dir); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := model.WeightsDigest(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (model.Base{ModelID: "acme.tiny-v1", SHA256: digest}).Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	return outcrop.ModelFiles{Dir: dir, BaseDir: base}
+}
+
+// TestAdapters: adapters share their base model in memory, and what is generated with each, all
+// at the same time, is what is generated alone.
+func TestAdapters(t *testing.T) {
+	t.Parallel()
+	base := tinyModel(t, tinyContext, letters)
+	models := []outcrop.ModelFiles{{Dir: base}, tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
+	request := func(m outcrop.ModelFiles) outcrop.GenerateRequest {
+		req := ask("", "tell me", 20)
+		req.Model = m
+		return req
+	}
+	var alone []string
+	for _, m := range models {
+		alone = append(alone, generate(t, newEngine(t, Options{}), request(m)).Text)
+	}
+	if alone[0] == alone[1] || alone[1] == alone[2] {
+		t.Fatalf("the adapters change nothing: %q", alone)
+	}
+	e := newEngine(t, Options{})
+	var wg sync.WaitGroup
+	for range 4 {
+		for i, m := range models {
+			wg.Go(func() {
+				if res, err := e.Generate(context.Background(), request(m), nil); err != nil || res.Text != alone[i] {
+					t.Errorf("model %d together with others: %q, %v, alone %q", i, res.Text, err, alone[i])
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if a, b := inMemory(t, e, models[1].Dir), inMemory(t, e, base); a.serving != b.serving || a.scheduler != b.scheduler {
+		t.Error("the adapters have a base model of their own")
+	}
+}
+
+// TestAdaptersHoldTheirBase: the base model leaves after its last adapters.
+func TestAdaptersHoldTheirBase(t *testing.T) {
+	t.Parallel()
+	base := tinyModel(t, tinyContext, nil)
+	one, two := tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)
+	e := newEngine(t, Options{})
+	for _, m := range []outcrop.ModelFiles{{Dir: base}, one, two} {
+		if err := e.Load(context.Background(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := inMemory(t, e, base)
+	e.Unload(base)
+	e.Unload(one.Dir)
+	if inMemory(t, e, one.Dir) != nil || inMemory(t, e, base) != r {
+		t.Fatal("the adapters that nobody holds stay, or the base model of others has left")
+	}
+	e.Unload(two.Dir)
+	<-r.scheduler.ended
+	if inMemory(t, e, base) != nil {
+		t.Error("the base model stays")
+	}
+}
+
+// TestAdaptersOfAnotherModel: adapters are refused beside weights that they were not trained on,
+// and the next request tries again.
+func TestAdaptersOfAnotherModel(t *testing.T) {
+	t.Parallel()
+	base := tinyModel(t, tinyContext, nil)
+	m := tinyAdapters(t, base, 1)
+	e := newEngine(t, Options{})
+	wrong := outcrop.ModelFiles{Dir: m.Dir, BaseDir: tinyModel(t, tinyContext, letters)}
+	wantCode(t, e.Load(context.Background(), wrong), outcrop.CodeModelError, "trained on acme.tiny-v1")
+	wrong.BaseDir = t.TempDir()
+	wantCode(t, e.Load(context.Background(), wrong), outcrop.CodeModelError, "config.json")
+	wrong = outcrop.ModelFiles{Dir: t.TempDir(), BaseDir: base}
+	wantCode(t, e.Load(context.Background(), wrong), outcrop.CodeModelError, model.BaseFile)
+	if err := e.Load(context.Background(), m); err != nil {
+		t.Error(err)
+	}
+}
