@@ -23,7 +23,11 @@ type Kernel struct {
 	tileRows []int
 	packA    packAFunc
 	packB    packBFunc
-	usable   func(tensor.CPU) bool
+	// unpack makes packed B of weights of eight bits; int8Tiles[r] multiplies r rows with
+	// them directly, if it is long enough.
+	unpack    int8Unpack
+	int8Tiles []int8Tile
+	usable    func(tensor.CPU) bool
 	// peak runs rounds of the kernel's multiply-add on registers, peakFLOP operations each.
 	peak     func(rounds int)
 	peakFLOP int

@@ -59,6 +59,10 @@ func mul(p *tensor.Pool, c []float32, ldc int, a Matrix, b *Packed, accumulate b
 		}
 		return
 	}
+	if b.bytes != nil {
+		mulInt8(p, c, ldc, a, b, accumulate)
+		return
+	}
 	whole := block{k: b.kernel, c: c, ldc: ldc, a: a, b: *b, accumulate: accumulate}
 	g := newGrid(b.kernel, a.Rows, b.cols)
 	if p.Threads() > 1 {

@@ -253,3 +253,9 @@ func (t transposer) panelRest(dst []uint32, nr, words int, bf16 bool, src Matrix
 	}
 	giveBack(block)
 }
+
+// unpackBF16 is unpackGo for the bfloat16 kernels.
+func unpackBF16(dst []uint32, src []byte, words int) {
+	_, _ = dst[words*int8Cols-1], src[words*2*int8Cols-1]
+	unpackInt8(&dst[0], &src[0], words)
+}

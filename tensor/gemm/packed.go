@@ -8,6 +8,9 @@ type Packed struct {
 	kernel     *Kernel
 	rows, cols int // K and N
 	words      []uint32
+	// bytes and scales are in place of words where PackInt8 made it.
+	bytes  []byte
+	scales []float32
 }
 
 // Pack packs b for k.
@@ -42,7 +45,7 @@ func (pb *Packed) Rows() int { return pb.rows }
 func (pb *Packed) Cols() int { return pb.cols }
 
 // Bytes returns the memory that pb holds.
-func (pb *Packed) Bytes() int { return 4 * len(pb.words) }
+func (pb *Packed) Bytes() int { return 4*len(pb.words) + len(pb.bytes) + 4*len(pb.scales) }
 
 // panelCount returns the number of panels side by side.
 func (pb *Packed) panelCount() int { return ceil(pb.cols, pb.kernel.nr) }

@@ -94,6 +94,21 @@ func peakBF16x512(rounds int)
 func peakAMX(rounds int)
 
 //go:noescape
+func tileInt8x1(a *uint32, b *byte, c *float32, ldc, words, acc int)
+
+//go:noescape
+func tileInt8x2(a *uint32, b *byte, c *float32, ldc, words, acc int)
+
+//go:noescape
+func tileInt8x3(a *uint32, b *byte, c *float32, ldc, words, acc int)
+
+//go:noescape
+func tileInt8x4(a *uint32, b *byte, c *float32, ldc, words, acc int)
+
+//go:noescape
+func unpackInt8(dst *uint32, src *byte, words int)
+
+//go:noescape
 func transposeWords8(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
 
 //go:noescape

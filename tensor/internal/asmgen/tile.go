@@ -183,6 +183,10 @@ func gemmStubs() string {
 		s.declare(p.name, peakArgs)
 	}
 	s.declare("peakAMX", peakArgs)
+	for r := range int8RowsMax {
+		s.declare(fmt.Sprintf("tileInt8x%d", r+1), int8TileArgs)
+	}
+	s.declare("unpackInt8", unpackInt8Args)
 	s.declare("transposeWords8", transposeArgs)
 	s.declare("roundRow", roundRowArgs)
 	s.declare("pairRound", pairArgs)
