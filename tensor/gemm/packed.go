@@ -11,6 +11,9 @@ type Packed struct {
 	// bytes and scales are in place of words where PackInt8 made it.
 	bytes  []byte
 	scales []float32
+	// pages are in place of words in MulPaged; byRow says that they cut rows.
+	pages [][]uint32
+	byRow bool
 }
 
 // Pack packs b for k.
@@ -58,10 +61,38 @@ func (pb *Packed) size() int {
 
 // panel returns the packed panel j of the K block that begins at row k0.
 func (pb *Packed) panel(k0, j int) []uint32 {
+	if pb.pages != nil {
+		return pb.pagePanel(k0, j)
+	}
 	k := pb.kernel
 	words := k.words(min(k.kc, pb.rows-k0))
 	start := k.words(k0)*pb.panelCount()*k.nr + j*words*k.nr
 	return pb.words[start : start+words*k.nr]
+}
+
+// step returns how many rows a block of K has.
+func (pb *Packed) step() int {
+	if pb.byRow {
+		return PageLen
+	}
+	return pb.kernel.kc
+}
+
+// stride returns how many words lie between neighbouring panels of a block of K.
+func (pb *Packed) stride(words int) int {
+	if pb.byRow {
+		words = pb.kernel.words(PageLen)
+	}
+	return words * pb.kernel.nr
+}
+
+// adjacent returns how many panels from p on are neighbours in memory.
+func (pb *Packed) adjacent(p int) int {
+	n := pb.panelCount() - p
+	if per := PageLen / pb.kernel.nr; pb.pages != nil && !pb.byRow {
+		return min(n, per-p%per)
+	}
+	return n
 }
 
 // panelsPerPack is how many panels one packing task does: some microseconds of work.
