@@ -118,13 +118,16 @@ func (s *Serving) NewSession(tokens int) (*Session, error) {
 	}
 	n := &Session{owner: s, max: tokens}
 	for range s.Layers {
-		n.caches = append(n.caches, attention.NewCache(s.attention(), tokens, func(k int) []float32 { return make([]float32, k) }))
+		n.caches = append(n.caches, attention.NewCache(s.exec.Kernel, s.attention()))
 	}
 	return n, nil
 }
 
-// SessionBytes returns the memory that a session of that many tokens takes.
-func (c Config) SessionBytes(tokens int) int { return 8 * c.Layers * c.KVHeads * c.HeadSize * tokens }
+// SessionBytes returns the memory that a session of that many tokens takes, besides the rest
+// of its last page.
+func (s *Serving) SessionBytes(tokens int) int {
+	return s.Layers * tokens * attention.PageBytes(s.exec.Kernel, s.attention()) / attention.PageTokens
+}
 
 // Len returns how many tokens the session holds.
 func (n *Session) Len() int { return n.length }
@@ -136,6 +139,28 @@ func (n *Session) Truncate(tokens int) {
 		panic("model: Truncate beyond the session")
 	}
 	n.length = tokens
+	for _, c := range n.caches {
+		c.Truncate(tokens)
+	}
+}
+
+// Prefix returns a session for up to max tokens that holds the first tokens tokens of n, and
+// shares their memory with it page by page (attention.PageTokens); the two then go their own
+// ways. n must not be in a Forward meanwhile. The error says that the model has not so many
+// positions. Panics if n holds fewer tokens, or max is less.
+func (n *Session) Prefix(tokens, max int) (*Session, error) {
+	if tokens < 0 || tokens > n.length || max < tokens {
+		panic("model: Prefix beyond the session")
+	}
+	p, err := n.owner.NewSession(max)
+	if err != nil {
+		return nil, err
+	}
+	p.adapter, p.length = n.adapter, tokens
+	for i, c := range n.caches {
+		p.caches[i] = c.Prefix(tokens)
+	}
+	return p, nil
 }
 
 // Step is new tokens of one session: a prompt, or the token that was sampled last.
