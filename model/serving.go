@@ -62,12 +62,13 @@ func (m *Model) Serving() *Serving {
 // newServing builds a Serving from the weights that read returns, one at a time.
 func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error)) (*Serving, error) {
 	s := &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
+	space := gemm.NewSpace(s.packedBytes())
 	for _, p := range s.weights.all() {
 		w, err := read(p)
 		if err != nil {
 			return nil, err
 		}
-		s.keep(p, w)
+		s.keep(space, p, w)
 	}
 	s.pass = newPass(s)
 	return s, nil
@@ -75,17 +76,48 @@ func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error))
 
 // keep puts w (of p) where the layers read it: products from packed matrices, the embedding
 // row by row, and vectors as they are.
-func (s *Serving) keep(p *nn.Param, w []float32) {
+func (s *Serving) keep(space *gemm.Space, p *nn.Param, w []float32) {
 	if lookup := p == s.weights.embed || p == s.weights.positions; lookup && s.DType == BFloat16 {
 		p.Half = make([]tensor.BF16, len(w))
 		tensor.ToBF16s(p.Half, w)
 	} else if lookup || p.Vector {
 		p.W = w
 	}
-	if product := p != s.weights.embed || p == s.weights.head; product && p != s.weights.positions && !p.Vector {
-		m := gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w}
-		p.Packed = gemm.Pack(s.exec.Pool, s.exec.Kernel, m)
+	if !s.multiplies(p) {
+		return
 	}
+	m := gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w}
+	if s.exec.Int8 {
+		p.Packed = space.PackInt8(s.exec.Pool, s.exec.Kernel, m)
+	} else {
+		p.Packed = space.Pack(s.exec.Pool, s.exec.Kernel, m)
+	}
+}
+
+// multiplies tells whether p is a factor of a product.
+func (s *Serving) multiplies(p *nn.Param) bool {
+	w := s.weights
+	return (p != w.embed || p == w.head) && p != w.positions && !p.Vector
+}
+
+// packedBytes returns the memory of all packed matrices.
+func (s *Serving) packedBytes() (n int) {
+	for _, p := range s.weights.all() {
+		if s.multiplies(p) {
+			n += gemm.PackedBytes(s.exec.Kernel, p.Cols, p.Rows, s.exec.Int8)
+		}
+	}
+	return n
+}
+
+// ReadBytes returns how many bytes of weights every pass through the model reads.
+func (s *Serving) ReadBytes() (n int) {
+	for _, p := range s.weights.all() {
+		if p.Packed != nil {
+			n += p.Packed.Bytes()
+		}
+	}
+	return n
 }
 
 // Bytes returns the memory that the weights take.

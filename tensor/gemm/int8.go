@@ -36,11 +36,15 @@ type int8Unpack func(dst []uint32, src []byte, words int)
 
 // PackInt8 packs b for k in eight bits. |q*scale - b| <= max|b[:,j]|/254 (TestInt8).
 // Multiplying rounds A to bfloat16 where k does.
-func PackInt8(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
+func PackInt8(p *tensor.Pool, k *Kernel, b Matrix) *Packed { return (*Space)(nil).PackInt8(p, k, b) }
+
+// PackInt8 is the function PackInt8 with memory of s.
+func (s *Space) PackInt8(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
 	b.check("B")
 	panels := ceil(b.Cols, int8Cols)
 	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols, scales: make([]float32, panels*int8Cols)}
-	pb.bytes = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(aligned(panels*pb.int8Panel()/4)))), panels*pb.int8Panel())
+	words := s.take(panels * pb.int8Panel() / 4)
+	pb.bytes = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), 4*len(words))
 	p.For(panels, func(j, _ int) { pb.quantize(b, j) })
 	return pb
 }

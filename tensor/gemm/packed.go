@@ -17,10 +17,13 @@ type Packed struct {
 }
 
 // Pack packs b for k.
-func Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
+func Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed { return (*Space)(nil).Pack(p, k, b) }
+
+// Pack is the function Pack with memory of s.
+func (s *Space) Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
 	b.check("B")
 	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols}
-	pb.words = aligned(pb.size())
+	pb.words = s.take(pb.size())
 	pb.fill(p, b)
 	return pb
 }
