@@ -107,6 +107,9 @@ func int8Value(bits byte) float32 {
 	return float32(bits)
 }
 
+// int8Scale sets c = sums*scales, or adds it; all are of one length.
+type int8Scale func(c, sums, scales []float32, accumulate bool)
+
 // unpackGo is the definition of int8Unpack for panels of nr columns.
 func unpackGo(nr int, bf16 bool) int8Unpack {
 	return func(dst []uint32, src []byte, words int) {
@@ -198,15 +201,17 @@ func (t *int8Block) finish(p int) {
 	cols := min(int8Cols, t.b.cols-j0)
 	scales := t.b.scales[j0:][:cols]
 	for i := t.i0; i < t.i1; i++ {
-		c, sums := t.c[i*t.ldc+j0:][:cols], t.sums[(i-t.i0)*int8Cols:][:cols]
-		if t.accumulate {
-			for j, s := range scales {
-				c[j] += float32(s * sums[j]) // float32(): rounded, never fused
-			}
-			continue
+		t.k.scale(t.c[i*t.ldc+j0:][:cols], t.sums[(i-t.i0)*int8Cols:][:cols], scales, t.accumulate)
+	}
+}
+
+// scaleGo is the definition of int8Scale.
+func scaleGo(c, sums, scales []float32, accumulate bool) {
+	for j, s := range scales {
+		v := float32(s * sums[j]) // float32(): rounded, never fused
+		if accumulate {
+			v += c[j]
 		}
-		for j, s := range scales {
-			c[j] = s * sums[j]
-		}
+		c[j] = v
 	}
 }

@@ -138,3 +138,20 @@ func TestInt8At(t *testing.T) {
 		}
 	}
 }
+
+// TestInt8Scale: the kernels' scale has the bits of the definition.
+func TestInt8Scale(t *testing.T) {
+	t.Parallel()
+	for _, k := range Kernels() {
+		r := rand.New(rand.NewPCG(45, 46))
+		for n := 1; n <= int8Cols; n++ {
+			c, sums, scales := randomMatrix(r, 1, n, false, false).F32, randomMatrix(r, 1, n, false, false).F32, randomMatrix(r, 1, n, false, false).F32
+			for _, accumulate := range []bool{false, true} {
+				want, got := slices.Clone(c), slices.Clone(c)
+				scaleGo(want[:n], sums[:n], scales[:n], accumulate)
+				k.scale(got[:n], sums[:n], scales[:n], accumulate)
+				sameBits(t, k.name, want, got)
+			}
+		}
+	}
+}

@@ -26,6 +26,7 @@ type Kernel struct {
 	// unpack makes packed B of weights of eight bits; int8Tiles[r] multiplies r rows with
 	// them directly, if it is long enough.
 	unpack    int8Unpack
+	scale     int8Scale
 	int8Tiles []int8Tile
 	usable    func(tensor.CPU) bool
 	// peak runs rounds of the kernel's multiply-add on registers, peakFLOP operations each.

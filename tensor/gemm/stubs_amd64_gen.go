@@ -109,6 +109,9 @@ func tileInt8x4(a *uint32, b *byte, c *float32, ldc, words, acc int)
 func unpackInt8(dst *uint32, src *byte, words int)
 
 //go:noescape
+func scaleInt8(c, sums, scales *float32, cols, acc int)
+
+//go:noescape
 func transposeWords8(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
 
 //go:noescape

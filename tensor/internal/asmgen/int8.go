@@ -12,6 +12,7 @@ import (
 const (
 	int8TileArgs   = "a *uint32, b *byte, c *float32, ldc, words, acc int"
 	unpackInt8Args = "dst *uint32, src *byte, words int"
+	scaleInt8Args  = "c, sums, scales *float32, cols, acc int"
 	int8RowsMax    = 4
 	int8Columns    = 4 // vectors of sums of a row: 64 columns
 )
@@ -47,6 +48,7 @@ func int8File() string {
 		int8Tile(f, rows)
 	}
 	unpackInt8(f)
+	scaleInt8(f)
 	return f.String()
 }
 
@@ -106,7 +108,7 @@ func int8Tile(f *file, rows int) {
 	f.label("loop")
 	for u := range 2 {
 		unpackWord(f, "DI", 128*u)
-		f.ins("PREFETCHT0 %d(DI)\nPREFETCHT0 %d(DI)", 128*u+2048, 128*u+2048+64)
+		f.ins("PREFETCHT0 %d(DI)\nPREFETCHT0 %d(DI)", 128*u+fetchAhead, 128*u+fetchAhead+64)
 		for r := range rows {
 			f.ins("VPBROADCASTD %d(SI), Z%d", r*aRowBytes+4*u, int8A+r%2)
 			for v := range int8Columns {
@@ -139,5 +141,40 @@ func unpackInt8(f *file) {
 		ADDQ $128, DI
 		DECQ CX
 		JNZ  word`)
+	f.ret()
+}
+
+// scaleInt8 emits the function that ends a row.
+func scaleInt8(f *file) {
+	f.text(`scaleInt8 sets, for j < cols, cols > 0: c[j] = sums[j]*scales[j], added to c[j] if acc != 0; both
+		operations round.`, "scaleInt8", scaleInt8Args, 40)
+	f.ins(`MOVQ c+0(FP), DI
+		MOVQ sums+8(FP), SI
+		MOVQ scales+16(FP), DX
+		MOVQ cols+24(FP), CX
+		MOVQ acc+32(FP), AX
+		MOVL $0xffff, R9`)
+	f.label("vector")
+	f.ins(`CMPQ CX, $16
+		JGE  whole
+		MOVL $1, R9
+		SHLL CX, R9
+		DECL R9`)
+	f.label("whole")
+	f.ins(`KMOVW R9, K1
+		VMOVUPS.Z (SI), K1, Z0
+		VMOVUPS.Z (DX), K1, Z1
+		VMULPS Z1, Z0, Z0
+		TESTQ AX, AX
+		JZ   set
+		VMOVUPS.Z (DI), K1, Z1
+		VADDPS Z1, Z0, Z0`)
+	f.label("set")
+	f.ins(`VMOVUPS Z0, K1, (DI)
+		ADDQ $64, DI
+		ADDQ $64, SI
+		ADDQ $64, DX
+		SUBQ $16, CX
+		JG   vector`)
 	f.ret()
 }

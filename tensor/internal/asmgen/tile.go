@@ -24,6 +24,13 @@ const aRowBytes = (256 + 16) * 4
 // the second level to answer.
 const lastWords = 24
 
+// A tile of few rows reads B from memory as fast as it comes: it fetches fetchAhead bytes
+// before it needs them, which is what arrives in the time that memory takes to answer.
+const (
+	lowRows    = 4
+	fetchAhead = 4096
+)
+
 const (
 	move    = "VMOVUPS" // loads and stores vectors
 	vectors = 2         // across a tile
@@ -118,6 +125,9 @@ func (t tile) each(rows int, do func(acc, off int), next func()) {
 func (t tile) step(f *file, rows, u int) {
 	for v := range vectors {
 		f.ins("%s %d(B_PTR), %s%d", move, (u*vectors+v)*t.bytes, t.reg, t.scratch+v)
+		if off := (u*vectors + v) * t.bytes; rows <= lowRows && off%64 == 0 {
+			f.ins("PREFETCHT0 %d(B_PTR)", off+fetchAhead)
+		}
 	}
 	free := t.scratch + vectors
 	for r := range rows {
@@ -187,6 +197,7 @@ func gemmStubs() string {
 		s.declare(fmt.Sprintf("tileInt8x%d", r+1), int8TileArgs)
 	}
 	s.declare("unpackInt8", unpackInt8Args)
+	s.declare("scaleInt8", scaleInt8Args)
 	s.declare("transposeWords8", transposeArgs)
 	s.declare("roundRow", roundRowArgs)
 	s.declare("pairRound", pairArgs)
