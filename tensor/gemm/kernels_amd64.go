@@ -35,7 +35,7 @@ var avx512BF16 = withTiles(&Kernel{
 	usable:    func(c tensor.CPU) bool { return c.AVX512BF16 },
 	peak:      peakBF16x512, peakFLOP: 24 * 4 * 16,
 }, map[int]tileFunc{
-	1: tileBF16x1, 2: tileBF16x2, 4: tileBF16x4, 6: tileBF16x6,
+	1: tileBF16x1, 2: tileBF16x2, 3: tileBF16x3, 4: tileBF16x4, 6: tileBF16x6,
 	8: tileBF16x8, 10: tileBF16x10, 12: tileBF16x12, 14: tileBF16x14,
 })
 
@@ -45,7 +45,7 @@ var avx512F32 = withTiles(&Kernel{
 	usable: func(c tensor.CPU) bool { return c.AVX512 },
 	peak:   peakF32x512, peakFLOP: 24 * 2 * 16,
 }, map[int]tileFunc{
-	1: tileF32x1, 2: tileF32x2, 4: tileF32x4, 6: tileF32x6,
+	1: tileF32x1, 2: tileF32x2, 3: tileF32x3, 4: tileF32x4, 6: tileF32x6,
 	8: tileF32x8, 10: tileF32x10, 12: tileF32x12, 14: tileF32x14,
 })
 
@@ -54,7 +54,7 @@ var avx2F32 = withTiles(&Kernel{
 	packA: packAF32(words8), packB: packBF32(words8), unpack: unpackGo(16, false), scale: scaleGo,
 	usable: func(c tensor.CPU) bool { return c.AVX2 },
 	peak:   peakF32x256, peakFLOP: 12 * 2 * 8,
-}, map[int]tileFunc{1: tileAVX2x1, 2: tileAVX2x2, 4: tileAVX2x4, 6: tileAVX2x6})
+}, map[int]tileFunc{1: tileAVX2x1, 2: tileAVX2x2, 3: tileAVX2x3, 4: tileAVX2x4, 6: tileAVX2x6})
 
 // rowBlock is about how many rows of A are packed at a time: 240 KiB, which leaves most of
 // the second level cache to B and C.

@@ -198,7 +198,29 @@ func (t *block) fullPanels(p int) int {
 func (t *block) tile(i, rows, k0, p, n, words int, acc bool) {
 	c := t.c[i*t.ldc+p*t.k.nr:]
 	_ = c[(rows-1)*t.ldc+n*t.k.nr-1]
-	t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, p)[0], t.b.stride(words), &c[0], t.ldc, words, n, b2i(acc))
+	t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, p)[0], t.next(i, rows, k0, p, words), &c[0], t.ldc, words, n, b2i(acc))
+}
+
+// lowTile is up to which height a tile fetches a whole panel (asmgen.lowRows).
+const lowTile = 4
+
+// next returns what the micro-kernel is told about where B goes on: the distance of the next
+// panel, for kernels that take several, else of what tile i is to fetch: all of the next
+// panel, or the first tile its first half and the second the other.
+func (t *block) next(i, rows, k0, p, words int) int {
+	if t.k.panels > 1 {
+		return t.b.stride(words)
+	}
+	next := t.b.ahead(k0, p, words)
+	switch tile := (i - t.i0) / rows; {
+	case rows <= lowTile && t.b.pages == nil:
+		return 0 // the hardware follows one stream better alone (BenchmarkDecode)
+	case next == 0 || rows <= lowTile || tile == 0:
+		return next
+	case tile == 1:
+		return next + words*t.k.nr/2
+	}
+	return 0
 }
 
 // edge computes n panels of partial tiles, one by one by way of the scratch tile.
@@ -210,7 +232,7 @@ func (t *block) edge(i, rows, k0, p, n, words int, acc bool) {
 		if acc {
 			copyTile(t.scratch, nr, c, t.ldc, rows, cols)
 		}
-		t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, j)[0], words*nr, &t.scratch[0], nr, words, 1, b2i(acc))
+		t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, j)[0], t.next(i, rows, k0, j, words), &t.scratch[0], nr, words, 1, b2i(acc))
 		copyTile(c, t.ldc, t.scratch, nr, rows, cols)
 	}
 }

@@ -1,6 +1,10 @@
 package gemm
 
-import "outcrop.dev/outcrop/tensor"
+import (
+	"unsafe"
+
+	"outcrop.dev/outcrop/tensor"
+)
 
 // Packed is a matrix B in the order in which one kernel reads it: for weights that are
 // multiplied often. It does not refer to the matrix it was made from.
@@ -87,6 +91,26 @@ func (pb *Packed) stride(words int) int {
 		words = pb.kernel.words(PageLen)
 	}
 	return words * pb.kernel.nr
+}
+
+// ahead returns the distance in words from panel p to the one that will be needed next, or
+// next but one where panels are as short as those of pages; 0 if there is none.
+func (pb *Packed) ahead(k0, p, words int) int {
+	switch {
+	case pb.pages == nil:
+		return words * pb.kernel.nr
+	case pb.byRow && k0+PageLen < pb.rows:
+		return distance(pb.panel(k0, p), pb.panel(k0+PageLen, p))
+	case !pb.byRow && p+2 < pb.panelCount():
+		return distance(pb.panel(k0, p), pb.panel(k0, p+2))
+	}
+	return 0
+}
+
+// distance returns how many words lie between the beginnings of two slices, which may be of
+// different memory: it is for fetching only, which never faults.
+func distance(from, to []uint32) int {
+	return (int(uintptr(unsafe.Pointer(&to[0]))) - int(uintptr(unsafe.Pointer(&from[0])))) / 4
 }
 
 // adjacent returns how many panels from p on are neighbours in memory.

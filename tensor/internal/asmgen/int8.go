@@ -14,7 +14,8 @@ const (
 	unpackInt8Args = "dst *uint32, src *byte, words int"
 	scaleInt8Args  = "c, sums, scales *float32, cols, acc int"
 	int8RowsMax    = 4
-	int8Columns    = 4 // vectors of sums of a row: 64 columns
+	int8FetchAhead = 4096 // bytes: what arrives in the time that memory takes to answer
+	int8Columns    = 4    // vectors of sums of a row: 64 columns
 )
 
 // Registers: the sums of row r are Z(4r) to Z(4r+3).
@@ -108,7 +109,7 @@ func int8Tile(f *file, rows int) {
 	f.label("loop")
 	for u := range 2 {
 		unpackWord(f, "DI", 128*u)
-		f.ins("PREFETCHT0 %d(DI)\nPREFETCHT0 %d(DI)", 128*u+fetchAhead, 128*u+fetchAhead+64)
+		f.ins("PREFETCHT0 %d(DI)\nPREFETCHT0 %d(DI)", 128*u+int8FetchAhead, 128*u+int8FetchAhead+64)
 		for r := range rows {
 			f.ins("VPBROADCASTD %d(SI), Z%d", r*aRowBytes+4*u, int8A+r%2)
 			for v := range int8Columns {
