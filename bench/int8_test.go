@@ -69,11 +69,11 @@ type reading struct {
 	likeliest []int
 }
 
-// read takes tokens through the model in dir, in documents of 256, one token at a time, all
+// read takes the first tokens through the model in dir, in documents of 256, one token at a time, all
 // documents together.
 func read(t *testing.T, dir string, tokens []int32, int8 bool) (r reading) {
 	t.Helper()
-	const length = 256
+	const length, documents = 256, 8
 	p := tensor.NewPool(2)
 	defer p.Close()
 	s, err := model.LoadServing(dir, nn.Exec{Pool: p, Kernel: gemm.Best(), Int8: int8})
@@ -81,7 +81,7 @@ func read(t *testing.T, dir string, tokens []int32, int8 bool) (r reading) {
 		t.Fatal(err)
 	}
 	var steps []model.Step
-	for range len(tokens) / length {
+	for range min(len(tokens)/length, documents) {
 		n, err := s.NewSession(length)
 		if err != nil {
 			t.Fatal(err)

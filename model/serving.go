@@ -156,10 +156,14 @@ func (s *Serving) NewSession(tokens int) (*Session, error) {
 }
 
 // SessionBytes returns the memory that a session of that many tokens takes, besides the rest
-// of its last page.
-func (s *Serving) SessionBytes(tokens int) int {
-	return s.Layers * tokens * attention.PageBytes(s.exec.Kernel, s.attention()) / attention.PageTokens
+// of its last page, where products are done by k.
+func (c Config) SessionBytes(k *gemm.Kernel, tokens int) int {
+	return c.Layers * tokens * attention.PageBytes(k, c.attention()) / attention.PageTokens
 }
+
+// SessionBytes returns the memory that a session of that many tokens takes, besides the rest
+// of its last page.
+func (s *Serving) SessionBytes(tokens int) int { return s.Config.SessionBytes(s.exec.Kernel, tokens) }
 
 // Len returns how many tokens the session holds.
 func (n *Session) Len() int { return n.length }
