@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/tensor/roofline"
 )
 
 // GenerateReport is the speed of reading prompts and of generating, greedily, for one
@@ -17,18 +18,27 @@ type GenerateReport struct {
 	Generate float64 // tokens a second of all sessions together, the median
 	// The same of the fastest runs.
 	BestPrompt, BestGenerate float64
-	Weights                  int   // bytes of weights
-	PeakRSS                  int64 // bytes
+	Weights                  int     // bytes of weights
+	Read                     int     // of them that every token, of all sessions together, reads
+	Bandwidth                float64 // bytes a second that the machine reads from memory
+	PeakRSS                  int64   // bytes
 }
 
-// String is three lines for a person.
+// String is four lines for a person.
 func (r GenerateReport) String() string {
 	return fmt.Sprintf("generate %s (%s), kernel %s, %d threads\n"+
 		"  prompt of %d: %.0f tokens/s (best %.0f); then %d tokens, %d sessions together: %.0f tokens/s (best %.0f)\n"+
+		"  %.1f GB/s of weights, %.0f%% of the %.1f GB/s that the machine reads from memory\n"+
 		"  weights %.0f MiB, peak memory %.0f MiB",
 		r.Shape.Name, r.Shape.About, r.Kernel, r.Threads,
 		r.Shape.Prompt, r.Prompt, r.BestPrompt, r.Shape.Generate, r.Sessions, r.Generate, r.BestGenerate,
+		r.rate()/1e9, 100*r.rate()/r.Bandwidth, r.Bandwidth/1e9,
 		float64(r.Weights)/(1<<20), float64(r.PeakRSS)/(1<<20))
+}
+
+// rate returns the bytes of weights a second that the best run has read.
+func (r GenerateReport) rate() float64 {
+	return float64(r.Read) * r.BestGenerate / float64(r.Sessions)
 }
 
 // Generate measures sessions that generate together. Errors: no memory.
@@ -61,12 +71,16 @@ func Generate(e Env, s Shape, sessions int) (GenerateReport, error) {
 	if err != nil {
 		return GenerateReport{}, err
 	}
+	bandwidth, err := roofline.ReadBandwidth(e.Now, e.Exec.Pool)
+	if err != nil {
+		return GenerateReport{}, err
+	}
 	prompt, answers := float64(s.Prompt), float64(sessions*s.Generate)
 	return GenerateReport{
 		Shape: s, Kernel: e.Exec.Kernel.Name(), Threads: e.Exec.Pool.Threads(), Sessions: sessions,
 		Prompt: prompt / median(prompts), Generate: answers / median(tokens),
 		BestPrompt: prompt / prompts[0], BestGenerate: answers / tokens[0],
-		Weights: serving.Bytes(), PeakRSS: peakRSS(),
+		Weights: serving.Bytes(), Read: serving.ReadBytes(), Bandwidth: bandwidth, PeakRSS: peakRSS(),
 	}, nil
 }
 

@@ -60,9 +60,7 @@ func Train(e Env, s Shape, method string) (TrainReport, error) {
 	}
 	const steps = 1 << 30 // the schedule must not end
 	o := train.FineTune(steps, 1e-5, 0)
-	if o.MicroTokens = s.Rows * s.Length; method == LoRA {
-		o.MicroTokens = min(o.MicroTokens, max(s.Length, train.LoRAMicroTokens))
-	}
+	o.MicroTokens = min(o.MicroTokens, s.Rows*s.Length)
 	t, err := train.New(m, rows, s.Length, o)
 	if err != nil {
 		return TrainReport{}, err

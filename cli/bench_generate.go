@@ -11,6 +11,7 @@ import (
 func (a *app) benchGenerateCommand() *cobra.Command {
 	var b benchmark
 	var sessions int
+	weights := weightsFlag(weightsBF16)
 	c := &cobra.Command{
 		Use:   "generate",
 		Short: "Measure generation: tokens a second of reading a prompt and of answering, memory",
@@ -19,10 +20,14 @@ func (a *app) benchGenerateCommand() *cobra.Command {
 			if sessions < 1 {
 				return usagef("--sessions must be at least 1")
 			}
-			return a.benchmark(&b, func(e bench.Env, s bench.Shape) (fmt.Stringer, error) { return bench.Generate(e, s, sessions) })
+			return a.benchmark(&b, func(e bench.Env, s bench.Shape) (fmt.Stringer, error) {
+				e.Exec.Int8 = weights.int8()
+				return bench.Generate(e, s, sessions)
+			})
 		},
 	}
 	b.addFlags(c)
+	c.Flags().Var(&weights, "weights", weightsUsage)
 	c.Flags().IntVar(&sessions, "sessions", 1, "requests that are answered together")
 	return c
 }

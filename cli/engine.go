@@ -64,3 +64,27 @@ func (t *threadsFlag) String() string { return strconv.Itoa(int(*t)) }
 
 // Type is what a flag's help shows for its value.
 func (t *threadsFlag) Type() string { return "number" }
+
+// weightsFlag is how serving keeps the weights of matrices.
+type weightsFlag string
+
+const (
+	weightsBF16  = "bf16"
+	weightsInt8  = "int8"
+	weightsUsage = "weights of matrices in memory: bf16 (as the kernel multiplies them) or int8 (half the memory, faster answers, not quite the same)"
+)
+
+func (w *weightsFlag) int8() bool { return *w == weightsInt8 }
+
+func (w *weightsFlag) Set(s string) error {
+	if s != weightsBF16 && s != weightsInt8 {
+		return fmt.Errorf("%s or %s", weightsBF16, weightsInt8)
+	}
+	*w = weightsFlag(s)
+	return nil
+}
+
+func (w *weightsFlag) String() string { return string(*w) }
+
+// Type is what a flag's help shows for its value.
+func (w *weightsFlag) Type() string { return "kind" }

@@ -24,6 +24,7 @@ func (a *app) serveCommand() *cobra.Command {
 	var cfg server.Config
 	var verbose bool
 	var threads threadsFlag
+	weights := weightsFlag(weightsBF16)
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Start the server",
@@ -34,7 +35,7 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg.DataDir, cfg.Threads, cfg.Log = dir, int(threads), a.logger(verbose)
+			cfg.DataDir, cfg.Threads, cfg.Log, cfg.Int8 = dir, int(threads), a.logger(verbose), weights.int8()
 			s, err := server.New(c.Context(), a.serverConfig(cfg))
 			if err != nil {
 				return err
@@ -48,6 +49,7 @@ func (a *app) serveCommand() *cobra.Command {
 	f.StringVar(&cfg.Listen, "listen", server.DefaultListen, "`address` to listen on; port 0 takes a free one")
 	f.StringVar(&cfg.Account, "account", server.DefaultAccount, "account number, 12 digits")
 	f.Var(&threads, "threads", "threads to serve with; 0 is one for each core")
+	f.Var(&weights, "weights", weightsUsage)
 	f.BoolVar(&verbose, "verbose", false, "log every request")
 	return c
 }

@@ -114,7 +114,11 @@ func TestCacheMemory(t *testing.T) {
 	t.Parallel()
 	dir := tinyModel(t, tinyContext, letters)
 	bytes := func(tokens int) int64 {
-		return int64(model.Config{Layers: 2, KVHeads: 1, HeadSize: 8}.SessionBytes(tokens))
+		s, err := model.LoadServing(dir, newEngine(t, Options{}).opt.Exec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int64(s.SessionBytes(tokens))
 	}
 	e := newEngine(t, Options{CacheBytes: bytes(20)})
 	if res := generate(t, e, ask(dir, "x", 17)); res.OutputTokens != 17 { // 3 + 17 tokens: at the limit

@@ -62,12 +62,13 @@ func (m *Model) Serving() *Serving {
 // newServing builds a Serving from the weights that read returns, one at a time.
 func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error)) (*Serving, error) {
 	s := &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
+	space := gemm.NewSpace(s.packedBytes())
 	for _, p := range s.weights.all() {
 		w, err := read(p)
 		if err != nil {
 			return nil, err
 		}
-		s.keep(p, w)
+		s.keep(space, p, w)
 	}
 	s.pass = newPass(s)
 	return s, nil
@@ -75,17 +76,48 @@ func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error))
 
 // keep puts w (of p) where the layers read it: products from packed matrices, the embedding
 // row by row, and vectors as they are.
-func (s *Serving) keep(p *nn.Param, w []float32) {
+func (s *Serving) keep(space *gemm.Space, p *nn.Param, w []float32) {
 	if lookup := p == s.weights.embed || p == s.weights.positions; lookup && s.DType == BFloat16 {
 		p.Half = make([]tensor.BF16, len(w))
 		tensor.ToBF16s(p.Half, w)
 	} else if lookup || p.Vector {
 		p.W = w
 	}
-	if product := p != s.weights.embed || p == s.weights.head; product && p != s.weights.positions && !p.Vector {
-		m := gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w}
-		p.Packed = gemm.Pack(s.exec.Pool, s.exec.Kernel, m)
+	if !s.multiplies(p) {
+		return
 	}
+	m := gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w}
+	if s.exec.Int8 {
+		p.Packed = space.PackInt8(s.exec.Pool, s.exec.Kernel, m)
+	} else {
+		p.Packed = space.Pack(s.exec.Pool, s.exec.Kernel, m)
+	}
+}
+
+// multiplies tells whether p is a factor of a product.
+func (s *Serving) multiplies(p *nn.Param) bool {
+	w := s.weights
+	return (p != w.embed || p == w.head) && p != w.positions && !p.Vector
+}
+
+// packedBytes returns the memory of all packed matrices.
+func (s *Serving) packedBytes() (n int) {
+	for _, p := range s.weights.all() {
+		if s.multiplies(p) {
+			n += gemm.PackedBytes(s.exec.Kernel, p.Cols, p.Rows, s.exec.Int8)
+		}
+	}
+	return n
+}
+
+// ReadBytes returns how many bytes of weights every pass through the model reads.
+func (s *Serving) ReadBytes() (n int) {
+	for _, p := range s.weights.all() {
+		if p.Packed != nil {
+			n += p.Packed.Bytes()
+		}
+	}
+	return n
 }
 
 // Bytes returns the memory that the weights take.
@@ -118,13 +150,20 @@ func (s *Serving) NewSession(tokens int) (*Session, error) {
 	}
 	n := &Session{owner: s, max: tokens}
 	for range s.Layers {
-		n.caches = append(n.caches, attention.NewCache(s.attention(), tokens, func(k int) []float32 { return make([]float32, k) }))
+		n.caches = append(n.caches, attention.NewCache(s.exec.Kernel, s.attention()))
 	}
 	return n, nil
 }
 
-// SessionBytes returns the memory that a session of that many tokens takes.
-func (c Config) SessionBytes(tokens int) int { return 8 * c.Layers * c.KVHeads * c.HeadSize * tokens }
+// SessionBytes returns the memory that a session of that many tokens takes, besides the rest
+// of its last page, where products are done by k.
+func (c Config) SessionBytes(k *gemm.Kernel, tokens int) int {
+	return c.Layers * tokens * attention.PageBytes(k, c.attention()) / attention.PageTokens
+}
+
+// SessionBytes returns the memory that a session of that many tokens takes, besides the rest
+// of its last page.
+func (s *Serving) SessionBytes(tokens int) int { return s.Config.SessionBytes(s.exec.Kernel, tokens) }
 
 // Len returns how many tokens the session holds.
 func (n *Session) Len() int { return n.length }
@@ -136,6 +175,28 @@ func (n *Session) Truncate(tokens int) {
 		panic("model: Truncate beyond the session")
 	}
 	n.length = tokens
+	for _, c := range n.caches {
+		c.Truncate(tokens)
+	}
+}
+
+// Prefix returns a session for up to max tokens that holds the first tokens tokens of n, and
+// shares their memory with it page by page (attention.PageTokens); the two then go their own
+// ways. n must not be in a Forward meanwhile. The error says that the model has not so many
+// positions. Panics if n holds fewer tokens, or max is less.
+func (n *Session) Prefix(tokens, max int) (*Session, error) {
+	if tokens < 0 || tokens > n.length || max < tokens {
+		panic("model: Prefix beyond the session")
+	}
+	p, err := n.owner.NewSession(max)
+	if err != nil {
+		return nil, err
+	}
+	p.adapter, p.length = n.adapter, tokens
+	for i, c := range n.caches {
+		p.caches[i] = c.Prefix(tokens)
+	}
+	return p, nil
 }
 
 // Step is new tokens of one session: a prompt, or the token that was sampled last.

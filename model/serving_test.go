@@ -89,3 +89,33 @@ func TestServingEqualsTraining(t *testing.T) {
 		}
 	}
 }
+
+// TestPrefix: a session that begins as another answers as if it had read everything itself.
+func TestPrefix(t *testing.T) {
+	t.Parallel()
+	for _, k := range gemm.Kernels() {
+		c := tiny(true)
+		c.Context = 200
+		m := newModel(t, c, newExec(t, 2, k), Budget{Tokens: 8, Longest: 8})
+		s := m.Serving()
+		tokens := randomBatch(m.Config, 5, 190).Tokens
+		whole := newSession(t, s)
+		forward(t, s, Step{whole, tokens})
+		for _, at := range []int{0, 1, 63, 64, 150} {
+			n, err := whole.Prefix(at, 200)
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone := newSession(t, s)
+			if at > 0 {
+				forward(t, s, Step{alone, tokens[:at]})
+			}
+			if got, want := forward(t, s, Step{n, tokens[:9]}), forward(t, s, Step{alone, tokens[:9]}); !sameBits(got, want) || n.Len() != at+9 {
+				t.Errorf("%s: a session that shares %d tokens answers otherwise", k.Name(), at)
+			}
+		}
+		if _, err := whole.Prefix(1, 201); err == nil {
+			t.Error("Prefix with more tokens than the model has positions: no error")
+		}
+	}
+}

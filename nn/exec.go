@@ -13,6 +13,8 @@ const rowBlock = 64
 type Exec struct {
 	Pool   *tensor.Pool
 	Kernel *gemm.Kernel
+	// Int8 has serving keep its matrices in eight bits (gemm.PackInt8).
+	Int8 bool
 	// Adapt, if not nil, is called after each product with packed weights w, y (N,out) from x
 	// (N,in), for the adapters that rows of a pass carry in serving.
 	Adapt func(e Exec, y, x []float32, w *Param)

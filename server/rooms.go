@@ -114,7 +114,7 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	}
 	pool := tensor.NewPool(s.threads())
 	s.onClose(func() error { pool.Close(); return nil })
-	r.exec = nn.Exec{Pool: pool, Kernel: kernel}
+	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
 		Exec:      r.exec,
 		AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },

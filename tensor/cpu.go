@@ -5,7 +5,7 @@ package tensor
 type CPU struct {
 	AVX2       bool // AVX2 and FMA3
 	AVX512     bool // AVX-512 F, BW, DQ and VL
-	AVX512BF16 bool // AVX512 and AVX512_BF16 (VDPBF16PS, VCVTNE2PS2BF16)
+	AVX512BF16 bool // AVX512, AVX512_BF16 (VDPBF16PS, VCVTNE2PS2BF16) and AVX512_VBMI (VPERMI2B)
 	AMXBF16    bool // AVX512BF16, AMX_TILE and AMX_BF16, and permission for the tile state
 
 	Intel bool // made by Intel: the same instruction may run at half the rate of AMD's

@@ -23,7 +23,7 @@ var hostCPU = sync.OnceValue(func() CPU {
 	x := cpu.X86
 	c := CPU{AVX2: x.HasAVX2 && x.HasFMA, Intel: vendor() == "GenuineIntel"}
 	c.AVX512 = c.AVX2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL
-	c.AVX512BF16 = c.AVX512 && x.HasAVX512BF16
+	c.AVX512BF16 = c.AVX512 && x.HasAVX512BF16 && x.HasAVX512VBMI
 	c.AMXBF16 = c.AVX512BF16 && x.HasAMXTile && x.HasAMXBF16 && permitTiles()
 	return c
 })

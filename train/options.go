@@ -25,9 +25,9 @@ type Options struct {
 }
 
 // microTokens is enough for the products to be efficient, and few enough that what one layer
-// hands to the next is still in a cache: 8,192 take four times the memory and are no faster
+// hands to the next is still in a cache: 8,192 take eight times the memory and are no faster
 // (`outcrop bench train`).
-const microTokens = 2048
+const microTokens = 1024
 
 // FineTune returns the options of fine-tuning: linear warmup and decay, AdamW as usual.
 func FineTune(steps int, rate float64, warmup int) Options {

@@ -53,7 +53,7 @@ func (r Rule) first(pos int) int {
 // keyUnit is what the first key of a block of scores is a multiple of. Products add up in
 // groups of neighbours along the keys; with blocks that begin at multiples of a group, a
 // sum does not depend on where its block begins (TestCachedEqualsWhole).
-const keyUnit = 64
+const keyUnit = PageTokens
 
 // from returns the first key of a block of queries that begins at position pos.
 func (r Rule) from(pos int) int { return r.first(pos) / keyUnit * keyUnit }

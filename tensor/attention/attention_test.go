@@ -229,7 +229,7 @@ func TestCachedEqualsWhole(t *testing.T) {
 			a.Forward(rule, []Segment{{0, n}}, want, make([]float32, n*s.Heads), qkv)
 			for _, step := range []int{1, 7, queryRows + 1, n} {
 				a := NewCached(tensor.NewPool(1), k, s)
-				cache := NewCache(s, n, alloc)
+				cache := NewCache(k, s)
 				for at := 0; at < n; at += step {
 					run := Cached{cache, Segment{at, min(step, n-at)}, at}
 					a.ForwardCached(rule, []Cached{run}, got, qkv)

@@ -55,4 +55,8 @@ func TestAMXUnderEmulation(t *testing.T) {
 			testMul(t, nil, amxBF16, r, s, variant, (i+variant)%2 == 0)
 		}
 	}
+	testPaged(t, amxBF16, r)
+	for _, s := range [][3]int{{1, 65, 40}, {33, 70, amxBF16.kc + 3}} {
+		testInt8(t, nil, amxBF16, r, s, true, s[0] > 1)
+	}
 }

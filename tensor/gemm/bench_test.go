@@ -80,34 +80,38 @@ func benchMul(b *testing.B, k *Kernel, threads int, s benchShape) {
 // does for a token; there are 30 layers.
 var decodeShapes = [][2]int{{960, 576}, {576, 576}, {3072, 576}, {576, 1536}}
 
-// BenchmarkDecode multiplies a few rows with packed weights of 212 MB, as decoding does: GB/s
-// of weights is what limits it.
+// BenchmarkDecode multiplies a few rows with packed weights of 212 MB, or 106 MB in eight
+// bits, as decoding does: GB/s of weights is what limits it.
 func BenchmarkDecode(b *testing.B) {
-	const layers = 30
-	for _, k := range Kernels()[:1] {
+	for name, pack := range map[string]func(*tensor.Pool, *Kernel, Matrix) *Packed{"bf16": Pack, "int8": PackInt8} {
 		for _, threads := range []int{1, 2} {
-			p := tensor.NewPool(threads)
-			var weights []*Packed
-			bytes := 0
-			for range layers {
-				for _, s := range decodeShapes {
-					weights = append(weights, Pack(p, k, fill(b, s[1], s[0], true)))
-					bytes += weights[len(weights)-1].Bytes()
-				}
-			}
-			x, c := fill(b, 32, 1536, false), make([]float32, 32*3072)
-			for _, m := range []int{1, 2, 4, 8, 16, 32} {
-				b.Run(fmt.Sprintf("%s/%d-threads/M=%d", k.name, threads, m), func(b *testing.B) {
-					best := reportBest(b, m, bytes/2, 1, func() {
-						for _, w := range weights {
-							MulPacked(p, k, c, w.cols, x.sub(0, 0, m, w.rows), w, false)
-						}
-					})
-					b.ReportMetric(float64(bytes)/best.Seconds()/1e9, "best-GB/s")
-				})
-			}
-			p.Close()
+			b.Run(fmt.Sprintf("%s/%d-threads", name, threads), func(b *testing.B) { benchDecode(b, threads, pack) })
 		}
+	}
+}
+
+func benchDecode(b *testing.B, threads int, pack func(*tensor.Pool, *Kernel, Matrix) *Packed) {
+	const layers = 30
+	p, k := tensor.NewPool(threads), Best()
+	defer p.Close()
+	var weights []*Packed
+	bytes, elements := 0, 0
+	for range layers {
+		for _, s := range decodeShapes {
+			w := pack(p, k, fill(b, s[1], s[0], true))
+			weights, bytes, elements = append(weights, w), bytes+w.Bytes(), elements+s[0]*s[1]
+		}
+	}
+	x, c := fill(b, 32, 1536, false), make([]float32, 32*3072)
+	for _, m := range []int{1, 2, 4, 8, 32} {
+		b.Run(fmt.Sprintf("M=%d", m), func(b *testing.B) {
+			best := reportBest(b, m, elements, 1, func() {
+				for _, w := range weights {
+					MulPacked(p, k, c, w.cols, x.sub(0, 0, m, w.rows), w, false)
+				}
+			})
+			b.ReportMetric(float64(bytes)/best.Seconds()/1e9, "best-GB/s")
+		})
 	}
 }
 

@@ -23,7 +23,12 @@ type Kernel struct {
 	tileRows []int
 	packA    packAFunc
 	packB    packBFunc
-	usable   func(tensor.CPU) bool
+	// unpack makes packed B of weights of eight bits; int8Tiles[r] multiplies r rows with
+	// them directly, if it is long enough.
+	unpack    int8Unpack
+	scale     int8Scale
+	int8Tiles []int8Tile
+	usable    func(tensor.CPU) bool
 	// peak runs rounds of the kernel's multiply-add on registers, peakFLOP operations each.
 	peak     func(rounds int)
 	peakFLOP int
@@ -31,8 +36,9 @@ type Kernel struct {
 
 // tileFunc adds (acc != 0) or stores panels tiles of C side by side: words is the length of
 // the K block, a points to the first of the rows of packed A, b to the first panel of
-// packed B, the next panels bStride words on; ldc is the row stride of c in floats.
-type tileFunc func(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// packed B; ldc is the row stride of c in floats. next words from b is the next panel, for
+// kernels that take several; for the others it is what they fetch into the cache meanwhile.
+type tileFunc func(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 // packAFunc packs src (rows x K block) into dst, one row each aRow words, padded with zeros
 // to words.

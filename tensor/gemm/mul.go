@@ -59,14 +59,19 @@ func mul(p *tensor.Pool, c []float32, ldc int, a Matrix, b *Packed, accumulate b
 		}
 		return
 	}
-	whole := block{k: b.kernel, c: c, ldc: ldc, a: a, b: *b, accumulate: accumulate}
-	g := newGrid(b.kernel, a.Rows, b.cols)
-	if p.Threads() > 1 {
-		mulParallel(p, g, whole)
+	if b.bytes != nil {
+		mulInt8(p, c, ldc, a, b, accumulate)
 		return
 	}
-	for task := range g.tasks() {
-		whole.cut(g, task).run()
+	whole := block{k: b.kernel, c: c, ldc: ldc, a: a, b: *b, accumulate: accumulate}
+	if p.Threads() > 1 {
+		mulParallel(p, newGrid(b.kernel, a.Rows, b.cols), whole)
+		return
+	}
+	whole.p1 = b.panelCount()
+	for i := 0; i < a.Rows; i += b.kernel.mc {
+		whole.i0, whole.i1 = i, min(i+b.kernel.mc, a.Rows)
+		whole.run()
 	}
 }
 
@@ -154,8 +159,8 @@ func (t block) run() {
 	aWords := roundUp(t.i1-t.i0, max(k.mr, packRowGroup)) * k.aRow()
 	buf := borrow(aWords + k.mr*k.nr)
 	t.packedA, t.scratch = buf[:aWords], floats(buf[aWords:])
-	for k0 := 0; k0 < t.a.Cols; k0 += k.kc {
-		kl := min(k.kc, t.a.Cols-k0)
+	for k0, step := 0, t.b.step(); k0 < t.a.Cols; k0 += step {
+		kl := min(step, t.a.Cols-k0)
 		k.packA(t.packedA, k.aRow(), k.words(kl), t.a.sub(t.i0, k0, t.i1-t.i0, kl))
 		t.tiles(k0, k.words(kl), k0 > 0 || t.accumulate)
 	}
@@ -186,14 +191,36 @@ func (t *block) tiles(k0, words int, acc bool) {
 // fullPanels returns how many panels from p on the micro-kernel may take at once; 0 when p
 // is the last one and not full.
 func (t *block) fullPanels(p int) int {
-	return min(t.k.panels, t.p1-p, t.b.cols/t.k.nr-p)
+	return min(t.k.panels, t.p1-p, t.b.cols/t.k.nr-p, t.b.adjacent(p))
 }
 
 // tile lets the micro-kernel write n panels of C in place.
 func (t *block) tile(i, rows, k0, p, n, words int, acc bool) {
 	c := t.c[i*t.ldc+p*t.k.nr:]
 	_ = c[(rows-1)*t.ldc+n*t.k.nr-1]
-	t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, p)[0], words*t.k.nr, &c[0], t.ldc, words, n, b2i(acc))
+	t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, p)[0], t.next(i, rows, k0, p, words), &c[0], t.ldc, words, n, b2i(acc))
+}
+
+// lowTile is up to which height a tile fetches a whole panel (asmgen.lowRows).
+const lowTile = 4
+
+// next returns what the micro-kernel is told about where B goes on: the distance of the next
+// panel, for kernels that take several, else of what tile i is to fetch: all of the next
+// panel, or the first tile its first half and the second the other.
+func (t *block) next(i, rows, k0, p, words int) int {
+	if t.k.panels > 1 {
+		return t.b.stride(words)
+	}
+	next := t.b.ahead(k0, p, words)
+	switch tile := (i - t.i0) / rows; {
+	case rows <= lowTile && t.b.pages == nil:
+		return 0 // the hardware follows one stream better alone (BenchmarkDecode)
+	case next == 0 || rows <= lowTile || tile == 0:
+		return next
+	case tile == 1:
+		return next + words*t.k.nr/2
+	}
+	return 0
 }
 
 // edge computes n panels of partial tiles, one by one by way of the scratch tile.
@@ -205,7 +232,7 @@ func (t *block) edge(i, rows, k0, p, n, words int, acc bool) {
 		if acc {
 			copyTile(t.scratch, nr, c, t.ldc, rows, cols)
 		}
-		t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, j)[0], words*nr, &t.scratch[0], nr, words, 1, b2i(acc))
+		t.k.tiles[rows](&t.packedA[(i-t.i0)*t.k.aRow()], &t.b.panel(k0, j)[0], t.next(i, rows, k0, j, words), &t.scratch[0], nr, words, 1, b2i(acc))
 		copyTile(c, t.ldc, t.scratch, nr, rows, cols)
 	}
 }

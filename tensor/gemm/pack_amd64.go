@@ -253,3 +253,16 @@ func (t transposer) panelRest(dst []uint32, nr, words int, bf16 bool, src Matrix
 	}
 	giveBack(block)
 }
+
+// unpackBF16 is unpackGo for the bfloat16 kernels.
+func unpackBF16(dst []uint32, src []byte, words int) {
+	_, _ = dst[words*int8Cols-1], src[words*2*int8Cols-1]
+	unpackInt8(&dst[0], &src[0], words)
+}
+
+// scaleAVX512 is scaleGo by way of scaleInt8.
+func scaleAVX512(c, sums, scales []float32, accumulate bool) {
+	n := len(scales)
+	_, _ = c[n-1], sums[n-1]
+	scaleInt8(&c[0], &sums[0], &scales[0], n, b2i(accumulate))
+}

@@ -1,6 +1,10 @@
 package gemm
 
-import "outcrop.dev/outcrop/tensor"
+import (
+	"unsafe"
+
+	"outcrop.dev/outcrop/tensor"
+)
 
 // Packed is a matrix B in the order in which one kernel reads it: for weights that are
 // multiplied often. It does not refer to the matrix it was made from.
@@ -8,13 +12,22 @@ type Packed struct {
 	kernel     *Kernel
 	rows, cols int // K and N
 	words      []uint32
+	// bytes and scales are in place of words where PackInt8 made it.
+	bytes  []byte
+	scales []float32
+	// pages are in place of words in MulPaged; byRow says that they cut rows.
+	pages [][]uint32
+	byRow bool
 }
 
 // Pack packs b for k.
-func Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
+func Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed { return (*Space)(nil).Pack(p, k, b) }
+
+// Pack is the function Pack with memory of s.
+func (s *Space) Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
 	b.check("B")
 	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols}
-	pb.words = aligned(pb.size())
+	pb.words = s.take(pb.size())
 	pb.fill(p, b)
 	return pb
 }
@@ -42,7 +55,7 @@ func (pb *Packed) Rows() int { return pb.rows }
 func (pb *Packed) Cols() int { return pb.cols }
 
 // Bytes returns the memory that pb holds.
-func (pb *Packed) Bytes() int { return 4 * len(pb.words) }
+func (pb *Packed) Bytes() int { return 4*len(pb.words) + len(pb.bytes) + 4*len(pb.scales) }
 
 // panelCount returns the number of panels side by side.
 func (pb *Packed) panelCount() int { return ceil(pb.cols, pb.kernel.nr) }
@@ -55,10 +68,58 @@ func (pb *Packed) size() int {
 
 // panel returns the packed panel j of the K block that begins at row k0.
 func (pb *Packed) panel(k0, j int) []uint32 {
+	if pb.pages != nil {
+		return pb.pagePanel(k0, j)
+	}
 	k := pb.kernel
 	words := k.words(min(k.kc, pb.rows-k0))
 	start := k.words(k0)*pb.panelCount()*k.nr + j*words*k.nr
 	return pb.words[start : start+words*k.nr]
+}
+
+// step returns how many rows a block of K has.
+func (pb *Packed) step() int {
+	if pb.byRow {
+		return PageLen
+	}
+	return pb.kernel.kc
+}
+
+// stride returns how many words lie between neighbouring panels of a block of K.
+func (pb *Packed) stride(words int) int {
+	if pb.byRow {
+		words = pb.kernel.words(PageLen)
+	}
+	return words * pb.kernel.nr
+}
+
+// ahead returns the distance in words from panel p to the one that will be needed next, or
+// next but one where panels are as short as those of pages; 0 if there is none.
+func (pb *Packed) ahead(k0, p, words int) int {
+	switch {
+	case pb.pages == nil:
+		return words * pb.kernel.nr
+	case pb.byRow && k0+PageLen < pb.rows:
+		return distance(pb.panel(k0, p), pb.panel(k0+PageLen, p))
+	case !pb.byRow && p+2 < pb.panelCount():
+		return distance(pb.panel(k0, p), pb.panel(k0, p+2))
+	}
+	return 0
+}
+
+// distance returns how many words lie between the beginnings of two slices, which may be of
+// different memory: it is for fetching only, which never faults.
+func distance(from, to []uint32) int {
+	return (int(uintptr(unsafe.Pointer(&to[0]))) - int(uintptr(unsafe.Pointer(&from[0])))) / 4
+}
+
+// adjacent returns how many panels from p on are neighbours in memory.
+func (pb *Packed) adjacent(p int) int {
+	n := pb.panelCount() - p
+	if per := PageLen / pb.kernel.nr; pb.pages != nil && !pb.byRow {
+		return min(n, per-p%per)
+	}
+	return n
 }
 
 // panelsPerPack is how many panels one packing task does: some microseconds of work.

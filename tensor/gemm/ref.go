@@ -23,7 +23,7 @@ const (
 func refKernel(name string, bf16 bool, tile func(rows int) tileFunc) *Kernel {
 	k := &Kernel{
 		name: name, bf16: bf16, mr: refMR, nr: refNR, kc: refKC, kUnit: 1, mc: 64, panels: 1,
-		packA: packAGo(bf16), packB: packBGo(bf16),
+		packA: packAGo(bf16), packB: packBGo(bf16), unpack: unpackGo(refNR, bf16), scale: scaleGo,
 		usable: func(tensor.CPU) bool { return true },
 		peak:   refPeak, peakFLOP: 2 * refNR,
 	}

@@ -7,67 +7,76 @@ package gemm
 import "unsafe"
 
 //go:noescape
-func tileAMX(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileAMX(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileBF16x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x1(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileBF16x2(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x2(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileBF16x4(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x3(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileBF16x6(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x4(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileBF16x8(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x6(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileBF16x10(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x8(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileBF16x12(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x10(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileBF16x14(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x12(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileF32x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileBF16x14(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileF32x2(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x1(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileF32x4(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x2(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileF32x6(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x3(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileF32x8(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x4(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileF32x10(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x6(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileF32x12(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x8(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileF32x14(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x10(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileAVX2x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x12(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileAVX2x2(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileF32x14(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileAVX2x4(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileAVX2x1(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
-func tileAVX2x6(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+func tileAVX2x2(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileAVX2x3(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileAVX2x4(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+
+//go:noescape
+func tileAVX2x6(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 
 //go:noescape
 func transposeWords(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)
@@ -92,6 +101,24 @@ func peakBF16x512(rounds int)
 
 //go:noescape
 func peakAMX(rounds int)
+
+//go:noescape
+func tileInt8x1(a *uint32, b *byte, c *float32, ldc, words, acc int)
+
+//go:noescape
+func tileInt8x2(a *uint32, b *byte, c *float32, ldc, words, acc int)
+
+//go:noescape
+func tileInt8x3(a *uint32, b *byte, c *float32, ldc, words, acc int)
+
+//go:noescape
+func tileInt8x4(a *uint32, b *byte, c *float32, ldc, words, acc int)
+
+//go:noescape
+func unpackInt8(dst *uint32, src *byte, words int)
+
+//go:noescape
+func scaleInt8(c, sums, scales *float32, cols, acc int)
 
 //go:noescape
 func transposeWords8(src unsafe.Pointer, srcBytes int, dst *uint32, dstWords, blocks int, mask uint32)

@@ -17,7 +17,8 @@ DATA tileConfig<>+48(SB)/8, $0x1010101010101010
 DATA tileConfig<>+56(SB)/8, $0x0000000000000000
 GLOBL tileConfig<>(SB), RODATA|NOPTR, $64
 
-// tileAMX adds a K block to panels tiles of 32 x 32 floats side by side. words is a multiple of 16.
+// tileAMX adds a K block to panels tiles of 32 x 32 floats side by side, the panels of B next
+// words apart. words is a multiple of 16.
 //
 // T0 T1    rows 0-15 of C, columns 0-15 and 16-31      T4  rows 0-15 of A, 32 steps of K
 // T2 T3    rows 16-31                                  T5  rows 16-31
@@ -27,13 +28,13 @@ GLOBL tileConfig<>(SB), RODATA|NOPTR, $64
 // state lives between LDTILECFG and TILERELEASE: Go code never sees it, and the scheduler
 // does not preempt assembly.
 //
-// func tileAMX(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileAMX(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileAMX(SB), NOSPLIT, $0-64
 	LEAQ tileConfig<>(SB), SI
 	LDTILECFG_SI
 	MOVQ a+0(FP), R8
 	MOVQ b+8(FP), R9
-	MOVQ bStride+16(FP), R10
+	MOVQ next+16(FP), R10
 	MOVQ c+24(FP), R11
 	MOVQ ldc+32(FP), R12
 	MOVQ panels+48(FP), R13

@@ -10,7 +10,8 @@
 // 	c[r*ldc+j] = sum
 //
 // where the product of two words is that of their float32, or the sum of those of their pairs of
-// bfloat16. bStride and panels are not used: there is one panel.
+// bfloat16. There is one panel. Meanwhile the lines from b+next on are fetched into the second
+// level cache: all of a panel by a tile of up to 4 rows, half of one by a higher tile.
 //
 // 	Y(2r), Y(2r+1)  the sums of row r
 // 	Y12, Y13      row w of b
@@ -25,19 +26,22 @@
 #define LDC R8 // in bytes
 #define WORDS CX
 #define LAST R10
+#define NEXT R11
 #define ACC AX
 
 // tileAVX2x1 is a tile of 1 x 16 floats.
 //
-// func tileAVX2x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileAVX2x1(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileAVX2x1(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -60,16 +64,19 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Y12
 	VMOVUPS 32(B_PTR), Y13
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
 	VMOVUPS 64(B_PTR), Y12
 	VMOVUPS 96(B_PTR), Y13
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $8, A_PTR
 	ADDQ $128, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -88,15 +95,17 @@ store:
 
 // tileAVX2x2 is a tile of 2 x 16 floats.
 //
-// func tileAVX2x2(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileAVX2x2(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileAVX2x2(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -126,6 +135,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Y12
 	VMOVUPS 32(B_PTR), Y13
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
@@ -134,6 +144,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y3
 	VMOVUPS 64(B_PTR), Y12
 	VMOVUPS 96(B_PTR), Y13
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
@@ -142,6 +153,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $8, A_PTR
 	ADDQ $128, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -163,17 +175,119 @@ store:
 	VZEROUPPER
 	RET
 
-// tileAVX2x4 is a tile of 4 x 16 floats.
+// tileAVX2x3 is a tile of 3 x 16 floats.
 //
-// func tileAVX2x4(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
-TEXT ·tileAVX2x4(SB), NOSPLIT, $0-64
+// func tileAVX2x3(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+TEXT ·tileAVX2x3(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
+	MOVQ C_PTR, ROW
+	TESTQ ACC, ACC
+	JZ   zero
+	VMOVUPS 0(ROW), Y0
+	VMOVUPS 32(ROW), Y1
+	ADDQ LDC, ROW
+	VMOVUPS 0(ROW), Y2
+	VMOVUPS 32(ROW), Y3
+	ADDQ LDC, ROW
+	VMOVUPS 0(ROW), Y4
+	VMOVUPS 32(ROW), Y5
+	JMP  start
+
+zero:
+	PREFETCHT0 0(ROW)
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+
+start:
+	MOVQ $24, LAST
+	SUBQ LAST, WORDS
+	JG   loop
+	ADDQ LAST, WORDS
+	XORQ LAST, LAST
+
+loop:
+	VMOVUPS 0(B_PTR), Y12
+	VMOVUPS 32(B_PTR), Y13
+	PREFETCHT1 0(NEXT)
+	VBROADCASTSS 0(A_PTR), Y14
+	VFMADD231PS Y12, Y14, Y0
+	VFMADD231PS Y13, Y14, Y1
+	VBROADCASTSS 1088(A_PTR), Y15
+	VFMADD231PS Y12, Y15, Y2
+	VFMADD231PS Y13, Y15, Y3
+	VBROADCASTSS 2176(A_PTR), Y14
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y13, Y14, Y5
+	VMOVUPS 64(B_PTR), Y12
+	VMOVUPS 96(B_PTR), Y13
+	PREFETCHT1 64(NEXT)
+	VBROADCASTSS 4(A_PTR), Y14
+	VFMADD231PS Y12, Y14, Y0
+	VFMADD231PS Y13, Y14, Y1
+	VBROADCASTSS 1092(A_PTR), Y15
+	VFMADD231PS Y12, Y15, Y2
+	VFMADD231PS Y13, Y15, Y3
+	VBROADCASTSS 2180(A_PTR), Y14
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y13, Y14, Y5
+	ADDQ $8, A_PTR
+	ADDQ $128, B_PTR
+	ADDQ $128, NEXT
+	SUBQ $2, WORDS
+	JNZ  loop
+	TESTQ LAST, LAST
+	JZ   store
+	MOVQ C_PTR, ROW
+	PREFETCHT0 0(ROW)
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	MOVQ LAST, WORDS
+	XORQ LAST, LAST
+	JMP  loop
+
+store:
+	VMOVUPS Y0, 0(C_PTR)
+	VMOVUPS Y1, 32(C_PTR)
+	ADDQ LDC, C_PTR
+	VMOVUPS Y2, 0(C_PTR)
+	VMOVUPS Y3, 32(C_PTR)
+	ADDQ LDC, C_PTR
+	VMOVUPS Y4, 0(C_PTR)
+	VMOVUPS Y5, 32(C_PTR)
+	VZEROUPPER
+	RET
+
+// tileAVX2x4 is a tile of 4 x 16 floats.
+//
+// func tileAVX2x4(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+TEXT ·tileAVX2x4(SB), NOSPLIT, $0-64
+	MOVQ a+0(FP), A_PTR
+	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
+	MOVQ c+24(FP), C_PTR
+	MOVQ ldc+32(FP), LDC
+	MOVQ words+40(FP), WORDS
+	MOVQ acc+56(FP), ACC
+	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -217,6 +331,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Y12
 	VMOVUPS 32(B_PTR), Y13
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
@@ -231,6 +346,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y7
 	VMOVUPS 64(B_PTR), Y12
 	VMOVUPS 96(B_PTR), Y13
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
@@ -245,6 +361,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y7
 	ADDQ $8, A_PTR
 	ADDQ $128, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -278,15 +395,17 @@ store:
 
 // tileAVX2x6 is a tile of 6 x 16 floats.
 //
-// func tileAVX2x6(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileAVX2x6(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileAVX2x6(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -344,6 +463,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Y12
 	VMOVUPS 32(B_PTR), Y13
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
@@ -364,6 +484,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y11
 	VMOVUPS 64(B_PTR), Y12
 	VMOVUPS 96(B_PTR), Y13
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
@@ -384,6 +505,7 @@ loop:
 	VFMADD231PS Y13, Y15, Y11
 	ADDQ $8, A_PTR
 	ADDQ $128, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST

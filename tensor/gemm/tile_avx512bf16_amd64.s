@@ -10,7 +10,8 @@
 // 	c[r*ldc+j] = sum
 //
 // where the product of two words is that of their float32, or the sum of those of their pairs of
-// bfloat16. bStride and panels are not used: there is one panel.
+// bfloat16. There is one panel. Meanwhile the lines from b+next on are fetched into the second
+// level cache: all of a panel by a tile of up to 4 rows, half of one by a higher tile.
 //
 // 	Z(2r), Z(2r+1)  the sums of row r
 // 	Z28, Z29      row w of b
@@ -26,19 +27,22 @@
 #define LDC R8 // in bytes
 #define WORDS CX
 #define LAST R10
+#define NEXT R11
 #define ACC AX
 
 // tileBF16x1 is a tile of 1 x 32 floats.
 //
-// func tileBF16x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileBF16x1(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileBF16x1(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -62,16 +66,21 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
+	PREFETCHT1 64(NEXT)
 	VPBROADCASTD 0(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 128(NEXT)
+	PREFETCHT1 192(NEXT)
 	VPBROADCASTD 4(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $256, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -91,15 +100,17 @@ store:
 
 // tileBF16x2 is a tile of 2 x 32 floats.
 //
-// func tileBF16x2(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileBF16x2(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileBF16x2(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -131,6 +142,8 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
+	PREFETCHT1 64(NEXT)
 	VPBROADCASTD 0(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -139,6 +152,8 @@ loop:
 	VDPBF16PS(29, 31, 3)
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 128(NEXT)
+	PREFETCHT1 192(NEXT)
 	VPBROADCASTD 4(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -147,6 +162,7 @@ loop:
 	VDPBF16PS(29, 31, 3)
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $256, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -170,17 +186,127 @@ store:
 	VZEROUPPER
 	RET
 
-// tileBF16x4 is a tile of 4 x 32 floats.
+// tileBF16x3 is a tile of 3 x 32 floats.
 //
-// func tileBF16x4(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
-TEXT ·tileBF16x4(SB), NOSPLIT, $0-64
+// func tileBF16x3(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+TEXT ·tileBF16x3(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
+	MOVQ C_PTR, ROW
+	TESTQ ACC, ACC
+	JZ   zero
+	VMOVUPS 0(ROW), Z0
+	VMOVUPS 64(ROW), Z1
+	ADDQ LDC, ROW
+	VMOVUPS 0(ROW), Z2
+	VMOVUPS 64(ROW), Z3
+	ADDQ LDC, ROW
+	VMOVUPS 0(ROW), Z4
+	VMOVUPS 64(ROW), Z5
+	JMP  start
+
+zero:
+	PREFETCHT0 0(ROW)
+	VXORPS Z0, Z0, Z0
+	PREFETCHT0 64(ROW)
+	VXORPS Z1, Z1, Z1
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	VXORPS Z2, Z2, Z2
+	PREFETCHT0 64(ROW)
+	VXORPS Z3, Z3, Z3
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	VXORPS Z4, Z4, Z4
+	PREFETCHT0 64(ROW)
+	VXORPS Z5, Z5, Z5
+
+start:
+	MOVQ $24, LAST
+	SUBQ LAST, WORDS
+	JG   loop
+	ADDQ LAST, WORDS
+	XORQ LAST, LAST
+
+loop:
+	VMOVUPS 0(B_PTR), Z28
+	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
+	PREFETCHT1 64(NEXT)
+	VPBROADCASTD 0(A_PTR), Z30
+	VDPBF16PS(28, 30, 0)
+	VDPBF16PS(29, 30, 1)
+	VPBROADCASTD 1088(A_PTR), Z31
+	VDPBF16PS(28, 31, 2)
+	VDPBF16PS(29, 31, 3)
+	VPBROADCASTD 2176(A_PTR), Z30
+	VDPBF16PS(28, 30, 4)
+	VDPBF16PS(29, 30, 5)
+	VMOVUPS 128(B_PTR), Z28
+	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 128(NEXT)
+	PREFETCHT1 192(NEXT)
+	VPBROADCASTD 4(A_PTR), Z30
+	VDPBF16PS(28, 30, 0)
+	VDPBF16PS(29, 30, 1)
+	VPBROADCASTD 1092(A_PTR), Z31
+	VDPBF16PS(28, 31, 2)
+	VDPBF16PS(29, 31, 3)
+	VPBROADCASTD 2180(A_PTR), Z30
+	VDPBF16PS(28, 30, 4)
+	VDPBF16PS(29, 30, 5)
+	ADDQ $8, A_PTR
+	ADDQ $256, B_PTR
+	ADDQ $256, NEXT
+	SUBQ $2, WORDS
+	JNZ  loop
+	TESTQ LAST, LAST
+	JZ   store
+	MOVQ C_PTR, ROW
+	PREFETCHT0 0(ROW)
+	PREFETCHT0 64(ROW)
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	PREFETCHT0 64(ROW)
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	PREFETCHT0 64(ROW)
+	MOVQ LAST, WORDS
+	XORQ LAST, LAST
+	JMP  loop
+
+store:
+	VMOVUPS Z0, 0(C_PTR)
+	VMOVUPS Z1, 64(C_PTR)
+	ADDQ LDC, C_PTR
+	VMOVUPS Z2, 0(C_PTR)
+	VMOVUPS Z3, 64(C_PTR)
+	ADDQ LDC, C_PTR
+	VMOVUPS Z4, 0(C_PTR)
+	VMOVUPS Z5, 64(C_PTR)
+	VZEROUPPER
+	RET
+
+// tileBF16x4 is a tile of 4 x 32 floats.
+//
+// func tileBF16x4(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+TEXT ·tileBF16x4(SB), NOSPLIT, $0-64
+	MOVQ a+0(FP), A_PTR
+	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
+	MOVQ c+24(FP), C_PTR
+	MOVQ ldc+32(FP), LDC
+	MOVQ words+40(FP), WORDS
+	MOVQ acc+56(FP), ACC
+	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -228,6 +354,8 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
+	PREFETCHT1 64(NEXT)
 	VPBROADCASTD 0(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -242,6 +370,8 @@ loop:
 	VDPBF16PS(29, 31, 7)
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 128(NEXT)
+	PREFETCHT1 192(NEXT)
 	VPBROADCASTD 4(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -256,6 +386,7 @@ loop:
 	VDPBF16PS(29, 31, 7)
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $256, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -293,15 +424,17 @@ store:
 
 // tileBF16x6 is a tile of 6 x 32 floats.
 //
-// func tileBF16x6(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileBF16x6(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileBF16x6(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -365,6 +498,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VPBROADCASTD 0(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -385,6 +519,7 @@ loop:
 	VDPBF16PS(29, 31, 11)
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VPBROADCASTD 4(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -405,6 +540,7 @@ loop:
 	VDPBF16PS(29, 31, 11)
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -454,15 +590,17 @@ store:
 
 // tileBF16x8 is a tile of 8 x 32 floats.
 //
-// func tileBF16x8(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileBF16x8(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileBF16x8(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -542,6 +680,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VPBROADCASTD 0(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -568,6 +707,7 @@ loop:
 	VDPBF16PS(29, 31, 15)
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VPBROADCASTD 4(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -594,6 +734,7 @@ loop:
 	VDPBF16PS(29, 31, 15)
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -655,15 +796,17 @@ store:
 
 // tileBF16x10 is a tile of 10 x 32 floats.
 //
-// func tileBF16x10(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileBF16x10(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileBF16x10(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -759,6 +902,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VPBROADCASTD 0(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -791,6 +935,7 @@ loop:
 	VDPBF16PS(29, 31, 19)
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VPBROADCASTD 4(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -823,6 +968,7 @@ loop:
 	VDPBF16PS(29, 31, 19)
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -896,15 +1042,17 @@ store:
 
 // tileBF16x12 is a tile of 12 x 32 floats.
 //
-// func tileBF16x12(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileBF16x12(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileBF16x12(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -1016,6 +1164,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VPBROADCASTD 0(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -1054,6 +1203,7 @@ loop:
 	VDPBF16PS(29, 31, 23)
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VPBROADCASTD 4(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -1092,6 +1242,7 @@ loop:
 	VDPBF16PS(29, 31, 23)
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -1177,15 +1328,17 @@ store:
 
 // tileBF16x14 is a tile of 14 x 32 floats.
 //
-// func tileBF16x14(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileBF16x14(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileBF16x14(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -1313,6 +1466,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VPBROADCASTD 0(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -1357,6 +1511,7 @@ loop:
 	VDPBF16PS(29, 31, 27)
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VPBROADCASTD 4(A_PTR), Z30
 	VDPBF16PS(28, 30, 0)
 	VDPBF16PS(29, 30, 1)
@@ -1401,6 +1556,7 @@ loop:
 	VDPBF16PS(29, 31, 27)
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST

@@ -10,7 +10,8 @@
 // 	c[r*ldc+j] = sum
 //
 // where the product of two words is that of their float32, or the sum of those of their pairs of
-// bfloat16. bStride and panels are not used: there is one panel.
+// bfloat16. There is one panel. Meanwhile the lines from b+next on are fetched into the second
+// level cache: all of a panel by a tile of up to 4 rows, half of one by a higher tile.
 //
 // 	Z(2r), Z(2r+1)  the sums of row r
 // 	Z28, Z29      row w of b
@@ -25,19 +26,22 @@
 #define LDC R8 // in bytes
 #define WORDS CX
 #define LAST R10
+#define NEXT R11
 #define ACC AX
 
 // tileF32x1 is a tile of 1 x 32 floats.
 //
-// func tileF32x1(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileF32x1(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileF32x1(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -61,16 +65,21 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 0(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 128(NEXT)
+	PREFETCHT1 192(NEXT)
 	VBROADCASTSS 4(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $256, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -90,15 +99,17 @@ store:
 
 // tileF32x2 is a tile of 2 x 32 floats.
 //
-// func tileF32x2(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileF32x2(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileF32x2(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -130,6 +141,8 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 0(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -138,6 +151,8 @@ loop:
 	VFMADD231PS Z29, Z31, Z3
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 128(NEXT)
+	PREFETCHT1 192(NEXT)
 	VBROADCASTSS 4(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -146,6 +161,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z3
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $256, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -169,17 +185,127 @@ store:
 	VZEROUPPER
 	RET
 
-// tileF32x4 is a tile of 4 x 32 floats.
+// tileF32x3 is a tile of 3 x 32 floats.
 //
-// func tileF32x4(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
-TEXT ·tileF32x4(SB), NOSPLIT, $0-64
+// func tileF32x3(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+TEXT ·tileF32x3(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
+	MOVQ C_PTR, ROW
+	TESTQ ACC, ACC
+	JZ   zero
+	VMOVUPS 0(ROW), Z0
+	VMOVUPS 64(ROW), Z1
+	ADDQ LDC, ROW
+	VMOVUPS 0(ROW), Z2
+	VMOVUPS 64(ROW), Z3
+	ADDQ LDC, ROW
+	VMOVUPS 0(ROW), Z4
+	VMOVUPS 64(ROW), Z5
+	JMP  start
+
+zero:
+	PREFETCHT0 0(ROW)
+	VXORPS Z0, Z0, Z0
+	PREFETCHT0 64(ROW)
+	VXORPS Z1, Z1, Z1
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	VXORPS Z2, Z2, Z2
+	PREFETCHT0 64(ROW)
+	VXORPS Z3, Z3, Z3
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	VXORPS Z4, Z4, Z4
+	PREFETCHT0 64(ROW)
+	VXORPS Z5, Z5, Z5
+
+start:
+	MOVQ $24, LAST
+	SUBQ LAST, WORDS
+	JG   loop
+	ADDQ LAST, WORDS
+	XORQ LAST, LAST
+
+loop:
+	VMOVUPS 0(B_PTR), Z28
+	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
+	PREFETCHT1 64(NEXT)
+	VBROADCASTSS 0(A_PTR), Z30
+	VFMADD231PS Z28, Z30, Z0
+	VFMADD231PS Z29, Z30, Z1
+	VBROADCASTSS 1088(A_PTR), Z31
+	VFMADD231PS Z28, Z31, Z2
+	VFMADD231PS Z29, Z31, Z3
+	VBROADCASTSS 2176(A_PTR), Z30
+	VFMADD231PS Z28, Z30, Z4
+	VFMADD231PS Z29, Z30, Z5
+	VMOVUPS 128(B_PTR), Z28
+	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 128(NEXT)
+	PREFETCHT1 192(NEXT)
+	VBROADCASTSS 4(A_PTR), Z30
+	VFMADD231PS Z28, Z30, Z0
+	VFMADD231PS Z29, Z30, Z1
+	VBROADCASTSS 1092(A_PTR), Z31
+	VFMADD231PS Z28, Z31, Z2
+	VFMADD231PS Z29, Z31, Z3
+	VBROADCASTSS 2180(A_PTR), Z30
+	VFMADD231PS Z28, Z30, Z4
+	VFMADD231PS Z29, Z30, Z5
+	ADDQ $8, A_PTR
+	ADDQ $256, B_PTR
+	ADDQ $256, NEXT
+	SUBQ $2, WORDS
+	JNZ  loop
+	TESTQ LAST, LAST
+	JZ   store
+	MOVQ C_PTR, ROW
+	PREFETCHT0 0(ROW)
+	PREFETCHT0 64(ROW)
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	PREFETCHT0 64(ROW)
+	ADDQ LDC, ROW
+	PREFETCHT0 0(ROW)
+	PREFETCHT0 64(ROW)
+	MOVQ LAST, WORDS
+	XORQ LAST, LAST
+	JMP  loop
+
+store:
+	VMOVUPS Z0, 0(C_PTR)
+	VMOVUPS Z1, 64(C_PTR)
+	ADDQ LDC, C_PTR
+	VMOVUPS Z2, 0(C_PTR)
+	VMOVUPS Z3, 64(C_PTR)
+	ADDQ LDC, C_PTR
+	VMOVUPS Z4, 0(C_PTR)
+	VMOVUPS Z5, 64(C_PTR)
+	VZEROUPPER
+	RET
+
+// tileF32x4 is a tile of 4 x 32 floats.
+//
+// func tileF32x4(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
+TEXT ·tileF32x4(SB), NOSPLIT, $0-64
+	MOVQ a+0(FP), A_PTR
+	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
+	MOVQ c+24(FP), C_PTR
+	MOVQ ldc+32(FP), LDC
+	MOVQ words+40(FP), WORDS
+	MOVQ acc+56(FP), ACC
+	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -227,6 +353,8 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 0(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -241,6 +369,8 @@ loop:
 	VFMADD231PS Z29, Z31, Z7
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 128(NEXT)
+	PREFETCHT1 192(NEXT)
 	VBROADCASTSS 4(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -255,6 +385,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z7
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $256, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -292,15 +423,17 @@ store:
 
 // tileF32x6 is a tile of 6 x 32 floats.
 //
-// func tileF32x6(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileF32x6(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileF32x6(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -364,6 +497,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -384,6 +518,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z11
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -404,6 +539,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z11
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -453,15 +589,17 @@ store:
 
 // tileF32x8 is a tile of 8 x 32 floats.
 //
-// func tileF32x8(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileF32x8(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileF32x8(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -541,6 +679,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -567,6 +706,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z15
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -593,6 +733,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z15
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -654,15 +795,17 @@ store:
 
 // tileF32x10 is a tile of 10 x 32 floats.
 //
-// func tileF32x10(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileF32x10(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileF32x10(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -758,6 +901,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -790,6 +934,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z19
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -822,6 +967,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z19
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -895,15 +1041,17 @@ store:
 
 // tileF32x12 is a tile of 12 x 32 floats.
 //
-// func tileF32x12(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileF32x12(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileF32x12(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -1015,6 +1163,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -1053,6 +1202,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z23
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -1091,6 +1241,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z23
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST
@@ -1176,15 +1327,17 @@ store:
 
 // tileF32x14 is a tile of 14 x 32 floats.
 //
-// func tileF32x14(a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int)
+// func tileF32x14(a, b *uint32, next int, c *float32, ldc, words, panels, acc int)
 TEXT ·tileF32x14(SB), NOSPLIT, $0-64
 	MOVQ a+0(FP), A_PTR
 	MOVQ b+8(FP), B_PTR
+	MOVQ next+16(FP), NEXT
 	MOVQ c+24(FP), C_PTR
 	MOVQ ldc+32(FP), LDC
 	MOVQ words+40(FP), WORDS
 	MOVQ acc+56(FP), ACC
 	SHLQ $2, LDC
+	LEAQ (B_PTR)(NEXT*4), NEXT
 	MOVQ C_PTR, ROW
 	TESTQ ACC, ACC
 	JZ   zero
@@ -1312,6 +1465,7 @@ start:
 loop:
 	VMOVUPS 0(B_PTR), Z28
 	VMOVUPS 64(B_PTR), Z29
+	PREFETCHT1 0(NEXT)
 	VBROADCASTSS 0(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -1356,6 +1510,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z27
 	VMOVUPS 128(B_PTR), Z28
 	VMOVUPS 192(B_PTR), Z29
+	PREFETCHT1 64(NEXT)
 	VBROADCASTSS 4(A_PTR), Z30
 	VFMADD231PS Z28, Z30, Z0
 	VFMADD231PS Z29, Z30, Z1
@@ -1400,6 +1555,7 @@ loop:
 	VFMADD231PS Z29, Z31, Z27
 	ADDQ $8, A_PTR
 	ADDQ $256, B_PTR
+	ADDQ $128, NEXT
 	SUBQ $2, WORDS
 	JNZ  loop
 	TESTQ LAST, LAST

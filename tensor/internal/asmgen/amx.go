@@ -13,7 +13,8 @@ var tileConfig = []uint64{
 func tileAMX() string {
 	f := newFile("The micro-kernel for AMX: 32 x 32 floats of C in four tile registers.", "encode_amd64.h")
 	f.data("tileConfig", tileConfig)
-	f.text(`tileAMX adds a K block to panels tiles of 32 x 32 floats side by side. words is a multiple of 16.
+	f.text(`tileAMX adds a K block to panels tiles of 32 x 32 floats side by side, the panels of B next
+		words apart. words is a multiple of 16.
 
 		T0 T1    rows 0-15 of C, columns 0-15 and 16-31      T4  rows 0-15 of A, 32 steps of K
 		T2 T3    rows 16-31                                  T5  rows 16-31
@@ -26,7 +27,7 @@ func tileAMX() string {
 		LDTILECFG_SI
 		MOVQ a+0(FP), R8
 		MOVQ b+8(FP), R9
-		MOVQ bStride+16(FP), R10
+		MOVQ next+16(FP), R10
 		MOVQ c+24(FP), R11
 		MOVQ ldc+32(FP), R12
 		MOVQ panels+48(FP), R13

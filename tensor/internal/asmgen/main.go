@@ -24,6 +24,7 @@ var outputs = map[string]func() string{
 	"gemm/tile_avx512bf16_amd64.s":    tileAVX512BF16,
 	"gemm/tile_avx512f32_amd64.s":     tileAVX512F32,
 	"gemm/tile_avx2f32_amd64.s":       tileAVX2F32,
+	"gemm/int8_avx512_amd64.s":        int8File,
 	"gemm/peak_amd64.s":               peakLoops,
 	"gemm/pack_avx2_amd64.s":          packAVX2,
 	"gemm/pack_avx512_amd64.s":        packAVX512,

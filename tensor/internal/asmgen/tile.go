@@ -24,12 +24,24 @@ const aRowBytes = (256 + 16) * 4
 // the second level to answer.
 const lastWords = 24
 
+// lowRows is up to which height a tile fetches all of the next panel by itself; higher ones
+// share that, half each, because there are several and they take longer.
+const lowRows = 4
+
+// fetched returns how many cache lines a tile fetches for each word.
+func (t tile) fetched(rows int) int {
+	if lines := vectors * t.bytes / 64; rows <= lowRows {
+		return lines
+	}
+	return 1
+}
+
 const (
 	move    = "VMOVUPS" // loads and stores vectors
 	vectors = 2         // across a tile
 )
 
-const tileArgs = "a, b *uint32, bStride int, c *float32, ldc, words, panels, acc int"
+const tileArgs = "a, b *uint32, next int, c *float32, ldc, words, panels, acc int"
 
 func (t tile) acc(row, vec int) int { return row*vectors + vec }
 
@@ -39,11 +51,13 @@ func (t tile) emit(f *file, rows int) {
 	f.text(fmt.Sprintf("%s is a tile of %d x %d floats.", name, rows, t.width()), name, tileArgs, 64)
 	f.ins(`MOVQ a+0(FP), A_PTR
 		MOVQ b+8(FP), B_PTR
+		MOVQ next+16(FP), NEXT
 		MOVQ c+24(FP), C_PTR
 		MOVQ ldc+32(FP), LDC
 		MOVQ words+40(FP), WORDS
 		MOVQ acc+56(FP), ACC
 		SHLQ $2, LDC
+		LEAQ (B_PTR)(NEXT*4), NEXT
 		MOVQ C_PTR, ROW
 		TESTQ ACC, ACC
 		JZ   zero`)
@@ -67,7 +81,8 @@ func (t tile) emit(f *file, rows int) {
 	for u := range t.unroll {
 		t.step(f, rows, u)
 	}
-	f.ins("ADDQ $%d, A_PTR\nADDQ $%d, B_PTR\nSUBQ $%d, WORDS\nJNZ  loop", 4*t.unroll, t.unroll*vectors*t.bytes, t.unroll)
+	f.ins("ADDQ $%d, A_PTR\nADDQ $%d, B_PTR\nADDQ $%d, NEXT", 4*t.unroll, t.unroll*vectors*t.bytes, t.unroll*64*t.fetched(rows))
+	f.ins("SUBQ $%d, WORDS\nJNZ  loop", t.unroll)
 	f.ins("TESTQ LAST, LAST\nJZ   store\nMOVQ C_PTR, ROW")
 	t.each(rows, func(_, off int) {
 		if off%64 == 0 {
@@ -93,12 +108,13 @@ func (t tile) header(what string) string {
 			c[r*ldc+j] = sum
 
 		where the product of two words is that of their float32, or the sum of those of their pairs of
-		bfloat16. bStride and panels are not used: there is one panel.
+		bfloat16. There is one panel. Meanwhile the lines from b+next on are fetched into the second
+		level cache: all of a panel by a tile of up to %[10]d rows, half of one by a higher tile.
 
 			%[5]s(2r), %[5]s(2r+1)  the sums of row r
 			%[5]s%[6]d, %[5]s%[7]d      row w of b
 			%[5]s%[8]d, %[5]s%[9]d      a word of a in all lanes, in turn`,
-		what, t.width(), t.unroll, aRowBytes/4, t.reg, t.scratch, t.scratch+1, t.scratch+2, t.last)
+		what, t.width(), t.unroll, aRowBytes/4, t.reg, t.scratch, t.scratch+1, t.scratch+2, t.last, lowRows)
 }
 
 // each calls do for every accumulator and its offset in the row, and next after each row
@@ -119,6 +135,9 @@ func (t tile) step(f *file, rows, u int) {
 	for v := range vectors {
 		f.ins("%s %d(B_PTR), %s%d", move, (u*vectors+v)*t.bytes, t.reg, t.scratch+v)
 	}
+	for line := range t.fetched(rows) {
+		f.ins("PREFETCHT1 %d(NEXT)", 64*(u*t.fetched(rows)+line))
+	}
 	free := t.scratch + vectors
 	for r := range rows {
 		a := free + r%(t.last-free+1)
@@ -132,8 +151,8 @@ func (t tile) step(f *file, rows, u int) {
 // The heights for which there is a function. A tile of another height runs the next larger
 // function into scratch memory.
 var (
-	rows512 = []int{1, 2, 4, 6, 8, 10, 12, 14} // 28 accumulators, 2 registers for B, 2 for A
-	rows256 = []int{1, 2, 4, 6}                // 12 accumulators, 2 registers for B, 2 for A
+	rows512 = []int{1, 2, 3, 4, 6, 8, 10, 12, 14} // 28 accumulators, 2 registers for B, 2 for A
+	rows256 = []int{1, 2, 3, 4, 6}                // 12 accumulators, 2 registers for B, 2 for A
 )
 
 var (
@@ -160,7 +179,7 @@ func tileAVX2F32() string    { return tilesAVX2.file("Micro-kernels for AVX2 and
 
 func (t tile) file(comment string, includes ...string) string {
 	f := newFile(t.header(comment), includes...)
-	f.raw("\n#define A_PTR SI\n#define B_PTR DI\n#define C_PTR DX\n#define ROW R9 // of c\n#define LDC R8 // in bytes\n#define WORDS CX\n#define LAST R10\n#define ACC AX")
+	f.raw("\n#define A_PTR SI\n#define B_PTR DI\n#define C_PTR DX\n#define ROW R9 // of c\n#define LDC R8 // in bytes\n#define WORDS CX\n#define LAST R10\n#define NEXT R11\n#define ACC AX")
 	for _, r := range t.heights {
 		t.emit(f, r)
 	}
@@ -183,6 +202,11 @@ func gemmStubs() string {
 		s.declare(p.name, peakArgs)
 	}
 	s.declare("peakAMX", peakArgs)
+	for r := range int8RowsMax {
+		s.declare(fmt.Sprintf("tileInt8x%d", r+1), int8TileArgs)
+	}
+	s.declare("unpackInt8", unpackInt8Args)
+	s.declare("scaleInt8", scaleInt8Args)
 	s.declare("transposeWords8", transposeArgs)
 	s.declare("roundRow", roundRowArgs)
 	s.declare("pairRound", pairArgs)
