@@ -191,6 +191,27 @@ func TestFamilySaved(t *testing.T) {
 	})
 }
 
+// TestFamilyWritesNoTokens: that a model has no beginning, end or padding is written down, for
+// transformers takes what is left out for the family's usual id, which it may not have.
+func TestFamilyWritesNoTokens(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		c.BOS, c.EOS, c.Pad = nil, nil, nil
+		b, err := families[c.Family].marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(b, &members); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"bos_token_id", "eos_token_id", "pad_token_id"} {
+			if string(members[name]) != "null" {
+				t.Errorf("%s is %q", name, members[name])
+			}
+		}
+	})
+}
+
 // TestFamilyMeasure: the memory that Measure names is what Plan takes, and Params counts
 // what there is.
 func TestFamilyMeasure(t *testing.T) {

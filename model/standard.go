@@ -37,11 +37,12 @@ type standard struct {
 	partial bool // the family may turn a part of each head only
 }
 
-// tokens are the ids that config.json names.
+// tokens are the ids that config.json names; null is none, and what is left out transformers
+// takes for the family's usual id.
 type tokens struct {
-	BOS *int     `json:"bos_token_id,omitempty"`
-	EOS tokenIDs `json:"eos_token_id,omitempty"`
-	Pad *int     `json:"pad_token_id,omitempty"`
+	BOS *int     `json:"bos_token_id"`
+	EOS tokenIDs `json:"eos_token_id"`
+	Pad *int     `json:"pad_token_id"`
 }
 
 // dtypes is the type of the weights: newer versions of transformers call it dtype.

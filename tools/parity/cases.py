@@ -123,6 +123,8 @@ def gpt2():
     config = dict(vocab_size=101, n_positions=64, n_embd=42, n_layer=2, n_head=3, bos_token_id=1, eos_token_id=2)
     yield Case("gpt2", hf.GPT2Config(**config))
     yield Case("gpt2 LoRA", hf.GPT2Config(**config), lora=Lora(["c_attn", "c_proj", "c_fc"]))
+    scales = dict(scale_attn_weights=False, scale_attn_by_inverse_layer_idx=True)
+    yield Case("gpt2 scales", hf.GPT2Config(**config | dict(n_embd=6, n_head=2), **scales), train=False)
     yield Case("gpt2 untied", hf.GPT2Config(**config, n_inner=52, tie_word_embeddings=False, activation_function="gelu"))
 
 
@@ -133,7 +135,8 @@ def gpt_neox():
     quarter = hf.GPTNeoXConfig(**config, rope_parameters=rope(partial_rotary_factor=0.25))
     yield Case("gpt_neox", quarter)
     yield Case("gpt_neox LoRA", quarter, lora=Lora(["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]))
-    yield Case("gpt_neox serial", hf.GPTNeoXConfig(**config, use_parallel_residual=False, rope_parameters=rope(partial_rotary_factor=1.0)))
+    other = dict(use_parallel_residual=False, attention_bias=False, hidden_act="gelu_new")
+    yield Case("gpt_neox serial", hf.GPTNeoXConfig(**config, **other, rope_parameters=rope(partial_rotary_factor=1.0)))
 
 
 FAMILIES = llama, llama_lora, scaled, mistral, qwen2, qwen3, gemma3, phi3, gpt2, gpt_neox

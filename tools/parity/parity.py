@@ -178,6 +178,7 @@ def main():
         sys.exit("the comparer does not refuse what it must")
     torch.set_num_threads(1)
     hf.utils.logging.disable_progress_bar()
+    hf.utils.logging.set_verbosity_error()
     chosen = [c for c in cases.cases() if not a.case or c.name in a.case]
     for case in chosen:
         reference.write(case, a.out / case.name)

@@ -63,7 +63,8 @@ def adapt(model, lora, g):
     They are small beside the weights: what is badly conditioned shows rounding, not errors.
     """
     config = peft.LoraConfig(
-        task_type="CAUSAL_LM", r=lora.rank, lora_alpha=lora.alpha, target_modules=lora.targets, use_rslora=lora.rslora)
+        task_type="CAUSAL_LM", r=lora.rank, lora_alpha=lora.alpha, target_modules=lora.targets, use_rslora=lora.rslora,
+        fan_in_fan_out=model.config.model_type == "gpt2")  # whose matrices are (in,out)
     model = peft.get_peft_model(model, config).eval()
     with torch.no_grad():
         for p in trained(model):
