@@ -45,6 +45,12 @@ type ModelFiles struct {
 	ContextLength int    // tokens
 }
 
+// The types of customization that a model may allow (CustomizationType).
+const (
+	FineTuning           = "FINE_TUNING"
+	ContinuedPreTraining = "CONTINUED_PRE_TRAINING"
+)
+
 // ModelActive is the state of a model that can be used (ModelStatus).
 const ModelActive = "Active"
 

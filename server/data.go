@@ -23,7 +23,9 @@ func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.
 		sources = append(sources, tune.Source(v))
 	}
 	length := tune.RowLength(ask.Model.ContextLength, ask.Train)
-	report, err := d.checker.Check(ctx, ask.Model.Dir, length, tune.Source(ask.Training), sources)
+	checker := *d.checker
+	checker.Customization = ask.CustomizationType
+	report, err := checker.Check(ctx, ask.Model.Dir, length, tune.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}

@@ -30,10 +30,12 @@ type Repeat []Example
 // Examples returns all of them.
 func (r Repeat) Examples(int) []Example { return r }
 
-// Rows goes through the examples Epochs times, BatchSize a step, in an order drawn from
-// the seed and the epoch. The last step of an epoch takes what is left.
+// Rows goes through the rows Epochs times, BatchSize a step, in an order drawn from the seed
+// and the epoch. The last step of an epoch takes what is left. A row is an example, or a pack
+// of them.
 type Rows struct {
 	All       []Example
+	Packs     []int // if not nil, a row is the examples from one of these ends to the next (Pack)
 	BatchSize int
 	Epochs    int
 	Seed      uint64
@@ -43,8 +45,27 @@ type Rows struct {
 	batch []Example
 }
 
-// StepsPerEpoch returns how many steps go once through the examples.
-func (r *Rows) StepsPerEpoch() int { return (len(r.All) + r.BatchSize - 1) / r.BatchSize }
+// Count returns the number of rows.
+func (r *Rows) Count() int {
+	if r.Packs != nil {
+		return len(r.Packs)
+	}
+	return len(r.All)
+}
+
+// row returns the examples of row i.
+func (r *Rows) row(i int32) []Example {
+	switch {
+	case r.Packs == nil:
+		return r.All[i : i+1]
+	case i == 0:
+		return r.All[:r.Packs[0]]
+	}
+	return r.All[r.Packs[i-1]:r.Packs[i]]
+}
+
+// StepsPerEpoch returns how many steps go once through the rows.
+func (r *Rows) StepsPerEpoch() int { return (r.Count() + r.BatchSize - 1) / r.BatchSize }
 
 // Steps returns the number of steps of all epochs.
 func (r *Rows) Steps() int { return r.Epochs * r.StepsPerEpoch() }
@@ -53,11 +74,11 @@ func (r *Rows) Steps() int { return r.Epochs * r.StepsPerEpoch() }
 func (r *Rows) Examples(step int) []Example {
 	epoch, at := step/r.StepsPerEpoch(), step%r.StepsPerEpoch()*r.BatchSize
 	if r.epoch != epoch+1 {
-		r.order, r.epoch = Shuffle(r.order, len(r.All), r.Seed, uint64(epoch)), epoch+1
+		r.order, r.epoch = Shuffle(r.order, r.Count(), r.Seed, uint64(epoch)), epoch+1
 	}
 	r.batch = r.batch[:0]
-	for _, i := range r.order[at:min(at+r.BatchSize, len(r.All))] {
-		r.batch = append(r.batch, r.All[i])
+	for _, i := range r.order[at:min(at+r.BatchSize, r.Count())] {
+		r.batch = append(r.batch, r.row(i)...)
 	}
 	return r.batch
 }

@@ -7,7 +7,7 @@ import (
 	"text/template"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/train"
+	"outcrop.dev/outcrop/format/chattemplate"
 )
 
 // cardFile is the name of a model's card, as the Hugging Face hub shows it.
@@ -23,7 +23,7 @@ pipeline_tag: text-generation
 
 # Fine-tuned from {{.Job.BaseModelID}}
 
-Made by Outcrop's customization job {{.Job.ID}}: {{.Method}}, with the loss on completions only. {{.Published}}
+Made by Outcrop's customization job {{.Job.ID}}: {{.Method}}, with the loss on {{.Learnt}}. {{.Published}}
 
 | data | rows | bytes | SHA-256 |
 |---|---|---|---|
@@ -62,6 +62,14 @@ type cardLoss struct {
 	Before, After float64
 }
 
+// learnt is what the loss is taken on.
+func (l *loaded) learnt() string {
+	if l.documents {
+		return "every token of the documents"
+	}
+	return "completions only"
+}
+
 // card renders the model's card.
 func (r *run) card(p parity) []byte {
 	data := struct {
@@ -73,12 +81,12 @@ func (r *run) card(p parity) []byte {
 		FirstLoss, LastLoss float64
 		Validation          []cardLoss
 		Parity              parity
-		Form                string
+		Form, Learnt        string
 	}{
 		Job: r.job, Library: libraries[r.spec.Method], Method: methods[r.spec.Method], Published: r.whatIsPublished(), Hyper: r.hyper(),
-		FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p, Form: r.data.template.String(),
+		FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p, Form: r.data.template.String(), Learnt: r.data.learnt(),
 	}
-	sets := slices.Concat([][]train.Example{r.rows.All}, r.validation)
+	sets := slices.Concat([][]chattemplate.Example{r.data.train}, r.data.validation)
 	for i, in := range r.inputs {
 		data.Inputs = append(data.Inputs, cardInput{in, len(sets[i])})
 	}

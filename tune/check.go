@@ -8,12 +8,14 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/dataset"
 	"outcrop.dev/outcrop/format/tokenizer"
+	"outcrop.dev/outcrop/train"
 )
 
 // TokenizerFile is the name of the tokenizer in a model directory.
@@ -37,12 +39,35 @@ type Source struct {
 // Checker checks data files against a model: the same code for `outcrop data check`, for
 // CreateModelCustomizationJob and for the worker.
 type Checker struct {
-	Workers int // goroutines that tokenize; 0: one for each processor
+	Workers       int    // goroutines that tokenize; 0: one for each processor
+	Customization string // a job's type, which decides what rows there may be; "": any
+}
+
+// formats are those of the data of a type of customization; nil, for no type, are all.
+func formats(customization string) []dataset.Format {
+	switch customization {
+	case "":
+		return nil
+	case outcrop.ContinuedPreTraining:
+		return []dataset.Format{dataset.Documents}
+	}
+	return []dataset.Format{dataset.Completions, dataset.BedrockConversation, dataset.Chat}
+}
+
+// formatsBeside are those that validation data may have beside training data of one.
+func formatsBeside(f dataset.Format) []dataset.Format {
+	switch f {
+	case "":
+		return nil
+	case dataset.Documents:
+		return formats(outcrop.ContinuedPreTraining)
+	}
+	return formats(outcrop.FineTuning)
 }
 
 // Check reads all of the training data and of each validation file, and reports what is in
-// them and what is wrong. modelDir holds the tokenizer; rows are measured in its tokens
-// against contextLength. Mistakes in the data are in the report (Report.Err); the error is
+// them and what is wrong. modelDir holds the tokenizer and the chat template; rows are measured
+// in its tokens against contextLength. Mistakes in the data are in the report (Report.Err); the error is
 // CodeValidation for a file that cannot be opened, CodeModelError for a model without a
 // usable tokenizer, and otherwise a failing disk or connection.
 func (c *Checker) Check(ctx context.Context, modelDir string, contextLength int, train Source, validation []Source) (*Report, error) {
@@ -53,6 +78,7 @@ func (c *Checker) Check(ctx context.Context, modelDir string, contextLength int,
 // loaded is the data as it goes into training.
 type loaded struct {
 	template   *chattemplate.Template
+	documents  bool // which go into rows together
 	train      []chattemplate.Example
 	validation [][]chattemplate.Example
 }
@@ -66,7 +92,7 @@ func (c *Checker) load(ctx context.Context, modelDir string, contextLength int, 
 	if contextLength < 1 {
 		return nil, nil, fmt.Errorf("check against a context of %d tokens", contextLength)
 	}
-	s := scanner{template: template, context: contextLength, workers: c.Workers}
+	s := scanner{template: template, context: contextLength, workers: c.Workers, formats: formats(c.Customization)}
 	data := &loaded{template: template}
 	report := &Report{ContextLength: contextLength}
 
@@ -75,7 +101,10 @@ func (c *Checker) load(ctx context.Context, modelDir string, contextLength int, 
 	if err != nil {
 		return nil, nil, err
 	}
-	report.Files, data.train = append(report.Files, f), rows
+	report.Files, data.train, data.documents = append(report.Files, f), rows, f.Format == dataset.Documents
+	if s.formats == nil {
+		s.formats = formatsBeside(f.Format)
+	}
 	for _, v := range validation {
 		f, rows, err := s.file(ctx, v, Validation, newSeen(), trained, keep)
 		if err != nil {
@@ -83,7 +112,7 @@ func (c *Checker) load(ctx context.Context, modelDir string, contextLength int, 
 		}
 		report.Files, data.validation = append(report.Files, f), append(data.validation, rows)
 	}
-	report.warn()
+	report.warn(template.Warnings())
 	return report, data, nil
 }
 
@@ -158,12 +187,15 @@ type scanner struct {
 	template *chattemplate.Template
 	context  int
 	workers  int
+	formats  []dataset.Format
 }
 
 // scanned is one row, measured.
 type scanned struct {
 	line        int
+	format      dataset.Format
 	example     chattemplate.Example
+	bad         error // why it cannot be rendered
 	row, prompt print
 }
 
@@ -176,7 +208,7 @@ func (s *scanner) file(ctx context.Context, src Source, role string, own, train 
 	}
 	defer r.Close()
 	f := fileCheck{File: File{Name: src.Name, Role: role}, context: s.context, own: own, train: train, keep: keep}
-	limits := dataset.Limits{CharactersMax: dataset.CharactersPerToken * max(quotaTokens, s.context)}
+	limits := dataset.Limits{CharactersMax: dataset.CharactersPerToken * max(quotaTokens, s.context), Formats: s.formats}
 	result, err := s.scan(ctx, r, limits, f.add)
 	if err != nil {
 		return File{}, nil, fmt.Errorf("read %s: %w", src.Name, err)
@@ -192,27 +224,58 @@ type fileCheck struct {
 	own, train *seen
 	keep       bool
 	lengths    []int
-	noLabel    []dataset.Problem // the first dataset.ProblemsMax
+	packer     train.Packer
+	problems   []dataset.Problem // that only the model's tokens show: the first dataset.ProblemsMax
+	bad        int               // all of them
 	examples   []chattemplate.Example
 }
 
-func (f *fileCheck) add(r scanned) {
-	e := r.example
-	prompt, completion := e.PromptTokens(), e.CompletionTokens()
-	f.PromptTokens += int64(prompt)
-	f.CompletionTokens += int64(completion)
-	f.promptMax = max(f.promptMax, prompt)
-	f.lengths = append(f.lengths, len(e.Tokens))
-	switch {
-	case prompt >= f.context:
-		f.NoLabel++
-		if len(f.noLabel) < dataset.ProblemsMax {
-			f.noLabel = append(f.noLabel, dataset.Problem{Line: r.line, Kind: NoLabel, Reason: fmt.Sprintf(
-				"the prompt has %d tokens of the model's %d, so nothing of the completion is left to learn: shorten the prompt or remove the row", prompt, f.context)})
-		}
-	case len(e.Tokens) > f.context:
-		f.Truncated.add(r.line)
+func (f *fileCheck) problem(line int, kind dataset.Kind, format string, args ...any) {
+	if f.bad++; len(f.problems) < dataset.ProblemsMax {
+		f.problems = append(f.problems, dataset.Problem{Line: line, Kind: kind, Reason: fmt.Sprintf(format, args...)})
 	}
+}
+
+func (f *fileCheck) add(r scanned) {
+	f.Format = r.format
+	if r.bad != nil {
+		f.problem(r.line, dataset.Content, "%v", r.bad)
+		return
+	}
+	e := r.example
+	f.PromptTokens += int64(e.PromptTokens())
+	f.CompletionTokens += int64(e.CompletionTokens())
+	f.lengths = append(f.lengths, len(e.Tokens))
+	if e.Skipped > 0 {
+		f.Untrained.add(r.line)
+	}
+	f.compare(r)
+	if f.Format == dataset.Documents {
+		f.packer.Add(len(e.Tokens)-1, f.context) // the last token is predicted, not read
+	} else {
+		f.fit(r.line, e)
+		e = e.Truncate(f.context)
+	}
+	if f.keep {
+		f.examples = append(f.examples, e)
+	}
+}
+
+// fit looks at what of a row the model's context cuts off.
+func (f *fileCheck) fit(line int, e chattemplate.Example) {
+	given := slices.Index(e.Trained, true)
+	f.promptMax = max(f.promptMax, given)
+	switch {
+	case given >= f.context:
+		f.NoLabel++
+		f.problem(line, NoLabel, "the prompt has %d tokens of the model's %d, so nothing of the completion is left to learn: shorten the prompt or remove the row", given, f.context)
+	case len(e.Tokens) > f.context:
+		f.Truncated.add(line)
+	}
+}
+
+// compare looks for the row among those before it, and for its prompt in the training data.
+func (f *fileCheck) compare(r scanned) {
 	if _, ok := f.own.rows[r.row]; ok {
 		f.Duplicates.add(r.line)
 	} else {
@@ -226,14 +289,12 @@ func (f *fileCheck) add(r scanned) {
 			f.Leaks.add(r.line)
 		}
 	}
-	if f.keep {
-		f.examples = append(f.examples, e.Truncate(f.context))
-	}
 }
 
 func (f *fileCheck) finish(r dataset.Result) {
-	f.Rows, f.Lines, f.Bytes = r.Rows, r.Lines, r.Bytes
-	f.Problems = mergeProblems(r.Problems, f.noLabel)
-	f.ProblemCount = r.ProblemCount + f.NoLabel
+	f.Format, f.Rows, f.Lines, f.Bytes = r.Format, r.Rows, r.Lines, r.Bytes
+	f.Packs = f.packer.Rows
+	f.Problems = mergeProblems(r.Problems, f.problems)
+	f.ProblemCount = r.ProblemCount + f.bad
 	f.Length = percentiles(f.lengths)
 }

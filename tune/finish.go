@@ -11,6 +11,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/train"
 )
 
 // carried are the files of a base model that a tuned one keeps as they are: it must be asked
@@ -145,6 +146,9 @@ func (r *run) prove(dir string) (parity, error) {
 	examples := r.rows.All
 	if len(r.validation) > 0 {
 		examples = r.validation[0]
+	}
+	if r.data.documents { // of which every token is trained: serving would take them one by one
+		examples = train.Split(examples[:min(len(examples), parityRows)], parityTokens)
 	}
 	r.closeModel()
 	p, err := measureParity(r.finished(dir), r.Exec, examples[:min(len(examples), parityRows)], r.data.template.EndOfText())

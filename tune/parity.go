@@ -14,6 +14,8 @@ import (
 const (
 	// parityRows is how many rows the two ways through the model are compared on.
 	parityRows = 16
+	// parityTokens is how much of a document they are compared on.
+	parityTokens = 256
 	// parityTolerance is the largest difference of the two losses, per token. The arithmetic is
 	// the same bit for bit; only the sums of the loss are taken differently.
 	parityTolerance = 1e-5

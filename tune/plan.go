@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/format/dataset"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/train"
@@ -100,7 +101,7 @@ func newWorkload(modelDir string, exec nn.Exec) (*workload, error) {
 func (r *Report) work(w *workload) {
 	for _, f := range r.Files {
 		if w.facts.Longest = max(w.facts.Longest, min(f.Length.Max, r.ContextLength)); f.Role == Training {
-			w.facts.Rows, w.facts.Tokens = f.Rows, f.tokens()
+			w.facts.Rows, w.facts.Tokens = f.trainedRows(), f.tokens()
 		} else {
 			w.facts.ValidationTokens += f.tokens()
 		}
@@ -111,7 +112,7 @@ func (r *Report) work(w *workload) {
 			if f.Role == Validation {
 				n = evaluationRows
 			}
-			b := f.largestBatch(min(n, f.Rows), r.ContextLength, max(t.MicroTokens, w.facts.Longest))
+			b := f.largestBatch(min(n, f.trainedRows()), r.ContextLength, max(t.MicroTokens, w.facts.Longest))
 			largest = train.Batch{Tokens: max(largest.Tokens, b.Tokens), Targets: max(largest.Targets, b.Targets)}
 		}
 		return largest
@@ -120,11 +121,23 @@ func (r *Report) work(w *workload) {
 
 func (f *File) tokens() int64 { return f.PromptTokens + f.CompletionTokens }
 
+// trainedRows is how many rows training makes of the file.
+func (f *File) trainedRows() int {
+	if f.Format == dataset.Documents {
+		return f.Packs
+	}
+	return f.Rows
+}
+
 // largestBatch estimates the largest of a run's batches of n rows and at most micro tokens:
 // three standard deviations above the mean, as far as the percentiles tell of them.
 func (f *File) largestBatch(n, context, micro int) train.Batch {
 	if f.tokens() == 0 {
 		return train.Batch{}
+	}
+	if f.Format == dataset.Documents { // whose rows are full
+		tokens := int(min(int64(n)*int64(context), int64(micro), f.tokens()))
+		return train.Batch{Tokens: tokens, Targets: tokens}
 	}
 	const p95 = 1.645 // standard deviations above the median, if lengths were normal
 	mean := float64(f.tokens()) / float64(f.Rows)

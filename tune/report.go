@@ -38,17 +38,20 @@ type Report struct {
 // File is what was found in one file. Token counts are with the template's own tokens.
 type File struct {
 	Name             string            `json:"name"`
-	Role             string            `json:"role"` // Training or Validation
+	Role             string            `json:"role"`   // Training or Validation
+	Format           dataset.Format    `json:"format"` // "" if no row is right
 	Bytes            int64             `json:"bytes"`
 	Lines            int               `json:"lines"`
-	Rows             int               `json:"rows"` // lines that are right
-	PromptTokens     int64             `json:"promptTokens"`
-	CompletionTokens int64             `json:"completionTokens"`
-	Length           Percentiles       `json:"length"` // tokens of a row
+	Rows             int               `json:"rows"`             // lines that are right
+	Packs            int               `json:"packs,omitempty"`  // of documents: the rows that they are packed into for training
+	PromptTokens     int64             `json:"promptTokens"`     // that are given
+	CompletionTokens int64             `json:"completionTokens"` // that are trained
+	Length           Percentiles       `json:"length"`           // tokens of a row
 	Duplicates       Lines             `json:"duplicates"`
 	Leaks            Lines             `json:"leaks"`     // validation rows whose prompt is in the training file
 	Truncated        Lines             `json:"truncated"` // rows whose end is cut off at the model's context
 	NoLabel          int               `json:"noLabel"`   // rows of whose completion nothing is left
+	Untrained        Lines             `json:"untrained"` // rows with answers that are not trained (chattemplate.Example.Skipped)
 	ProblemCount     int               `json:"problemCount"`
 	Problems         []dataset.Problem `json:"problems"` // the first, by line
 	promptMax        int               // tokens
@@ -113,15 +116,19 @@ func mergeProblems(a, b []dataset.Problem) []dataset.Problem {
 	return all[:min(len(all), dataset.ProblemsMax)]
 }
 
-// warn fills in Warnings.
-func (r *Report) warn() {
-	r.Warnings = []string{}
+// warn fills in Warnings, beginning with those of the template.
+func (r *Report) warn(template []string) {
+	r.Warnings = append([]string{}, template...)
 	add := func(f File, format string, args ...any) {
 		r.Warnings = append(r.Warnings, f.Name+": "+fmt.Sprintf(format, args...))
 	}
 	for _, f := range r.Files {
 		if f.Role == Training && f.Rows < RowsAdvised {
 			add(f, "%s rows are few: aim for at least %s examples, diverse and in one format.", thousands(f.Rows), thousands(RowsAdvised))
+		}
+		if f.Untrained.Count > 0 {
+			add(f, "answers before the last are not trained, because the model's chat template writes them otherwise than it asks for them: %s. "+
+				"To train them too, add a row that ends with each.", f.Untrained.rows())
 		}
 		if f.Truncated.Count > 0 {
 			add(f, "cut off at the model's %s tokens: %s.", thousands(r.ContextLength), f.Truncated.rows())
@@ -201,6 +208,18 @@ func documented(f File, p dataset.Problem, context int) string {
 
 func baseName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
+// tokenText says how many tokens there are.
+func (f *File) tokenText() string {
+	given, trained := thousands(int(f.PromptTokens)), thousands(int(f.CompletionTokens))
+	switch f.Format {
+	case dataset.Documents:
+		return fmt.Sprintf("%s trained, in %s rows of training", trained, thousands(f.Packs))
+	case dataset.BedrockConversation, dataset.Chat:
+		return fmt.Sprintf("%s given, %s trained", given, trained)
+	}
+	return fmt.Sprintf("%s prompt, %s completion", given, trained)
+}
+
 // JSON returns the report as an indented JSON document.
 func (r *Report) JSON() []byte {
 	b, err := json.MarshalIndent(r, "", "  ")
@@ -215,8 +234,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	for _, f := range r.Files {
 		fmt.Fprintf(&b, "%s (%s)\n", f.Name, f.Role)
+		if f.Format != "" {
+			fmt.Fprintf(&b, "  format      %s\n", f.Format)
+		}
 		fmt.Fprintf(&b, "  rows        %s of %s lines, %s bytes\n", thousands(f.Rows), thousands(f.Lines), thousands(int(f.Bytes)))
-		fmt.Fprintf(&b, "  tokens      %s prompt, %s completion\n", thousands(int(f.PromptTokens)), thousands(int(f.CompletionTokens)))
+		fmt.Fprintf(&b, "  tokens      %s\n", f.tokenText())
 		fmt.Fprintf(&b, "  row length  p50 %d, p90 %d, p95 %d, p99 %d, max %d of the model's %d tokens\n",
 			f.Length.P50, f.Length.P90, f.Length.P95, f.Length.P99, f.Length.Max, r.ContextLength)
 		fmt.Fprintf(&b, "  duplicates  %s\n", f.Duplicates)

@@ -147,7 +147,7 @@ func (r *run) check(ctx context.Context) error {
 		validation = append(validation, r.source(uri))
 	}
 	c := Checker{Workers: r.Exec.Pool.Threads()}
-	report, data, err := c.load(ctx, r.job.ModelDir, RowLength(r.job.ContextLength, r.job.Train), r.source(r.job.TrainingURI), validation, true)
+	report, data, err := c.load(ctx, r.job.ModelDir, r.rowLength(), r.source(r.job.TrainingURI), validation, true)
 	if err != nil {
 		return err
 	}
@@ -173,6 +173,9 @@ func (r *run) flushThen(ctx context.Context, err error) error {
 // prepare makes examples of the data and loads the model and the newest checkpoint.
 func (r *run) prepare() error {
 	r.rows = &train.Rows{All: r.examples(r.data.train), Seed: r.job.Train.Seed}
+	if r.data.documents {
+		r.rows.Packs = train.Pack(r.rows.All, r.rowLength())
+	}
 	for _, set := range r.data.validation {
 		r.validation = append(r.validation, r.examples(set))
 	}
@@ -240,14 +243,14 @@ func (r *run) plan(w *workload) (train.Options, error) {
 
 // work adds to w what the job's data are, exactly.
 func (r *run) work(w *workload) {
-	w.facts = outcrop.TrainFacts{Rows: len(r.rows.All), Tokens: tokensOf(r.rows.All), Longest: r.longest, MemoryBytes: r.MemoryBytes}
+	w.facts = outcrop.TrainFacts{Rows: r.rows.Count(), Tokens: tokensOf(r.rows.All), Longest: r.longest, MemoryBytes: r.MemoryBytes}
 	var parts [][]train.Example
 	for _, set := range r.validation {
 		w.facts.ValidationTokens += tokensOf(set)
 		parts = slices.AppendSeq(parts, slices.Chunk(set, evaluationRows))
 	}
 	w.largest = func(t outcrop.TrainSpec) train.Batch {
-		rows := train.Rows{All: r.rows.All, BatchSize: t.BatchSize, Epochs: t.Epochs, Seed: t.Seed}
+		rows := train.Rows{All: r.rows.All, Packs: r.rows.Packs, BatchSize: t.BatchSize, Epochs: t.Epochs, Seed: t.Seed}
 		return train.LargestBatch(&rows, rows.Steps(), t.MicroTokens, parts...)
 	}
 }
@@ -259,12 +262,19 @@ func tokensOf(examples []train.Example) (n int64) {
 	return n
 }
 
-// examples shifts rendered rows for next-token prediction.
+// rowLength is the most tokens of a row.
+func (r *run) rowLength() int { return RowLength(r.job.ContextLength, r.job.Train) }
+
+// examples shifts rendered rows for next-token prediction, and cuts documents that are longer
+// than a row.
 func (r *run) examples(rendered []chattemplate.Example) []train.Example {
 	out := make([]train.Example, len(rendered))
 	for i, e := range rendered {
 		out[i].Tokens, out[i].Targets = e.Shift(model.Ignore)
-		r.longest = max(r.longest, len(out[i].Tokens))
+	}
+	out = train.Split(out, r.rowLength())
+	for _, e := range out {
+		r.longest = max(r.longest, len(e.Tokens))
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 
+	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/dataset"
 )
 
@@ -20,12 +21,11 @@ const (
 type block struct {
 	rows []dataset.Row
 	out  []scanned
-	err  error
 	done chan struct{}
 }
 
 // scan reads all rows of r, in order, and calls use for each. It returns what dataset.Read
-// found, and the first error of reading or rendering.
+// found, and the error of reading.
 func (s *scanner) scan(ctx context.Context, r io.Reader, limits dataset.Limits, use func(scanned)) (dataset.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -45,24 +45,13 @@ func (s *scanner) scan(ctx context.Context, r io.Reader, limits dataset.Limits, 
 		defer close(work)
 		result, readErr = readBlocks(ctx, r, limits, inOrder, work)
 	}()
-	var err error
 	for b := range inOrder { // to the end, so that the reader is no longer running after it
 		<-b.done
-		switch {
-		case err != nil:
-		case b.err != nil:
-			err = b.err
-			cancel()
-		default:
-			for _, row := range b.out {
-				use(row)
-			}
+		for _, row := range b.out {
+			use(row)
 		}
 	}
-	if err == nil {
-		err = readErr
-	}
-	return result, err
+	return result, readErr
 }
 
 // readBlocks sends each block to both channels: to the one that keeps the order, and to
@@ -92,13 +81,26 @@ func (s *scanner) measure(work <-chan *block) {
 	for b := range work {
 		b.out = make([]scanned, 0, len(b.rows))
 		for _, row := range b.rows {
-			e, err := s.template.Row(row.Prompt, row.Completion)
-			if err != nil {
-				b.err = err
-				break
-			}
-			b.out = append(b.out, scanned{row.Line, e, printOf(row.Prompt, row.Completion), printOf(row.Prompt)})
+			b.out = append(b.out, s.measureRow(row))
 		}
 		close(b.done)
 	}
+}
+
+// measureRow renders and hashes a row.
+func (s *scanner) measureRow(row dataset.Row) scanned {
+	out := scanned{line: row.Line, format: row.Format}
+	if row.Format == dataset.Documents {
+		out.row = printOf(row.Text)
+		out.prompt = out.row // of which all is learnt
+		out.example, out.bad = s.template.Document(row.Text)
+		return out
+	}
+	messages, texts := make([]chattemplate.Message, len(row.Messages)), make([]string, len(row.Messages))
+	for i, m := range row.Messages {
+		messages[i], texts[i] = chattemplate.Message(m), m.Text
+	}
+	out.row, out.prompt = printOf(texts...), printOf(texts[:len(texts)-1]...)
+	out.example, out.bad = s.template.Example(messages)
+	return out
 }

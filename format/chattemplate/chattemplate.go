@@ -105,7 +105,7 @@ func (t *Template) Prompt(messages []Message) ([]int32, error) {
 }
 
 // Document renders a text that stands alone, for continued pre-training: all of it is
-// trained, and the end of text after it.
+// trained, and the end of text after it; only the first token is not, which nothing precedes.
 func (t *Template) Document(text string) (Example, error) {
 	ids := append(make([]int32, 0, len(t.document.before)+len(text)/3+2), t.document.before...)
 	ids, err := t.tok.AppendEncode(ids, text)
@@ -113,7 +113,7 @@ func (t *Template) Document(text string) (Example, error) {
 		return Example{}, err
 	}
 	e := Example{Tokens: append(ids, t.document.end)}
-	e.mark(len(t.document.before), false)
+	e.mark(max(len(t.document.before), 1), false)
 	e.mark(len(e.Tokens), true)
 	return e, nil
 }

@@ -1,13 +1,21 @@
-// Package dataset reads fine-tuning data: JSON lines of prompt and completion. It is
-// strict, because what a lenient reader repairs or skips is found only when a model has
-// been trained on it. It knows no tokens and no model.
+// Package dataset reads training data: JSON lines. It is strict, because what a lenient
+// reader repairs or skips is found only when a model has been trained on it. It knows no
+// tokens and no model.
 //
 //	{"prompt": "Summarize: …", "completion": "…"}⏎
 //	{"prompt": "…", "completion": "…"}⏎
 //
-// Each line is one object with exactly these two keys, in any order, whose values are
-// strings with something in them. The file is UTF-8 without byte order mark; \n or \r\n ends
-// a line; there are no blank lines. A file is read as a stream, a line at a time.
+// Each line is one object of one of four formats, the same on all lines:
+//
+//	{"prompt": "…", "completion": "…"}                                        Completions
+//	{"schemaVersion": "bedrock-conversation-2024", "system": [{"text": "…"}], BedrockConversation
+//	 "messages": [{"role": "user", "content": [{"text": "…"}]}, …]}
+//	{"messages": [{"role": "user", "content": "…"}, …]}                       Chat
+//	{"input": "…"}                                                            Documents
+//
+// Keys may be in any order, and there are no others. Every text has something in it. The
+// file is UTF-8 without byte order mark; \n or \r\n ends a line; there are no blank lines. A
+// file is read as a stream, a line at a time.
 //
 //	result, err := dataset.Read(file, dataset.Limits{CharactersMax: 6 * 4096}, func(r dataset.Row) error { … })
 //	for _, p := range result.Problems { fmt.Println(p) } // line 17: "completion" is empty: …
@@ -19,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -41,19 +50,44 @@ const (
 	CharactersPerToken = 6
 )
 
+// Message is one contribution to a conversation.
+type Message struct {
+	Role string // "system", "user" or "assistant"
+	Text string
+}
+
 // Row is one line's content.
 type Row struct {
-	Line       int // from 1
-	Prompt     string
-	Completion string
+	Line     int // from 1
+	Format   Format
+	Messages []Message // system texts, then user and assistant in turns; nil of Documents
+	Text     string    // of Documents
+}
+
+// characters counts those of all texts.
+func (r Row) characters() int {
+	n := utf8.RuneCountInString(r.Text)
+	for _, m := range r.Messages {
+		n += utf8.RuneCountInString(m.Text)
+	}
+	return n
+}
+
+// start returns the beginning of the first text.
+func (r Row) start() string {
+	if r.Messages == nil {
+		return start(r.Text)
+	}
+	return start(r.Messages[0].Text)
 }
 
 // Limits bound what is accepted. A zero field means the package's constant, or no limit
 // where there is none.
 type Limits struct {
-	CharactersMax int // of prompt and completion of one row together; 0: no limit
+	CharactersMax int // of the texts of one row together, but for Documents; 0: no limit
 	LineBytesMax  int
 	RowsMax       int
+	Formats       []Format // that may be; nil: all
 }
 
 // Kind says what sort of mistake a Problem is.
@@ -73,7 +107,8 @@ type Problem struct {
 	Line   int    `json:"line"` // from 1; 0 for the file as a whole
 	Kind   Kind   `json:"kind"`
 	Reason string `json:"reason"`
-	Start  string `json:"start,omitempty"` // of the prompt, where a sample is TooLong
+	Start  string `json:"start,omitempty"` // of the row, where a sample is TooLong
+	final  bool   // nothing after it is checked
 }
 
 // String returns "line N: reason".
@@ -86,8 +121,9 @@ func (p Problem) String() string {
 
 // Result is what was found.
 type Result struct {
-	Lines        int // read
-	Rows         int // that are right
+	Format       Format // of the rows; "" if none is right
+	Lines        int    // read
+	Rows         int    // that are right
 	Bytes        int64
 	Problems     []Problem // the first ProblemsMax
 	ProblemCount int       // all of them
@@ -121,6 +157,7 @@ type reader struct {
 	limits Limits
 	parser parser
 	result Result
+	first  int // line of the first right row
 }
 
 func (r *reader) all(use func(Row) error) error {
@@ -128,7 +165,7 @@ func (r *reader) all(use func(Row) error) error {
 		line, tooLong, err := r.lines.next()
 		if err == io.EOF {
 			if r.lines.number == 0 {
-				r.result.add(Problem{Kind: NoRows, Reason: "the file is empty: it needs one " + shape + " a line"})
+				r.result.add(Problem{Kind: NoRows, Reason: "the file is empty: it needs one object such as " + Completions.shape() + " a line"})
 			}
 			return nil
 		}
@@ -136,14 +173,14 @@ func (r *reader) all(use func(Row) error) error {
 			return err
 		}
 		row, problem := r.row(line, tooLong)
-		if problem != nil {
-			r.result.add(*problem)
-			continue
+		if problem == nil {
+			problem = r.fits(row)
 		}
-		if r.result.Rows == r.limits.RowsMax {
-			r.result.add(Problem{Line: r.lines.number, Kind: TooMany, Reason: fmt.Sprintf(
-				"there are more than %d rows: split the data or take a sample; nothing after this line was checked", r.limits.RowsMax)})
-			return nil
+		if problem != nil {
+			if r.result.add(*problem); problem.final {
+				return nil
+			}
+			continue
 		}
 		r.result.Rows++
 		if err := use(row); err != nil {
@@ -164,13 +201,37 @@ func (r *reader) row(line []byte, tooLong bool) (Row, *Problem) {
 		return Row{}, bad
 	}
 	row.Line = n
-	if most := r.limits.CharactersMax; most > 0 {
-		if c := utf8.RuneCountInString(row.Prompt) + utf8.RuneCountInString(row.Completion); c > most {
-			return Row{}, &Problem{Line: n, Kind: TooLong, Start: start(row.Prompt), Reason: fmt.Sprintf(
-				"prompt and completion have %d characters, the limit of this model is %d: shorten or split the row", c, most)}
+	if most := r.limits.CharactersMax; most > 0 && row.Format != Documents {
+		if c := row.characters(); c > most {
+			return Row{}, &Problem{Line: n, Kind: TooLong, Start: row.start(), Reason: fmt.Sprintf(
+				"the row's texts have %d characters, the limit of this model is %d: shorten or split the row", c, most)}
 		}
 	}
 	return row, nil
+}
+
+// fits checks a row, which is right by itself, against the rows before it and the limits.
+func (r *reader) fits(row Row) *Problem {
+	problem := func(kind Kind, final bool, format string, args ...any) *Problem {
+		return &Problem{Line: row.Line, Kind: kind, final: final, Reason: fmt.Sprintf(format, args...)}
+	}
+	allowed := r.limits.Formats
+	switch {
+	case allowed != nil && !slices.Contains(allowed, row.Format) && row.Format == Documents:
+		return problem(Content, true, `"input" is a row of continued pre-training: create the job with the customization type CONTINUED_PRE_TRAINING, `+
+			"or write %s; nothing after this line was checked", Completions.shape())
+	case allowed != nil && !slices.Contains(allowed, row.Format):
+		return problem(Content, true, "this is a row of fine-tuning, and the job is continued pre-training: create the job with the customization type FINE_TUNING, "+
+			"or write %s; nothing after this line was checked", Documents.shape())
+	case r.result.Format == "":
+		r.result.Format, r.first = row.Format, row.Line
+	case r.result.Format != row.Format:
+		return problem(Content, false, "this is a row of the format %q, and line %d one of %q: a file holds one format", row.Format, r.first, r.result.Format)
+	}
+	if r.result.Rows == r.limits.RowsMax {
+		return problem(TooMany, true, "there are more than %d rows: split the data or take a sample; nothing after this line was checked", r.limits.RowsMax)
+	}
+	return nil
 }
 
 // start returns the beginning of a text, enough to find it by.

@@ -39,10 +39,11 @@ type Dataset struct {
 
 // DataCheck is what a DataChecker is asked: whether a model can be trained on data in a way.
 type DataCheck struct {
-	Model       outcrop.ModelFiles
-	Train       outcrop.TrainSpec
-	Training    Dataset
-	Validations []Dataset
+	Model             outcrop.ModelFiles
+	CustomizationType string // what the rows must be for
+	Train             outcrop.TrainSpec
+	Training          Dataset
+	Validations       []Dataset
 }
 
 // DataReport is what a DataChecker found.

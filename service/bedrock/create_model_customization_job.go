@@ -9,9 +9,6 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// fineTuning is the customization type of a request that names none.
-const fineTuning = "FINE_TUNING"
-
 // CreateModelCustomizationJob checks the request, the files it names and every row of its
 // data, and writes the job's row, which is its place in the queue. Nothing that can be known
 // now is left for the job to fail on.
@@ -68,7 +65,7 @@ func supported(in *CreateModelCustomizationJobInput) error {
 func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*outcrop.Job, error) {
 	kind := in.CustomizationType
 	if kind == "" {
-		kind = fineTuning
+		kind = outcrop.FineTuning
 	}
 	if !slices.Contains(base.foundation.Customizations, kind) {
 		return nil, invalid("The model %s does not support the customization type %s. It supports: %v.", in.BaseModelIdentifier, kind, base.foundation.Customizations)

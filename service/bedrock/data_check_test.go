@@ -23,7 +23,9 @@ func (c *realChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock
 	for _, v := range ask.Validations {
 		sources = append(sources, tune.Source(v))
 	}
-	report, err := c.Checker.Check(ctx, "../../catalog/pebble", ask.Model.ContextLength, tune.Source(ask.Training), sources)
+	checker := c.Checker
+	checker.Customization = ask.CustomizationType
+	report, err := checker.Check(ctx, "../../catalog/pebble", ask.Model.ContextLength, tune.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}

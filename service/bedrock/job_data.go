@@ -39,7 +39,7 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 		return err
 	}
 	report, err := s.data.Check(ctx, DataCheck{
-		Model: files, Train: job.Train, Training: s.dataset(job.TrainingURI), Validations: validations,
+		Model: files, CustomizationType: job.CustomizationType, Train: job.Train, Training: s.dataset(job.TrainingURI), Validations: validations,
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,265 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const (
+	bedrockRow = `{"schemaVersion":"bedrock-conversation-2024","system":[{"text":"S"}],"messages":[{"role":"user","content":[{"text":"U"}]},{"role":"assistant","content":[{"text":"A"}]}]}`
+	chatRow    = `{"messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}]}`
+	inputRow   = `{"input":"some text"}`
+)
+
+func TestConversations(t *testing.T) {
+	t.Parallel()
+	type m = Message
+	for _, c := range []struct {
+		line   string
+		format Format
+		want   []Message
+	}{
+		{bedrockRow, BedrockConversation, []m{{system, "S"}, {user, "U"}, {assistant, "A"}}},
+		{`{"messages":[{"content":[{"text":"U"},{"text":"V"}],"role":"user"},{"role":"assistant","content":[{"text":" A\n"}]}],"schemaVersion":"bedrock-conversation-2024"}`,
+			BedrockConversation, []m{{user, "U\nV"}, {assistant, " A\n"}}},
+		{`{"system":[{"text":"S"},{"text":"T"}],"schemaVersion":"bedrock-conversation-2024","messages":[{"role":"user","content":[{"text":"U"}]},{"role":"assistant","content":[{"text":"A"}]}]}`,
+			BedrockConversation, []m{{system, "S"}, {system, "T"}, {user, "U"}, {assistant, "A"}}},
+		{chatRow, Chat, []m{{user, "U"}, {assistant, "A"}}},
+		{` { "messages" : [ { "role" : "system" , "content" : "S" } , {"role":"user","content":"U"}, {"role":"assistant","content":"A"},{"role":"user","content":"V"},{"role":"assistant","content":"B"} ] } `,
+			Chat, []m{{system, "S"}, {user, "U"}, {assistant, "A"}, {user, "V"}, {assistant, "B"}}},
+		{`{"messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}],"system":"S"}`, Chat, []m{{system, "S"}, {user, "U"}, {assistant, "A"}}},
+	} {
+		rows, r := readAll(t, c.line+"\n", Limits{})
+		if len(rows) != 1 || rows[0].Format != c.format || !reflect.DeepEqual(rows[0].Messages, c.want) || r.Format != c.format {
+			t.Errorf("%s: %+v, %+v", c.line, rows, r)
+		}
+	}
+	rows, r := readAll(t, inputRow, Limits{CharactersMax: 3})
+	if len(rows) != 1 || rows[0].Text != "some text" || rows[0].Messages != nil || r.Format != Documents {
+		t.Errorf("%+v, %+v", rows, r)
+	}
+}
+
+func TestConversationsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	bedrock := func(messages string) string {
+		return `{"schemaVersion":"bedrock-conversation-2024","messages":[` + messages + `]}`
+	}
+	chat := func(messages string) string { return `{"messages":[` + messages + `]}` }
+	const (
+		u  = `{"role":"user","content":"U"}`
+		a  = `{"role":"assistant","content":"A"}`
+		s  = `{"role":"system","content":"S"}`
+		bu = `{"role":"user","content":[{"text":"U"}]}`
+		ba = `{"role":"assistant","content":[{"text":"A"}]}`
+	)
+	for _, c := range []struct {
+		line string
+		kind Kind
+		want string
+	}{
+		{chat(""), Content, `"messages" must end with the assistant`},
+		{chat(u), Content, `must end with the assistant`},
+		{chat(s), Content, `must end with the assistant`},
+		{chat(a), Content, `messages[0].role is "assistant": the user must speak first`},
+		{chat(s + "," + a), Content, `messages[1].role is "assistant": the user must speak first`},
+		{chat(u + "," + u + "," + a), Content, `messages[1].role is "user", as that before it`},
+		{chat(u + "," + a + "," + a), Content, `messages[2].role is "assistant", as that before it`},
+		{chat(u + "," + s + "," + a), Content, `messages[1].role is "system": a system text must come first`},
+		{chat(`{"role":"tool","content":"x"}`), Content, `messages[0].role is "tool": it must be one of ["system" "user" "assistant"]`},
+		{`{"system":"S","messages":[` + s + "," + u + "," + a + `]}`, Content, `a key "system" too`},
+		{chat(`{"role":"user"}`), Content, `key "content" of messages[0] is missing`},
+		{chat(`{"content":"x"}`), Content, `key "role" of messages[0] is missing`},
+		{chat(`{"role":"user","content":"x","name":"y"}`), Content, `key "name" of messages[0] is not known`},
+		{chat(`{"role":"user","role":"user","content":"x"}`), Content, `key "role" of messages[0] occurs twice`},
+		{chat(`{"role":"user","content":""}`), Content, `"messages[0].content" is empty`},
+		{chat(u + `,{"role":"assistant","content":" \n"}`), Content, `"messages[1].content" is only white space`},
+		{chat(`{"role":"user","content":null}`), Content, `"messages[0].content" is null`},
+		{chat(`{"role":7,"content":"x"}`), Content, `"messages[0].role" is a number`},
+		{chat(`"hello"`), Content, `"messages[0]" is text: it must be an object`},
+		{`{"messages":{}}`, Content, `"messages" is an object: it must be an array`},
+		{`{"messages":"x"}`, Content, `"messages" is text`},
+		{`{"system":"S"}`, Content, `key "messages" is missing`},
+		{`{"system":7,"messages":[]}`, Content, `"system" is a number`},
+		{`{"system":"","messages":[]}`, Content, `"system" is empty`},
+		{`{"messages":[` + u + "," + a + `],"tools":[]}`, Content, `key "tools" is not known: a row has the keys ["system" "messages"]`},
+		{chat(bu + "," + ba), Content, `add "schemaVersion": "bedrock-conversation-2024"`},
+		{bedrock(u + "," + a), Content, "text stands where a list of blocks must"},
+		{bedrock(bu), Content, "must end with the assistant"},
+		{bedrock(`{"role":"system","content":[{"text":"S"}]},` + bu + "," + ba), Content, "the system text is a key of its own"},
+		{bedrock(`{"role":"user","content":[]},` + ba), Content, `"messages[0].content" is empty`},
+		{bedrock(`{"role":"user","content":[{}]}`), Content, `key "text" of messages[0].content[0] is missing`},
+		{bedrock(`{"role":"user","content":[{"image":{"format":"png"}}]}`), Content, `messages[0].content[0] has "image"`},
+		{bedrock(`{"role":"user","content":[{"text":"x","text":"y"}]}`), Content, `has "text"`},
+		{bedrock(`{"role":"user","content":[{"text":" "}]}`), Content, `"messages[0].content[0].text" is only white space`},
+		{bedrock(`{"role":"user","content":["x"]}`), Content, `"messages[0].content[0]" is text`},
+		{`{"schemaVersion":"bedrock-conversation-2023","messages":[` + bu + "," + ba + `]}`, Content, `"schemaVersion" is "bedrock-conversation-2023": it must be`},
+		{`{"schemaVersion":"bedrock-conversation-2024"}`, Content, `key "messages" is missing`},
+		{`{"schemaVersion":"bedrock-conversation-2024","system":[{"text":""}],"messages":[]}`, Content, `"system[0].text" is empty`},
+		{`{"schemaVersion":"bedrock-conversation-2024","system":"S","messages":[` + bu + "," + ba + `]}`, Content, "text stands where a list"},
+		{`{"messages":[` + u + "," + a, NotJSONL, "the line ends where a comma or ]"},
+		{`{"messages":[` + u + "," + a + `,]}`, NotJSONL, "where an object"},
+		{`{"messages":` + deepArray, Content, `"messages[0]" is an array`},
+		{`{"input":""}`, Content, `"input" is empty`},
+		{`{"input":7}`, Content, `"input" is a number`},
+		{`{"input":"x","text":"y"}`, Content, `key "text" is not known: a row has the keys ["input"]`},
+		{chat(strings.Repeat(u+","+a+",", MessagesMax/2) + u + "," + a), TooLong, "more than 256 messages"},
+	} {
+		rows, r := readAll(t, c.line, Limits{})
+		if len(rows) != 0 || r.ProblemCount != 1 {
+			t.Errorf("%.90s: %d rows, problems %v", c.line, len(rows), r.Problems)
+			continue
+		}
+		if p := r.Problems[0]; p.Kind != c.kind || !strings.Contains(p.Reason, c.want) || strings.Contains(p.Reason, "%!") {
+			t.Errorf("%.90s: %s %q, want %s %q", c.line, p.Kind, p, c.kind, c.want)
+		}
+	}
+	if rows, r := readAll(t, chat(strings.TrimSuffix(strings.Repeat(u+","+a+",", MessagesMax/2), ",")), Limits{}); len(rows) != 1 {
+		t.Errorf("at the limit: %v", r.Problems)
+	}
+}
+
+// TestAFileHasOneFormat names the first line that differs, and every other.
+func TestAFileHasOneFormat(t *testing.T) {
+	t.Parallel()
+	prompt := strings.TrimSuffix(row(9), "\n")
+	rows, r := readAll(t, strings.Join([]string{"junk", chatRow, chatRow, prompt, chatRow, inputRow, bedrockRow}, "\n"), Limits{})
+	if len(rows) != 3 || r.ProblemCount != 4 || r.Format != Chat {
+		t.Fatalf("%d rows, %+v", len(rows), r)
+	}
+	for i, want := range []string{"line 1: ", `line 4: this is a row of the format "prompt and completion", and line 2 one of "chat messages"`,
+		`line 6: this is a row of the format "continued pre-training"`, `line 7: this is a row of the format "bedrock-conversation-2024"`} {
+		if got := r.Problems[i].String(); !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestFormatsThatAJobDoesNotTake ends with the first row: all the others are as wrong.
+func TestFormatsThatAJobDoesNotTake(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		line    string
+		formats []Format
+		want    string
+	}{
+		{inputRow, []Format{Completions, BedrockConversation, Chat}, "CONTINUED_PRE_TRAINING"},
+		{chatRow, []Format{Documents}, "FINE_TUNING"},
+		{strings.TrimSuffix(row(9), "\n"), []Format{Documents}, "FINE_TUNING"},
+	} {
+		rows, r := readAll(t, c.line+"\n"+c.line+"\n", Limits{Formats: c.formats})
+		if len(rows) != 0 || r.ProblemCount != 1 || !strings.Contains(r.Problems[0].String(), c.want) {
+			t.Errorf("%s: %d rows, %v", c.line, len(rows), r.Problems)
+		}
+		if rows, _ := readAll(t, c.line, Limits{Formats: []Format{Completions, BedrockConversation, Chat, Documents}}); len(rows) != 1 {
+			t.Errorf("%s is not taken", c.line)
+		}
+	}
+}
+
+func TestCharactersOfAllTextsCount(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int]int{3: 1, 2: 0} { // S, U and A
+		if rows, r := readAll(t, bedrockRow, Limits{CharactersMax: limit}); len(rows) != want {
+			t.Errorf("limit %d: %v", limit, r.Problems)
+		}
+	}
+}
+
+// anyRow is any row to encoding/json.
+type anyRow struct {
+	Prompt, Completion, Input, SchemaVersion *string
+	System                                   json.RawMessage
+	Messages                                 []struct {
+		Role    string
+		Content json.RawMessage
+	}
+}
+
+// texts are those of a content or system: text itself, or that of its blocks.
+func texts(raw json.RawMessage) []string {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		return []string{one}
+	}
+	var blocks []struct{ Text string }
+	_ = json.Unmarshal(raw, &blocks)
+	var all []string
+	for _, b := range blocks {
+		all = append(all, b.Text)
+	}
+	return all
+}
+
+// read is what encoding/json makes of an accepted line.
+func (a anyRow) read() (messages []Message, text string) {
+	switch {
+	case a.Input != nil:
+		return nil, *a.Input
+	case a.Prompt != nil:
+		return []Message{{user, *a.Prompt}, {assistant, *a.Completion}}, ""
+	}
+	if a.System != nil {
+		for _, t := range texts(a.System) {
+			messages = append(messages, Message{system, t})
+		}
+	}
+	for _, m := range a.Messages {
+		messages = append(messages, Message{m.Role, strings.Join(texts(m.Content), "\n")})
+	}
+	return messages, ""
+}
+
+// FuzzRead: nothing panics; what is accepted is what encoding/json reads, and what is JSON to
+// encoding/json is not refused as something else.
+func FuzzRead(f *testing.F) {
+	for _, s := range []string{
+		`{"prompt":"p","completion":"c"}`, `{"prompt":"\ud83d\ude00\n","completion":"\\"}`, "{}\n\n", "\ufeff", "[[[[",
+		`{"prompt":"p","completion":"c","x":{"y":[1,2]}}`, "{\"prompt\":\"\xff\"}", `{"Prompt":"p"}`, "\r\n", `{"prompt":"\ud800"}`,
+		bedrockRow, chatRow, inputRow, chatRow + "\n" + inputRow, `{"system":"S","messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}]}`,
+		`{"messages":[{"role":"user","content":[{"text":"x"},{"image":1}]}]}`, `{"messages":[[]]}`, `{"input":"x","input":"y"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		lines := bytes.Split(b, []byte("\n"))
+		var format Format
+		r, err := Read(bytes.NewReader(b), Limits{}, func(row Row) error {
+			var a anyRow
+			if err := json.Unmarshal(lines[row.Line-1], &a); err != nil {
+				t.Errorf("accepted %q: %v", lines[row.Line-1], err)
+				return nil
+			}
+			messages, text := a.read()
+			if !slices.Equal(messages, row.Messages) || text != row.Text {
+				t.Errorf("%q read as %+v", lines[row.Line-1], row)
+			}
+			if !utf8.ValidString(fmt.Sprint(row)) || (row.Format == Documents) != (row.Messages == nil) {
+				t.Errorf("%+v", row)
+			}
+			if format == "" {
+				format = row.Format
+			}
+			if row.Format != format {
+				t.Errorf("%q after %q", row.Format, format)
+			}
+			return nil
+		})
+		if err != nil || r.Rows+r.ProblemCount < r.Lines || r.Format != format {
+			t.Errorf("%+v, %v", r, err)
+		}
+		for _, p := range r.Problems {
+			if p.Kind == NotJSONL && json.Valid(lines[max(p.Line-1, 0)]) && utf8.Valid(lines[p.Line-1]) {
+				if first := bytes.TrimSpace(lines[p.Line-1])[0]; first == '{' && !bytes.Contains(lines[p.Line-1], []byte(`\u`)) {
+					t.Errorf("%q is JSON: %s", lines[p.Line-1], p)
+				}
+			}
+		}
+	})
+}
