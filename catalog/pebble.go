@@ -15,6 +15,9 @@ import (
 // PebbleID is the id of the embedded model.
 const PebbleID = "outcrop.pebble-v1"
 
+// customizations are what Outcrop does to any model of the catalog.
+var customizations = []string{outcrop.FineTuning, outcrop.ContinuedPreTraining}
+
 // titanScale multiplies the learning rates of jobs that name a Titan id. Titan's documented
 // rates (default 0.00001) suit a model some thousand times as large as Pebble, whose best
 // rates are about fifty times as high: with 0.00001 unscaled its loss hardly moves.
@@ -27,13 +30,13 @@ const titanDescription = "Served by Pebble (" + PebbleID + "), the small model t
 // scripts it keeps alive. Defaults are the documented ones of each ("custom-models-hp").
 func pebbleEntries() entryFile {
 	own := entry{
-		ID: PebbleID, Name: "Pebble", Provider: "Outcrop", Dialect: "titan", Customizations: []string{"FINE_TUNING"}, LearningRateScale: 1,
+		ID: PebbleID, Name: "Pebble", Provider: "Outcrop", Dialect: "titan", Customizations: customizations, LearningRateScale: 1,
 		Description: "The small model that comes with Outcrop: a base to fine-tune on a plain CPU, not an assistant.",
 		Defaults:    defaults{Epochs: 3, BatchSize: 16, LearningRate: 5e-4, WarmupSteps: 20},
 	}
 	titan := func(id, name, longName string, d defaults, aliases ...string) entry {
 		return entry{
-			ID: id, Aliases: aliases, Name: name, Provider: "Amazon", Dialect: "titan", Customizations: []string{"FINE_TUNING"},
+			ID: id, Aliases: aliases, Name: name, Provider: "Amazon", Dialect: "titan", Customizations: customizations,
 			LearningRateScale: titanScale, Description: fmt.Sprintf(titanDescription, longName, titanScale), Defaults: d,
 		}
 	}

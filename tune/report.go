@@ -213,7 +213,7 @@ func (f *File) tokenText() string {
 	given, trained := thousands(int(f.PromptTokens)), thousands(int(f.CompletionTokens))
 	switch f.Format {
 	case dataset.Documents:
-		return fmt.Sprintf("%s trained, in %s rows of training", trained, thousands(f.Packs))
+		return fmt.Sprintf("%s trained, rows of training: %s", trained, thousands(f.Packs))
 	case dataset.BedrockConversation, dataset.Chat:
 		return fmt.Sprintf("%s given, %s trained", given, trained)
 	}

@@ -304,7 +304,21 @@ func split(segments []tokenizer.Segment, at int) (before, after []tokenizer.Segm
 	return before, after
 }
 
+// oneSystem joins system texts into one: few templates know more.
+func oneSystem(messages []Message) []Message {
+	n := slices.IndexFunc(messages, func(m Message) bool { return m.Role != System })
+	if n < 2 {
+		return messages
+	}
+	texts := make([]string, n)
+	for i, m := range messages[:n] {
+		texts[i] = m.Text
+	}
+	return append([]Message{{System, strings.Join(texts, systemEnd)}}, messages[n:]...)
+}
+
 func (f *jinjaForm) prompt(messages []Message) ([]int32, error) {
+	messages = oneSystem(messages)
 	r, err := f.render(messages, true)
 	if err != nil {
 		return nil, err
@@ -317,6 +331,7 @@ func (f *jinjaForm) example(messages []Message) (Example, error) {
 	if err := f.checkThoughts(messages); err != nil {
 		return Example{}, err
 	}
+	messages = oneSystem(messages)
 	r, err := f.render(messages, false)
 	if err != nil {
 		return Example{}, err

@@ -386,6 +386,24 @@ func TestHalfATokenOfEachSide(t *testing.T) {
 	}
 }
 
+// TestSystemTexts: several are one to a template, as in Pebble's own form.
+func TestSystemTexts(t *testing.T) {
+	t.Parallel()
+	template, _ := loadStyle(t, "llama2")
+	several, err := template.Prompt([]Message{{System, "A"}, {System, "B"}, {User, "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := template.Prompt([]Message{{System, "A\n\nB"}, {User, "x"}})
+	if err != nil || !slices.Equal(several, one) {
+		t.Errorf("%v, %v, %v", several, one, err)
+	}
+	e, err := template.Example([]Message{{System, "A"}, {System, "B"}, {User, "x"}, {Assistant, "y"}})
+	if err != nil || !slices.Equal(e.Tokens[:len(one)], one) {
+		t.Errorf("%v, %v", e, err)
+	}
+}
+
 func TestWarnsOfWhatIsAskedOtherwise(t *testing.T) {
 	t.Parallel()
 	for name := range loadFamilies(t).Styles {

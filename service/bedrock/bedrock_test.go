@@ -230,7 +230,7 @@ type catalog struct{}
 
 func (catalog) List() []outcrop.FoundationModel {
 	return []outcrop.FoundationModel{{
-		ID: pebble, Aliases: []string{titan}, Name: "Pebble v1", Provider: "Outcrop", Customizations: []string{"FINE_TUNING"},
+		ID: pebble, Aliases: []string{titan}, Name: "Pebble v1", Provider: "Outcrop", Customizations: []string{outcrop.FineTuning, outcrop.ContinuedPreTraining},
 		Dir: "/models/pebble", ContextLength: 512, Defaults: outcrop.TrainDefaults{Epochs: 2, BatchSize: 4, LearningRate: 1e-3},
 	}}
 }
@@ -254,8 +254,7 @@ func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.Dat
 	if c.during != nil {
 		c.during()
 	}
-	c.model = ask.Model
-	c.asked = []string{ask.Model.Dir, fmt.Sprint(ask.Model.ContextLength)}
+	c.asked = []string{ask.Model.Dir, fmt.Sprint(ask.Model.ContextLength), ask.CustomizationType}
 	for _, d := range append([]bedrock.Dataset{ask.Training}, ask.Validations...) {
 		r, err := d.Open(ctx)
 		if err != nil {

@@ -48,7 +48,7 @@ func TestCreateJob(t *testing.T) {
 	if want := "arn:aws:bedrock:us-east-1:123456789012:model-customization-job/" + titan + "/id"; !strings.HasPrefix(arn, want) {
 		t.Errorf("jobArn = %s", arn)
 	}
-	if got := strings.Join(e.checker.asked, " "); got != `/models/pebble 512 s3://data/train.jsonl {"prompt":"a","completion":"b"} s3://data/v1.jsonl {} s3://data/v2.jsonl {}` {
+	if got := strings.Join(e.checker.asked, " "); got != `/models/pebble 512 FINE_TUNING s3://data/train.jsonl {"prompt":"a","completion":"b"} s3://data/v1.jsonl {} s3://data/v2.jsonl {}` {
 		t.Errorf("the checker was asked %s", got)
 	}
 	if got := e.objects.written; !slices.Equal(got, []string{"out/jobs/.write_access_check_file.tmp"}) {
@@ -158,8 +158,8 @@ func TestCreateJobRefusals(t *testing.T) {
 			"ValidationException", "Value 'BedrockRole' at 'roleArn' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:aws"},
 		"bad type": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomizationType = "TUNING" }, nil,
 			"ValidationException", "Value 'TUNING' at 'customizationType' failed to satisfy constraint: Member must satisfy enum value set: [FINE_TUNING, "},
-		"other type": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomizationType = "CONTINUED_PRE_TRAINING" }, nil,
-			"ValidationException", "does not support the customization type CONTINUED_PRE_TRAINING"},
+		"other type": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomizationType = "DISTILLATION" }, nil,
+			"ValidationException", "does not support the customization type DISTILLATION"},
 		"distillation": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.CustomizationConfig = &types.CustomizationConfigMemberDistillationConfig{Value: types.DistillationConfig{
 				TeacherModelConfig: &types.TeacherModelConfig{TeacherModelIdentifier: aws.String(titan)}}}

@@ -79,6 +79,38 @@ func TestEveryRowIsChecked(t *testing.T) {
 	}
 }
 
+// TestContinuedPreTraining: the type of a job decides which rows it takes, and is shown.
+func TestContinuedPreTraining(t *testing.T) {
+	t.Parallel()
+	documents := `{"input":"A text about rocks."}` + "\n" + `{"input":"Another text."}` + "\n"
+	for _, c := range []struct{ kind, rows, want string }{
+		{outcrop.ContinuedPreTraining, documents, ""},
+		{outcrop.ContinuedPreTraining, goodRow(1), "train.jsonl line 1: this is a row of fine-tuning, and the job is continued pre-training"},
+		{"", documents, `train.jsonl line 1: "input" is a row of continued pre-training: create the job with the customization type CONTINUED_PRE_TRAINING`},
+		{"", `{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."}]}`, ""},
+		{outcrop.FineTuning, `{"messages":[{"role":"user","content":"Hi"}]}`, `"messages" must end with the assistant`},
+	} {
+		e, service := checking(t, c.rows)
+		in := direct(jobRequest("pretraining"))
+		in.CustomizationType, in.ValidationDataConfig = c.kind, nil
+		out, err := service.CreateModelCustomizationJob(e.ctx(), in)
+		if c.want != "" {
+			if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%q: %v, want %q", c.kind, err, c.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: %v", c.kind, err)
+			continue
+		}
+		got, err := e.GetModelCustomizationJob(t.Context(), &sdk.GetModelCustomizationJobInput{JobIdentifier: aws.String(out.JobArn)})
+		if err != nil || c.kind != "" && string(got.CustomizationType) != c.kind {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
+}
+
 // BenchmarkCreateJob creates jobs of 10,000 rows: what a caller waits for.
 func BenchmarkCreateJob(b *testing.B) {
 	var rows strings.Builder
