@@ -77,7 +77,7 @@ func (f *jinjaForm) findEnd(conversation []Message) (same bool, err error) {
 		return false, err
 	}
 	answers := f.answers(conversation, r)
-	t, err := f.encode(r.segments, cuts(answers))
+	t, err := f.encode(r, cuts(answers))
 	if err != nil {
 		return false, err
 	}
@@ -253,55 +253,10 @@ func (t tokens) to(i int, r *rendered) int {
 	return len(r.text)
 }
 
-// encode returns the tokens of segments, of which none reaches across a cut. Where one would,
-// what is before and what is after are encoded each for itself.
-func (f *jinjaForm) encode(segments []tokenizer.Segment, cuts []int) (tokens, error) {
-	ids, starts, err := f.tok.EncodeSegments(segments...)
-	if err != nil {
-		return tokens{}, err
-	}
-	length := 0
-	for _, s := range segments {
-		length += len(s.Text)
-	}
-	for i, cut := range cuts {
-		if _, aligned := slices.BinarySearch(starts, cut); aligned || cut <= 0 || cut >= length {
-			continue
-		}
-		before, after := split(segments, cut)
-		left, err := f.encode(before, cuts[:i])
-		if err != nil {
-			return tokens{}, err
-		}
-		rest := slices.Clone(cuts[i+1:])
-		for j := range rest {
-			rest[j] -= cut
-		}
-		right, err := f.encode(after, rest)
-		if err != nil {
-			return tokens{}, err
-		}
-		for _, start := range right.starts {
-			left.starts = append(left.starts, start+cut)
-		}
-		return tokens{append(left.ids, right.ids...), left.starts}, nil
-	}
-	return tokens{ids, starts}, nil
-}
-
-// split divides segments at a byte of their text.
-func split(segments []tokenizer.Segment, at int) (before, after []tokenizer.Segment) {
-	for _, s := range segments {
-		n := min(max(at, 0), len(s.Text))
-		if n > 0 {
-			before = append(before, tokenizer.Segment{Text: s.Text[:n], Special: s.Special})
-		}
-		if n < len(s.Text) {
-			after = append(after, tokenizer.Segment{Text: s.Text[n:], Special: s.Special})
-		}
-		at -= n
-	}
-	return before, after
+// encode returns the tokens of a rendered text, of which none reaches across a cut.
+func (f *jinjaForm) encode(r *rendered, cuts []int) (t tokens, err error) {
+	t.ids, t.starts, err = f.tok.EncodeApart(cuts, r.segments...)
+	return t, err
 }
 
 // oneSystem joins system texts into one: few templates know more.
@@ -323,7 +278,7 @@ func (f *jinjaForm) prompt(messages []Message) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := f.encode(r.segments, cuts(f.answers(messages, r)))
+	t, err := f.encode(r, cuts(f.answers(messages, r)))
 	return t.ids, err
 }
 
@@ -337,7 +292,7 @@ func (f *jinjaForm) example(messages []Message) (Example, error) {
 		return Example{}, err
 	}
 	answers := f.answers(messages, r)
-	t, err := f.encode(r.segments, cuts(answers))
+	t, err := f.encode(r, cuts(answers))
 	if err != nil {
 		return Example{}, err
 	}

@@ -17,6 +17,10 @@ type families struct {
 	Added         json.RawMessage
 	Conversations [][]struct{ Role, Content string }
 	Styles        map[string]style
+	SentencePiece struct {
+		Tokenizer json.RawMessage
+		Styles    map[string]struct{ Prompt, Whole [][]int32 }
+	}
 }
 
 type style struct {
@@ -86,6 +90,11 @@ func extendedTokenizer(t testing.TB) *tokenizer.Tokenizer {
 // loadStyle returns a family's template.
 func loadStyle(t testing.TB, name string) (*Template, *jinjaForm) {
 	t.Helper()
+	return loadStyleOver(t, name, extendedTokenizer(t))
+}
+
+func loadStyleOver(t testing.TB, name string, tok *tokenizer.Tokenizer) (*Template, *jinjaForm) {
+	t.Helper()
 	source, err := os.ReadFile("testdata/templates/" + name + ".jinja")
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +103,6 @@ func loadStyle(t testing.TB, name string) (*Template, *jinjaForm) {
 	for key, token := range loadFamilies(t).Styles[name].Tokens {
 		c.specials[key] = jinja.Plain(token)
 	}
-	tok := extendedTokenizer(t)
 	template, err := newJinja(string(source), c.specials, c.documentFrame(tok), tok)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
@@ -137,13 +145,55 @@ func TestFamiliesAreRenderedAsByTransformers(t *testing.T) {
 					t.Errorf("%s %d: %q, %v; want %q", name, i, r.text, err, want.Want)
 					continue
 				}
-				got, err := f.encode(r.segments, cuts(f.answers(messages, r)))
+				got, err := f.encode(r, cuts(f.answers(messages, r)))
 				same := slices.Equal(got.ids, want.IDs)
 				if expected := i != injected && !slices.Contains(straddles[name], i); err != nil || same != expected {
 					t.Errorf("%s %d: tokens equal: %v, want %v, %v\n got %q\nwant %q", name, i, same, expected, err, spellIDs(f.tok, got.ids), spellIDs(f.tok, want.IDs))
 				}
 			}
 		}
+	}
+}
+
+// TestSentencePiece compares tokens over a tokenizer as Llama 2's, which marks the beginning of
+// words and of texts; and looks that examples begin as their prompts there too.
+func TestSentencePiece(t *testing.T) {
+	t.Parallel()
+	all := loadFamilies(t)
+	tok, err := tokenizer.Parse(all.SentencePiece.Tokenizer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for name, style := range all.SentencePiece.Styles {
+		template, f := loadStyleOver(t, name, tok)
+		for i := range all.Conversations {
+			messages := all.messages(i)
+			for open, want := range map[bool][]int32{true: style.Prompt[i], false: style.Whole[i]} {
+				if want == nil {
+					continue
+				}
+				r, err := f.render(messages, open)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := f.encode(r, cuts(f.answers(messages, r)))
+				if err != nil || !slices.Equal(got.ids, want) {
+					t.Errorf("%s %d: %v\n got %q\nwant %q", name, i, err, spellIDs(tok, got.ids), spellIDs(tok, want))
+				}
+				compared++
+			}
+			if last := len(messages) - 1; messages[last].Role == Assistant && style.Whole[i] != nil {
+				e, err := template.Example(messages)
+				prompt, err2 := template.Prompt(messages[:last])
+				if err != nil || err2 != nil || !slices.Equal(e.Tokens[:len(prompt)], prompt) || !e.Trained[len(prompt)] || e.Trained[len(prompt)-1] {
+					t.Errorf("%s %d: %q does not begin with %q, %v, %v", name, i, spellIDs(tok, e.Tokens), spellIDs(tok, prompt), err, err2)
+				}
+			}
+		}
+	}
+	if compared < 100 {
+		t.Errorf("only %d were compared", compared)
 	}
 }
 

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -40,7 +41,15 @@ func (t *Tokenizer) EncodeWithSpecials(text string) ([]int32, error) {
 // prefix, a template's space) may be empty. A special token is seen only where all of it lies
 // in segments that allow it. Errors are Encode's.
 func (t *Tokenizer) EncodeSegments(segments ...Segment) (ids []int32, starts []int, err error) {
-	e := encoder{t: t, tracked: true}
+	return t.EncodeApart(nil, segments...)
+}
+
+// EncodeApart is EncodeSegments with cuts: bytes of the joined text, in order, across which no
+// token reaches, and no white space is swallowed. It is otherwise encoded as one text: nothing
+// is put before what follows a cut. So the tokens before a cut are those of the text that ends
+// there.
+func (t *Tokenizer) EncodeApart(cuts []int, segments ...Segment) (ids []int32, starts []int, err error) {
+	e := encoder{t: t, tracked: true, cuts: cuts}
 	var text strings.Builder
 	for _, s := range segments {
 		if s.Special && s.Text != "" {
@@ -57,6 +66,7 @@ type encoder struct {
 	t       *Tokenizer
 	text    string
 	trusted [][2]int // where special tokens may be, in order
+	cuts    []int    // that no token reaches across, in order
 	tracked bool
 	out     output
 	starts  []int // of each token, if tracked
@@ -96,13 +106,24 @@ func (e *encoder) encode(text string) error {
 			}
 		}
 		e.add(a.id, a.start)
-		done = a.end
+		done = e.cutSpace(a)
 		return nil
 	})
 	if err == nil && done < len(text) {
 		err = e.section(done, len(text))
 	}
 	return err
+}
+
+// cutSpace returns where an added token ends, without white space after a cut that it would
+// swallow.
+func (e *encoder) cutSpace(a added) int {
+	for _, cut := range e.cuts {
+		if a.start < cut && cut < a.end && strings.TrimSpace(e.text[cut:a.end]) == "" {
+			return cut
+		}
+	}
+	return a.end
 }
 
 func (e *encoder) add(id int32, start int) {
@@ -130,7 +151,7 @@ func (e *encoder) section(start, end int) error {
 	done := 0
 	err = e.t.addedNormalized.find(p.text, trusted, func(a added) error {
 		if a.start > done {
-			if err := e.use(p.sub(done, a.start)); err != nil {
+			if err := e.apart(p.sub(done, a.start)); err != nil {
 				return err
 			}
 		}
@@ -141,7 +162,22 @@ func (e *encoder) section(start, end int) error {
 	if err != nil || done >= len(p.text) {
 		return err
 	}
-	return e.use(p.sub(done, len(p.text)))
+	return e.apart(p.sub(done, len(p.text)))
+}
+
+// apart passes on what is between cuts, each part for itself.
+func (e *encoder) apart(p piece) error {
+	for _, cut := range e.cuts {
+		i := sort.Search(len(p.text), func(i int) bool { return p.position(i) >= cut })
+		if i == 0 || i == len(p.text) {
+			continue
+		}
+		if err := e.use(p.sub(0, i)); err != nil {
+			return err
+		}
+		p = p.sub(i, len(p.text))
+	}
+	return e.use(p)
 }
 
 func (t *Tokenizer) normalize(p piece, tracked bool) (piece, error) {

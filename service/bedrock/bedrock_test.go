@@ -254,6 +254,7 @@ func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.Dat
 	if c.during != nil {
 		c.during()
 	}
+	c.model = ask.Model
 	c.asked = []string{ask.Model.Dir, fmt.Sprint(ask.Model.ContextLength), ask.CustomizationType}
 	for _, d := range append([]bedrock.Dataset{ask.Training}, ask.Validations...) {
 		r, err := d.Open(ctx)

@@ -13,7 +13,7 @@ import json
 import pathlib
 
 from jinja_cases import VARIABLES, snippets
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers.utils import chat_template_utils
 
 ROOT = pathlib.Path(__file__).resolve().parents[2] / "format/chattemplate"
@@ -97,6 +97,36 @@ def tokenizer():
     return t
 
 
+def sentencepiece():
+    """A small tokenizer as Llama 2's: words begin with a mark, what it lacks is spelt in bytes."""
+    t = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    t.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    names = ["<unk>"] + SPECIALS + [f"<0x{b:02X}>" for b in range(256)]
+    texts = [m["content"] for c in CONVERSATIONS for m in c] + [" [INST] user assistant system model USER: ASSISTANT: <<SYS>> "]
+    spaced = pre_tokenizers.Metaspace(prepend_scheme="never")  # for training alone: no merge goes on past a word
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split("\n", "isolated"), spaced])
+    t.train_from_iterator(texts * 3, trainers.BpeTrainer(vocab_size=700, special_tokens=names, show_progress=False))
+    t.pre_tokenizer = None
+    file = json.loads(t.to_str())
+    bytes_ = set(names[-256:])
+    file["added_tokens"] = [a for a in file["added_tokens"] if a["content"] not in bytes_]
+    return file
+
+
+def spelled(tok, name, tokens):
+    """The ids of a style's conversations, null for those with an error and the injected one."""
+    template = (ROOT / f"testdata/templates/{name}.jinja").read_text()
+    out = {}
+    for kind in ("prompt", "whole"):
+        out[kind] = []
+        for i, messages in enumerate(CONVERSATIONS):
+            case = render(template, messages, add_generation_prompt=kind == "prompt", enable_thinking=False, **tokens)
+            ok = "want" in case and i != INJECTION
+            out[kind].append(tok.encode(case["want"], add_special_tokens=False).ids if ok else None)
+    return out
+
+
 def families():
     tok = tokenizer()
     out = {"added": json.loads(tok.to_str())["added_tokens"], "conversations": CONVERSATIONS, "styles": {}}
@@ -111,6 +141,10 @@ def families():
                 cases[kind].append(case)
         if "generation %" in template:
             cases["mask"] = [mask(tok, template, m, **tokens) for m in CONVERSATIONS]
+    file = sentencepiece()
+    marked = Tokenizer.from_str(json.dumps(file))
+    styles = {name: spelled(marked, name, STYLES[name]) for name in ("llama2", "mistral", "mistral3", "zephyr", "gemma", "vicuna")}
+    out["sentencepiece"] = {"tokenizer": file, "styles": styles}
     return out
 
 
