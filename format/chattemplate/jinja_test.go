@@ -494,3 +494,16 @@ func TestTemplatesThatCannotBeUsed(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkExample renders a conversation of two answers with Llama 3's template: what checking
+// a row of data costs.
+func BenchmarkExample(b *testing.B) {
+	template, _ := loadStyle(b, "llama3")
+	messages := loadFamilies(b).messages(3)
+	for b.Loop() {
+		if _, err := template.Example(messages); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
