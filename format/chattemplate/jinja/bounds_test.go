@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -72,7 +71,6 @@ func TestGenerationBlocksAreMarked(t *testing.T) {
 func TestHostileTemplates(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
 	many := func(s string, n int) string { return strings.Repeat(s, n) }
 	for name, template := range map[string]string{
 		"loop":            "{% for i in range(1000000000) %}{% endfor %}",
@@ -113,17 +111,14 @@ func TestHostileTemplates(t *testing.T) {
 		"contains":        "{% set a = 'a' * 100000 %}{% for i in range(100000) %}{{ 'b' in a }}{% endfor %}",
 		"equal":           "{% set a = 'a' * 100000 %}{% set b = a ~ '' %}{% for i in range(100000) %}{{ a == b }}{% endfor %}",
 	} {
-		if _, err := render(template, nil); err == nil {
+		if _, err := renderWithin(template, nil, 1<<17); err == nil {
 			t.Errorf("%s: no error", name)
 		} else if e := (*Error)(nil); !errors.As(err, &e) || strings.Contains(e.Msg, "fault") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("took %v", took)
-	}
-	if made := (after.TotalAlloc - before.TotalAlloc) >> 20; made > 4<<10 {
+	if made := (after.TotalAlloc - before.TotalAlloc) >> 20; made > 1<<10 {
 		t.Errorf("%d MiB were allocated", made)
 	}
 }
@@ -177,7 +172,7 @@ func FuzzRender(f *testing.F) {
 		f.Add(s, " a,b <|end|> ")
 	}
 	f.Fuzz(func(t *testing.T, template, text string) {
-		got, err := renderShort(template, text)
+		got, err := renderWithin(template, map[string]any{"m": Given(text, 1)}, 50_000)
 		if err != nil {
 			if strings.Contains(err.Error(), "fault") {
 				t.Errorf("%q: %v", template, err)
@@ -198,12 +193,4 @@ func FuzzRender(f *testing.F) {
 			t.Errorf("%q: %q is not UTF-8", template, got)
 		}
 	})
-}
-
-func renderShort(template, text string) (Text, error) {
-	parsed, err := Parse(template)
-	if err != nil {
-		return Text{}, err
-	}
-	return parsed.Render(map[string]any{"m": Given(text, 1)}, 50_000)
 }

@@ -48,11 +48,15 @@ func TestLanguage(t *testing.T) {
 }
 
 func render(template string, vars map[string]any) (Text, error) {
+	return renderWithin(template, vars, plenty)
+}
+
+func renderWithin(template string, vars map[string]any, budget Budget) (Text, error) {
 	parsed, err := Parse(template)
 	if err != nil {
 		return Text{}, err
 	}
-	return parsed.Render(vars, plenty)
+	return parsed.Render(vars, budget)
 }
 
 // variables reads an object in the order of its keys.
