@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/tensor/act"
 )
 
 // gpt2 is LLM_ARCH_GPT2, whose files have matrices as (in,out).
@@ -15,7 +14,7 @@ var gpt2 = architecture{
 		switch {
 		case c.ScaleByLayer || c.QueryScale != 0:
 			return fmt.Errorf("scores are scaled otherwise than llama.cpp does for gpt2")
-		case c.Act != act.GELUTanh:
+		case !approximate[c.Act]:
 			return fmt.Errorf("activation_function is not gelu_new, the only one that llama.cpp's gpt2 has")
 		}
 		g.decoderKeys()
@@ -37,5 +36,8 @@ var gpt2 = architecture{
 	},
 	ignored: []string{"*.attn.bias", "*.attn.masked_bias"}, // the causal mask
 }
+
+// approximate are the names of gelu by tanh, the only one that llama.cpp computes.
+var approximate = map[string]bool{"gelu_new": true, "gelu_pytorch_tanh": true, "gelu_fast": true}
 
 func turned(model.Config) change { return change{transposed: true} }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/tensor/act"
 )
 
 // gptNeoX is LLM_ARCH_GPTNEOX: GPT-NeoX, Pythia. Its files have the rows of queries, keys and
@@ -14,11 +13,11 @@ var gptNeoX = architecture{
 	keys: func(g *conversion) error {
 		c := g.config
 		switch {
-		case c.Act == act.SiLU:
-			return fmt.Errorf("hidden_act is silu, and llama.cpp's gptneox has gelu")
+		case !approximate[c.Act] && c.Act != "gelu":
+			return fmt.Errorf("hidden_act is %s, and llama.cpp's gptneox has gelu", c.Act)
 		case !c.QKVBias || !c.OBias:
 			return fmt.Errorf("attention_bias is false, and llama.cpp's gptneox has biases")
-		case c.Act == act.GELU:
+		case c.Act == "gelu":
 			g.note("llama.cpp computes gelu by an approximation (tanh), which this model was not trained with: answers may differ where two tokens are close")
 		}
 		g.decoderKeys()
