@@ -290,6 +290,7 @@ func (g *conversion) specials(file *tokenizerFile, tokens []string) error {
 			g.set("tokenizer.ggml."+s.key+"_token_id", uint32(id))
 		}
 	}
+	g.endOfTurn(ids, c.EOS)
 	addBOS, addEOS := c.AddBOS != nil && *c.AddBOS, c.AddEOS != nil && *c.AddEOS
 	if begin, end, known := file.Post.around(); known {
 		addBOS, addEOS = begin != "", end != ""
@@ -297,6 +298,19 @@ func (g *conversion) specials(file *tokenizerFile, tokens []string) error {
 	g.set("tokenizer.ggml.add_bos_token", addBOS)
 	g.set("tokenizer.ggml.add_eos_token", addEOS)
 	return g.template(c.ChatTemplate)
+}
+
+// endOfTurn writes another token that ends a text: llama.cpp has room for two.
+func (g *conversion) endOfTurn(ids map[string]int, eos tokenText) {
+	written, named := ids[string(eos)]
+	for _, id := range g.config.EOS {
+		if !named {
+			written, named = id, true // the first is the end of text
+		} else if id != written {
+			g.set("tokenizer.ggml.eot_token_id", uint32(id))
+			return
+		}
+	}
 }
 
 // template writes the chat template, from a file of its own or from tokenizer_config.json.
