@@ -86,6 +86,20 @@ def training(o, shape: str, rows: int, length: int, modes, rank: int = 0) -> Row
     )
 
 
+def float32(o, kernel: str) -> Row:
+    """Training in float32, by one of the kernels for CPUs without bfloat16."""
+    row = training(o, "a", 8, 256, [("f32", "fused"), ("f32", "manual")])
+    row.work, row.memory = f"full fine-tune, a, float32 ({kernel})", False
+    row.ours.command = ["env", f"OUTCROP_KERNEL={kernel}", *row.ours.command]
+    return row
+
+
+def one_thread(o, work: str, rate: str, *command: str) -> Row:
+    """Outcrop against itself with one thread."""
+    alone = outcrop("Outcrop, 1 thread", *command, "--seconds", str(SECONDS), "--threads", "1", rate=rate)
+    return Row(work, outcrop("Outcrop", *command, "--seconds", str(SECONDS), "--threads", "2", rate=rate), [alone])
+
+
 def llama(o, quantisation: str, streams: int, rate: str) -> Way:
     numbers = [PROMPT, NEW, streams, SECONDS, o.threads]
     command = ["node", str(TOOLS / "node" / "llama_peer.mjs"), str(TOOLS / f"b-{quantisation}.gguf"), *map(str, numbers)]
@@ -119,6 +133,10 @@ def rows(o) -> list[Row]:
             "--sessions",
             str(STREAMS),
         ),
+        float32(o, "avx512-f32"),
+        float32(o, "avx2-f32"),
+        one_thread(o, "1 to 2 threads: full fine-tune, a", "best", "train", "--shape", "a"),
+        one_thread(o, "1 to 2 threads: greedy decode, b, bf16", "bestGenerate", "generate", "--shape", "b"),
     ]
 
 
