@@ -25,7 +25,7 @@ TOOLS = ROOT / "out" / "peers"
 OUTCROP = [str(ROOT / "bin" / "outcrop"), "--output", "json", "bench"]
 TORCH = [str(TOOLS / "venv" / "bin" / "python"), str(HERE / "torch_peer.py")]
 SECONDS = 5  # of one measurement, after a warm-up
-PROMPT, NEW, STREAMS = 512, 64, 32  # as shape b of `outcrop bench generate`
+PROMPT, SHORT_PROMPT, NEW, STREAMS = 512, 32, 64, 32  # as shape b of `outcrop bench generate`
 
 
 @dataclass
@@ -101,9 +101,12 @@ def one_thread(o, work: str, rate: str, *command: str) -> Row:
 
 
 def llama(o, quantisation: str, streams: int, rate: str) -> Way:
-    numbers = [PROMPT, NEW, streams, SECONDS, o.threads]
+    # Reading 32 long prompts takes llama.cpp most of a minute: it is given short ones, so that
+    # its answers have less to look back on than Outcrop's.
+    prompt = PROMPT if streams == 1 else SHORT_PROMPT
+    numbers = [prompt, NEW, streams, SECONDS, o.threads]
     command = ["node", str(TOOLS / "node" / "llama_peer.mjs"), str(TOOLS / f"b-{quantisation}.gguf"), *map(str, numbers)]
-    return Way(f"llama.cpp {quantisation}", command, rate)
+    return Way(f"llama.cpp {quantisation}" + (f", prompts of {prompt}" if prompt != PROMPT else ""), command, rate)
 
 
 def generation(o, work: str, rate: str, peers: list[Way], *flags: str) -> Row:
