@@ -25,7 +25,7 @@ TOOLS = ROOT / "out" / "peers"
 OUTCROP = [str(ROOT / "bin" / "outcrop"), "--output", "json", "bench"]
 TORCH = [str(TOOLS / "venv" / "bin" / "python"), str(HERE / "torch_peer.py")]
 SECONDS = 5  # of one measurement, after a warm-up
-PROMPT, NEW, STREAMS = 512, 64, 32  # as shape b of `outcrop bench generate`
+PROMPT, SHORT_PROMPT, NEW, STREAMS = 512, 32, 64, 32  # as shape b of `outcrop bench generate`
 
 
 @dataclass
@@ -86,10 +86,27 @@ def training(o, shape: str, rows: int, length: int, modes, rank: int = 0) -> Row
     )
 
 
+def float32(o, kernel: str) -> Row:
+    """Training in float32, by one of the kernels for CPUs without bfloat16."""
+    row = training(o, "a", 8, 256, [("f32", "fused"), ("f32", "manual")])
+    row.work, row.memory = f"full fine-tune, a, float32 ({kernel})", False
+    row.ours.command = ["env", f"OUTCROP_KERNEL={kernel}", *row.ours.command]
+    return row
+
+
+def one_thread(o, work: str, rate: str, *command: str) -> Row:
+    """Outcrop against itself with one thread."""
+    alone = outcrop("Outcrop, 1 thread", *command, "--seconds", str(SECONDS), "--threads", "1", rate=rate)
+    return Row(work, outcrop("Outcrop", *command, "--seconds", str(SECONDS), "--threads", "2", rate=rate), [alone])
+
+
 def llama(o, quantisation: str, streams: int, rate: str) -> Way:
-    numbers = [PROMPT, NEW, streams, SECONDS, o.threads]
+    # Reading 32 long prompts takes llama.cpp most of a minute: it is given short ones, so that
+    # its answers have less to look back on than Outcrop's.
+    prompt = PROMPT if streams == 1 else SHORT_PROMPT
+    numbers = [prompt, NEW, streams, SECONDS, o.threads]
     command = ["node", str(TOOLS / "node" / "llama_peer.mjs"), str(TOOLS / f"b-{quantisation}.gguf"), *map(str, numbers)]
-    return Way(f"llama.cpp {quantisation}", command, rate)
+    return Way(f"llama.cpp {quantisation}" + (f", prompts of {prompt}" if prompt != PROMPT else ""), command, rate)
 
 
 def generation(o, work: str, rate: str, peers: list[Way], *flags: str) -> Row:
@@ -119,6 +136,10 @@ def rows(o) -> list[Row]:
             "--sessions",
             str(STREAMS),
         ),
+        float32(o, "avx512-f32"),
+        float32(o, "avx2-f32"),
+        one_thread(o, "1 to 2 threads: full fine-tune, a", "best", "train", "--shape", "a"),
+        one_thread(o, "1 to 2 threads: greedy decode, b, bf16", "bestGenerate", "generate", "--shape", "b"),
     ]
 
 

@@ -23,22 +23,21 @@
 //
 // # How fast it is
 //
-// GFLOP/s on 1 and on 2 cores of an AMD EPYC (Zen 5, 2 cores), Go 1.26.8, 2026-11-22, the best
-// run of `go test -run - -bench Mul ./tensor/gemm` (M x N x K; what the instruction can do is
-// printed by `go test -run - -bench . ./tensor/roofline`):
+// GFLOP/s on 2 cores of an AMD EPYC (Zen 5), Go 1.26.8, 2026-11-22, the best run of
+// `go test -run - -bench Mul ./tensor/gemm` (M x N x K, matrices too large for the caches; what
+// the instruction can do is printed by `outcrop bench machine`):
 //
-//	avx512-bf16   peak                           482
-//	              forward    2048 x  704 x  256  438     776
-//	              forward    2048 x  256 x  704  422     732
-//	              dX         2048 x  256 x  704  394     733
-//	              dW          256 x  256 x 8192  319     509
-//	              logits     1024 x 8192 x  256  302     482
-//	              attention   512 x  512 x   64  412     724
-//	avx512-f32    peak                           240
-//	              dX         2048 x  256 x  704  202
-//	avx2-f32      peak                           121
-//	              forward    2048 x  704 x  256  103
-//	ref-f32       forward    2048 x  704 x  256    2
+//	                              avx512-bf16  avx512-f32  avx2-f32
+//	peak                          986          495         249
+//	forward  8192 x 1024 x  256   818          445         236
+//	forward  2048 x 3072 x  576   779          396         212
+//	dX       2048 x  576 x 3072   856          433         212
+//	dW       3072 x  576 x 2048   796          414         225
+//	logits   1024 x 8192 x  256   747          400         223
+//
+// ref-f32 and ref-bf16 do 2 on one core. Products of few rows with packed weights are limited
+// by memory: 54 GB/s of weights of 16 bits with one row, 38 of eight bits (PackInt8), which is
+// 1.4 times the rows a second (`go test -run - -bench Decode ./tensor/gemm`).
 //
 // amx-bf16 has run in an emulator only (TestAMXEmulated): no machine with AMX has timed it.
 // On Intel CPUs that have AVX512_BF16 but no AMX, VDPBF16PS does half the work of a float32

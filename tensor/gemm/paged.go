@@ -1,6 +1,10 @@
 package gemm
 
-import "fmt"
+import (
+	"fmt"
+
+	"outcrop.dev/outcrop/tensor"
+)
 
 // PageLen is how many lines a page of a Paged holds: a multiple of the width of every
 // kernel's panels and of the unit along K to which it pads. Sums go on from page to page
@@ -62,13 +66,27 @@ func (b *Paged) putColumns(page []uint32, i int, lines Matrix) {
 			n := min(k.nr-j%k.nr, lines.Rows-done)
 			panel := page[k.words(k0)*PageLen+j/k.nr*words*k.nr:][:words*k.nr]
 			part := lines.sub(done, k0, n, kl)
-			if j%k.nr == 0 && n > 1 {
+			switch {
+			case j%k.nr == 0 && n > 1:
 				k.packB(panel, k.nr, words, part.transposed())
-			} else {
+			case n == 1 && k.bf16 && part.F32 != nil && !part.Trans:
+				putColumn(panel[j%k.nr:], k.nr, part.F32[:kl])
+			default:
 				packRowsGo(panel[j%k.nr:], 1, k.nr, words, k.bf16, part)
 			}
 			done += n
 		}
+	}
+}
+
+// putColumn is packRowsGo of one row of float32 for the bfloat16 kernels: what every token of
+// every session puts into every layer. What pads the column is zero already.
+func putColumn(panel []uint32, nr int, x []float32) {
+	for w := range len(x) / 2 {
+		panel[w*nr] = uint32(tensor.ToBF16(x[2*w])) | uint32(tensor.ToBF16(x[2*w+1]))<<16
+	}
+	if n := len(x); n%2 != 0 {
+		panel[n/2*nr] = uint32(tensor.ToBF16(x[n-1]))
 	}
 }
 
@@ -97,12 +115,17 @@ func putRow(panel []uint32, k *Kernel, i int, row Matrix) {
 		}
 		return
 	}
-	words := panel[i/2*k.nr:]
-	for j := range row.Cols {
+	words := panel[i/2*k.nr:][:row.Cols]
+	value := func(j int) uint32 { return row.bits(0, j) }
+	if row.F32 != nil && !row.Trans {
+		x := row.F32[:row.Cols]
+		value = func(j int) uint32 { return uint32(tensor.ToBF16(x[j])) }
+	}
+	for j := range words {
 		if i%2 == 0 {
-			words[j] = row.bits(0, j)
+			words[j] = value(j)
 		} else {
-			words[j] |= row.bits(0, j) << 16
+			words[j] |= value(j) << 16
 		}
 	}
 }
