@@ -46,6 +46,11 @@ var Methods = []string{Full, LoRA}
 // lowRank is what LoRA measures.
 var lowRank = model.LoRA{Rank: 16, Alpha: 32, Seed: seed}
 
+// microTokens is how many tokens of a step of LoRA go through the model at a time, as a job's
+// hyperparameter microBatchTokens may ask. The activations are most of what LoRA takes in
+// memory, and there is no pass over gradients and moments of weights that more would share.
+const microTokens = 1024
+
 // Train measures fine-tuning of s with a method. Errors: the method is not known; no memory.
 func Train(e Env, s Shape, method string) (TrainReport, error) {
 	m, err := trained(e, s, method)
@@ -61,6 +66,9 @@ func Train(e Env, s Shape, method string) (TrainReport, error) {
 	const steps = 1 << 30 // the schedule must not end
 	o := train.FineTune(steps, 1e-5, 0)
 	o.MicroTokens = min(o.MicroTokens, s.Rows*s.Length)
+	if method == LoRA {
+		o.MicroTokens = min(o.MicroTokens, max(s.Length, microTokens))
+	}
 	t, err := train.New(m, rows, s.Length, o)
 	if err != nil {
 		return TrainReport{}, err

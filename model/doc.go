@@ -13,5 +13,14 @@
 //	s, err := model.LoadServing(dir, exec)     // weights packed for the kernel
 //	logits, err := s.Forward([]model.Step{{Session: session, Tokens: prompt}})
 //
+// With LoRA the weights stay as they are, and small adapters beside them are trained:
+//
+//	m, err := model.LoadFrozen(base, exec)     // no masters: two bytes a weight
+//	err = m.AddLoRA(model.LoRA{Rank: 16, Alpha: 32}) // or m.LoadAdapter(dir); then Plan
+//	err = m.SaveAdapter(dir)                   // as Hugging Face's PEFT does
+//
+//	a, err := s.LoadAdapter(dir)               // any number of them beside one Serving
+//	session, err := a.NewSession(512)
+//
 // The logits of Model and Serving are the same, bit for bit, from the same files.
 package model

@@ -373,7 +373,15 @@ func TestAdapterRefuses(t *testing.T) {
 		{"PiSSA", "init_lora_weights", "pissa", "another base"},
 		{"harmless", "alpha_pattern", map[string]int{}, ""},
 		{"gaussian", "init_lora_weights", "gaussian", ""},
-		{"pattern of targets", "target_modules", ".*_proj", ""},
+		{"pattern", "target_modules", `.*\.(q_proj|v_proj|up_proj|down_proj)`, ""},
+		{"wide pattern", "target_modules", ".*_proj", `layers.0.self_attn.k_proj.lora_A.weight" is missing`},
+		{"Python's pattern", "target_modules", "(?!x).*_proj", ""},
+		{"all", "target_modules", "all-linear", `k_proj.lora_A.weight" is missing`},
+		{"more targets", "target_modules", []string{"q_proj", "v_proj", "up_proj", "down_proj", "o_proj"}, `o_proj.lora_A.weight" is missing`},
+		{"fewer targets", "target_modules", []string{"q_proj", "v_proj", "up_proj"}, "down_proj is adapted, but target_modules"},
+		{"bad targets", "target_modules", 7, "target_modules must be"},
+		{"no targets", "target_modules", nil, ""},
+		{"layers", "layers_to_transform", []int{0, 1}, ""},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
@@ -392,6 +400,7 @@ func TestAdapterRefuses(t *testing.T) {
 		want  string
 	}{
 		{"missing", func(ts []safetensors.Tensor) []safetensors.Tensor { return ts[1:] }, `layers.0.self_attn.q_proj.lora_A.weight" is missing`},
+		{"cut off", func(ts []safetensors.Tensor) []safetensors.Tensor { return ts[:len(ts)-2] }, `layers.1.mlp.down_proj.lora_A.weight" is missing`},
 		{"none", func(ts []safetensors.Tensor) []safetensors.Tensor { return nil }, "no tensors"},
 		{"other name", func(ts []safetensors.Tensor) []safetensors.Tensor {
 			ts[0].Name = "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector"
@@ -457,8 +466,8 @@ func FuzzParseAdapterConfig(f *testing.F) {
 	f.Add([]byte(`{"peft_type":"LORA","r":8,"lora_alpha":16,"target_modules":["q_proj"],"bias":"none"}`))
 	f.Add([]byte(`{"peft_type":"LORA","init_lora_weights":"pissa","rank_pattern":{},"lora_dropout":null}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if l, err := parseAdapterConfig(b); err == nil && l.checkNumbers() != nil {
-			t.Errorf("accepted %+v", l)
+		if p, err := parseAdapterConfig(b); err == nil && p.lora.checkNumbers() != nil {
+			t.Errorf("accepted %+v", p.lora)
 		}
 	})
 }

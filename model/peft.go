@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,43 +54,87 @@ var adapterUnsupported = []string{
 	"trainable_token_indices", "use_bdlora", "use_dora", "use_qalora", "velora_config",
 }
 
-// readAdapterConfig reads adapter_config.json of dir. Its Targets are left to the weights,
-// which say exactly what is adapted.
-func readAdapterConfig(dir string) (LoRA, error) {
+// promises is what adapter_config.json says: the options, but for Targets, which the weights
+// show, and of each module whether it is adapted, or nil where only the weights can tell.
+type promises struct {
+	lora    LoRA
+	targets func(module string) bool
+}
+
+// readAdapterConfig reads adapter_config.json of dir.
+func readAdapterConfig(dir string) (promises, error) {
 	path := filepath.Join(dir, AdapterConfigFile)
 	f, err := os.Open(path)
 	if err != nil {
-		return LoRA{}, err
+		return promises{}, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, configBytesMax+1))
 	if err != nil {
-		return LoRA{}, fmt.Errorf("read %s: %w", path, err)
+		return promises{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	l, err := parseAdapterConfig(b)
+	p, err := parseAdapterConfig(b)
 	if err != nil {
-		return LoRA{}, fmt.Errorf("%s: %w", path, err)
+		return promises{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return l, nil
+	return p, nil
 }
 
-func parseAdapterConfig(b []byte) (LoRA, error) {
+func parseAdapterConfig(b []byte) (promises, error) {
 	if len(b) > configBytesMax {
-		return LoRA{}, fmt.Errorf("longer than %d bytes", configBytesMax)
+		return promises{}, fmt.Errorf("longer than %d bytes", configBytesMax)
 	}
 	var members map[string]json.RawMessage
 	c := adapterConfig{Bias: "none", Rank: 8, Alpha: 8} // PEFT's own defaults
 	if err := json.Unmarshal(b, &members); err != nil {
-		return LoRA{}, err
+		return promises{}, err
 	}
 	if err := json.Unmarshal(b, &c); err != nil {
-		return LoRA{}, err
+		return promises{}, err
 	}
 	if err := c.supported(members); err != nil {
-		return LoRA{}, err
+		return promises{}, err
 	}
-	l := LoRA{Rank: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, RSLoRA: c.RSLoRA, Base: or(c.Base, "")}
-	return l, l.checkNumbers()
+	p := promises{lora: LoRA{Rank: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, RSLoRA: c.RSLoRA, Base: or(c.Base, "")}}
+	if err := p.lora.checkNumbers(); err != nil {
+		return promises{}, err
+	}
+	if !says(members["layers_to_transform"]) && !says(members["exclude_modules"]) {
+		var err error
+		if p.targets, err = parseTargets(c.Targets); err != nil {
+			return promises{}, err
+		}
+	}
+	return p, nil
+}
+
+// says tells whether a member of adapter_config.json is there and not null, false or empty.
+func says(v json.RawMessage) bool {
+	return !slices.Contains([]string{"", "null", "false", "{}", "[]"}, string(bytes.TrimSpace(v)))
+}
+
+// parseTargets reads target_modules: a list of modules or of ends of their paths, the word
+// "all-linear", or a regular expression for whole paths. It returns nil for one of Python's
+// that Go does not know.
+func parseTargets(b json.RawMessage) (func(module string) bool, error) {
+	if !says(b) {
+		return nil, nil
+	}
+	var names []string
+	if json.Unmarshal(b, &names) == nil {
+		return LoRA{Targets: names}.selects, nil
+	}
+	var pattern string
+	if json.Unmarshal(b, &pattern) != nil {
+		return nil, fmt.Errorf("target_modules must be a list of names or a regular expression")
+	}
+	if pattern == "all-linear" {
+		return LoRA{}.selects, nil
+	}
+	if r, err := regexp.Compile("^(?:" + pattern + ")$"); err == nil {
+		return r.MatchString, nil
+	}
+	return nil, nil
 }
 
 // supported returns an error for what PEFT knows and this engine does not do.
@@ -101,7 +146,7 @@ func (c *adapterConfig) supported(members map[string]json.RawMessage) error {
 		return fmt.Errorf("bias is %q: only none is supported", c.Bias)
 	}
 	for _, name := range adapterUnsupported {
-		if v := bytes.TrimSpace(members[name]); !slices.Contains([]string{"", "null", "false", "{}", "[]"}, string(v)) {
+		if v := members[name]; says(v) {
 			return fmt.Errorf("%s is %s, which is not supported", name, v)
 		}
 	}
@@ -122,7 +167,7 @@ type adapterFile struct {
 // openAdapter opens the adapter in dir for a model of config c. The error names a tensor
 // that is missing, not known, or not of the shape that the two configs promise.
 func openAdapter(dir string, c Config) (*adapterFile, error) {
-	l, err := readAdapterConfig(dir)
+	p, err := readAdapterConfig(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -130,8 +175,8 @@ func openAdapter(dir string, c Config) (*adapterFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &adapterFile{lora: l, modules: map[string]bool{}, weights: w}
-	if err := f.check(c); err != nil {
+	f := &adapterFile{lora: p.lora, modules: map[string]bool{}, weights: w}
+	if err := f.check(c, p.targets); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -142,8 +187,28 @@ func (f *adapterFile) close() error { return f.weights.Close() }
 
 func (f *adapterFile) selects(module string) bool { return f.modules[module] }
 
-// check fills in the modules, and compares every tensor with what the model has.
-func (f *adapterFile) check(c Config) error {
+// check fills in the modules, and compares them with what is promised (nil: nothing), and
+// every tensor with what the model has.
+func (f *adapterFile) check(c Config, promised func(module string) bool) error {
+	if err := f.findModules(c, promised); err != nil {
+		return err
+	}
+	for _, p := range paramsOf(families[c.Family].weights(c).adapt(f.lora, f.selects)) {
+		for _, t := range tensorsOf(p) {
+			info, ok := f.weights.Info(t.Name)
+			if !ok {
+				return fmt.Errorf("tensor %q is missing", t.Name)
+			}
+			if !slices.Equal(info.Shape, t.Shape) {
+				return fmt.Errorf("tensor %q has shape %v, the rank and the model promise %v", t.Name, info.Shape, t.Shape)
+			}
+		}
+	}
+	f.lora.Targets = targetsOf(c, f.selects)
+	return nil
+}
+
+func (f *adapterFile) findModules(c Config, promised func(module string) bool) error {
 	known := c.modules()
 	for _, t := range f.weights.Tensors() {
 		module, ok := moduleOfFactor(t.Name)
@@ -158,18 +223,15 @@ func (f *adapterFile) check(c Config) error {
 	if len(f.modules) == 0 {
 		return fmt.Errorf("%s has no tensors", AdapterWeightsFile)
 	}
-	for _, p := range paramsOf(families[c.Family].weights(c).adapt(f.lora, f.selects)) {
-		for _, t := range tensorsOf(p) {
-			info, ok := f.weights.Info(t.Name)
-			if !ok {
-				return fmt.Errorf("tensor %q is missing", t.Name)
-			}
-			if !slices.Equal(info.Shape, t.Shape) {
-				return fmt.Errorf("tensor %q has shape %v, the rank and the model promise %v", t.Name, info.Shape, t.Shape)
-			}
+	for _, m := range known {
+		switch {
+		case promised == nil || promised(m) == f.modules[m]:
+		case f.modules[m]:
+			return fmt.Errorf("%s is adapted, but target_modules in %s does not name it", m, AdapterConfigFile)
+		default:
+			return fmt.Errorf("tensor %q is missing: target_modules in %s names it", peftPrefix+m+suffixA, AdapterConfigFile)
 		}
 	}
-	f.lora.Targets = targetsOf(c, f.selects)
 	return nil
 }
 

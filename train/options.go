@@ -46,15 +46,6 @@ func Pretrain(steps int, rate float64) Options {
 	}
 }
 
-// LoRA learns best at rates about ten times those of full fine-tuning, mostly 2e-4 to 2e-3,
-// and about the same for every rank: its product begins at zero and is scaled by 1/rank.
-const LoRARateFactor = 10
-
-// LoRAMicroTokens is how many tokens of a LoRA should go through the model at a time: there
-// is no pass over the weights to share among more, products are nearly as fast as with 8192,
-// and the activations are what takes memory.
-const LoRAMicroTokens = 1024
-
 func (o Options) check() error {
 	switch {
 	case o.Steps < 0 || o.Schedule == nil:
