@@ -11,6 +11,9 @@ type Message struct {
 // GenerateRequest asks for one completion. The engine renders Messages with the model's own
 // template, the same that training used.
 type GenerateRequest struct {
+	// Tenant is who asks. What the engine keeps of a request to answer a later one sooner serves
+	// the same tenant alone; "" is nobody, of whom nothing is kept.
+	Tenant      string
 	Model       ModelFiles
 	Messages    []Message
 	MaxTokens   int
@@ -19,7 +22,11 @@ type GenerateRequest struct {
 	TopK        int     // 0 keeps every token
 	Stop        []string
 	Seed        *uint64 // nil draws one
+	Logprobs    int     // how many likely tokens GenerateResult.Logprobs shows; 0: none of it
 }
+
+// LogprobsMax bounds GenerateRequest.Logprobs.
+const LogprobsMax = 20
 
 // Why a generation ended.
 const (
@@ -34,7 +41,24 @@ type GenerateResult struct {
 	Text         string
 	StopReason   string
 	InputTokens  int
+	ReusedTokens int // of InputTokens, those that an earlier request of the tenant has spared
 	OutputTokens int
+	Logprobs     []TokenLogprobs // of each of OutputTokens, if the request asked for them
+}
+
+// Logprob is a token and the natural logarithm of the probability that the model gave it, before
+// temperature, TopP and TopK: as it was trained to.
+type Logprob struct {
+	Token   int
+	Text    []byte // what the token stands for: some are only a part of a character, special ones nothing
+	Logprob float64
+}
+
+// TokenLogprobs is a token that was generated, and the likeliest in its place, by falling
+// probability.
+type TokenLogprobs struct {
+	Logprob
+	Top []Logprob
 }
 
 // Engine runs models. Its errors are CodeValidation for a request that the model cannot

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/model"
 )
 
 // Generate writes the completion piece by piece, valid UTF-8 each, to emit, which may be
@@ -35,69 +36,77 @@ func (e *Engine) Generate(ctx context.Context, req outcrop.GenerateRequest, emit
 	if limit <= 0 {
 		return res, nil
 	}
-	leave, err := e.admit(ctx, r, len(prompt)+limit)
-	if err != nil {
+	l := &lease{owner: owner{req.Tenant, r}, prompt: prompt, tokens: len(prompt) + limit}
+	if err := e.admit(ctx, r, l); err != nil {
 		return res, err
 	}
-	defer leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	q, err := e.begin(ctx, r, req, prompt, limit)
+	q, err := e.begin(ctx, r, req, l)
 	if err != nil {
+		e.leave(r, l, nil, nil)
 		return res, err
 	}
-	return res, follow(q, &res, emit, cancel)
+	res.ReusedTokens = q.session.Len()
+	r.scheduler.submit(q)
+	err = follow(q, &res, emit, cancel)
+	e.leave(r, l, q.session, q.read())
+	return res, err
 }
 
-// admit waits for a place in the batch and for the memory of a cache of so many tokens;
-// leave gives them back.
-func (e *Engine) admit(ctx context.Context, r *resident, tokens int) (leave func(), err error) {
-	bytes := int64(r.serving.SessionBytes(tokens))
-	if bytes > e.opt.CacheBytes {
-		return nil, outcrop.Errorf(outcrop.CodeValidation,
+// admit waits for a place in the batch and for the memory of l; leave gives them back.
+func (e *Engine) admit(ctx context.Context, r *resident, l *lease) error {
+	l.bytes = int64(r.serving.SessionBytes(l.tokens))
+	if l.bytes > e.opt.CacheBytes {
+		return outcrop.Errorf(outcrop.CodeValidation,
 			"Prompt and answer of %d tokens need %d MiB of cache; this server has %d MiB. Shorten the prompt, or ask for fewer tokens.",
-			tokens, bytes>>20, e.opt.CacheBytes>>20)
+			l.tokens, l.bytes>>20, e.opt.CacheBytes>>20)
 	}
 	select {
 	case r.waiting <- struct{}{}:
 	default:
-		return nil, outcrop.Errorf(outcrop.CodeThrottling,
+		return outcrop.Errorf(outcrop.CodeThrottling,
 			"Too many requests, please wait before retrying: the model answers %d at once and %d more are waiting.", e.opt.Sequences, e.opt.Waiting)
 	}
 	if err := r.places.Acquire(ctx, 1); err != nil {
 		<-r.waiting
-		return nil, err
+		return err
 	}
-	if err := e.cache.Acquire(ctx, bytes); err != nil {
+	if err := e.cache.acquire(ctx, l); err != nil {
 		r.places.Release(1)
 		<-r.waiting
-		return nil, err
+		return err
 	}
-	return func() {
-		e.cache.Release(bytes)
-		r.places.Release(1)
-		<-r.waiting
-	}, nil
+	return nil
 }
 
-// begin hands a request to the scheduler.
-func (e *Engine) begin(ctx context.Context, r *resident, req outcrop.GenerateRequest, prompt []int32, limit int) (*sequence, error) {
-	session, err := r.newSession(len(prompt) + limit)
-	if err != nil {
-		return nil, err
-	}
+// leave gives back what admit has taken, and keeps what session has read for the tenant.
+func (e *Engine) leave(r *resident, l *lease, session *model.Session, read []int32) {
+	e.cache.release(l, session, read)
+	r.places.Release(1)
+	<-r.waiting
+}
+
+// begin makes the sequence of a request that has been admitted.
+func (e *Engine) begin(ctx context.Context, r *resident, req outcrop.GenerateRequest, l *lease) (*sequence, error) {
 	q := &sequence{
-		ctx: ctx, ends: r.ends, limit: limit, session: session, next: prompt,
+		ctx: ctx, ends: r.ends, limit: l.tokens - len(l.prompt), session: l.session, ids: l.prompt,
 		sampler: sampler{temperature: req.Temperature, topP: req.TopP, topK: req.TopK},
 		decode:  r.tokenizer.NewDecoder(), text: newText(req.Stop),
-		out: outbox{wake: make(chan struct{}, 1)},
+		likeliest: likeliest{count: min(req.Logprobs, outcrop.LogprobsMax), bytes: r.tokenizer.Token},
+		out:       outbox{wake: make(chan struct{}, 1)},
+	}
+	if q.session == nil {
+		var err error
+		if q.session, err = r.newSession(l.tokens); err != nil {
+			return nil, err
+		}
 	}
 	if req.Seed != nil {
 		q.sampler.seed = *req.Seed
 	} else {
 		q.sampler.seed = e.opt.Seed()
 	}
-	r.scheduler.submit(q)
 	return q, nil
 }
 
@@ -117,7 +126,7 @@ func follow(q *sequence, res *outcrop.GenerateResult, emit func(string) error, c
 		if ended == nil {
 			continue
 		}
-		res.Text, res.OutputTokens, res.StopReason = whole.String(), ended.tokens, ended.reason
+		res.Text, res.OutputTokens, res.StopReason, res.Logprobs = whole.String(), ended.tokens, ended.reason, q.logprobs
 		if failed != nil {
 			return failed
 		}

@@ -10,11 +10,16 @@
 //	e := infer.New(infer.Options{Exec: exec, …})
 //	res, err := e.Generate(ctx, outcrop.GenerateRequest{Model: files, …}, emit)
 //
+// What a request has read is kept for later requests of the same tenant, whose prompts begin
+// alike: the next turn of a conversation, or another question after the same instructions. It
+// changes no bit of the answers, only when they begin (prefix.go says for whom).
+//
 // Adapters (LoRA) are loaded beside the model that they belong to: one copy of its weights serves
 // it and all of its adapters, whose requests are decoded together.
 //
 //	request ─→ resident (model, tokenizer, template)      one for each model directory
-//	        ─→ admit (places, cache memory)               waits, in order of arrival
+//	        ─→ admit (places, memory)                     waits, in order of arrival, and goes on
+//	                                                      from what the tenant's last ones have read
 //	        ─→ scheduler: step, step, … ─→ outbox ─→ emit one goroutine for each model
 package infer
 
@@ -23,7 +28,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/nn"
 )
@@ -36,11 +40,14 @@ type Options struct {
 	// more may wait for a place; any more are CodeThrottling.
 	Sequences int
 	Waiting   int
-	// CacheBytes bounds the key-value caches of all requests under way.
+	// CacheBytes bounds the key-value caches of all requests under way, and of what is kept of
+	// those that have ended.
 	CacheBytes int64
+	// NoReuse: nothing is kept of requests that have ended.
+	NoReuse bool
 
 	// Keep is how long a model that nobody asked to Load stays in memory after its last
-	// request.
+	// request, and what is kept of a request after its last use.
 	Keep time.Duration
 	// AfterFunc calls f after d, unless stop is called first: time.AfterFunc.
 	AfterFunc func(d time.Duration, f func()) (stop func() bool)
@@ -50,11 +57,12 @@ type Options struct {
 
 // The defaults of Options.
 const (
-	// Sixteen rows are where a product on a CPU stops to be bound by reading the weights.
-	DefaultSequences = 16
+	// From sixteen rows on a product on a CPU is no longer bound by reading the weights: more at
+	// once are answered in the same time, and none of them has to wait for the others' ends.
+	DefaultSequences = 32
 	// A client of AWS gives up after a minute; of short answers about this many pass
-	// through sixteen places in that time.
-	DefaultWaiting    = 64
+	// through the places in that time.
+	DefaultWaiting    = 128
 	DefaultCacheBytes = 1 << 30
 	DefaultKeep       = 5 * time.Minute
 )
@@ -63,7 +71,7 @@ const (
 // goroutines.
 type Engine struct {
 	opt   Options
-	cache *semaphore.Weighted // bytes
+	cache *memory
 
 	mu     sync.Mutex
 	models map[string]*resident // by directory
@@ -87,7 +95,7 @@ func New(opt Options) *Engine {
 	if opt.Keep == 0 {
 		opt.Keep = DefaultKeep
 	}
-	return &Engine{opt: opt, cache: semaphore.NewWeighted(opt.CacheBytes), models: map[string]*resident{}}
+	return &Engine{opt: opt, cache: newMemory(opt), models: map[string]*resident{}}
 }
 
 // Load makes a model resident until an Unload of its Dir for every Load. CodeModelError if it

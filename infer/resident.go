@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,10 @@ import (
 	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/model"
 )
+
+// countedContexts is how many times the model's context a prompt is counted to, so that a person
+// is told by how much it is too long; megabytes are not encoded to refuse them.
+const countedContexts = 4
 
 // resident is a model in memory, or on its way there. The counts belong to Engine.mu; what
 // load sets does not change after ready.
@@ -31,7 +36,6 @@ type resident struct {
 	tokenizer *tokenizer.Tokenizer
 	template  *chattemplate.Template
 	scheduler *scheduler
-	longest   int                 // bytes of the longest token
 	places    *semaphore.Weighted // Options.Sequences
 	waiting   chan struct{}       // a slot for each request that has or awaits a place
 
@@ -122,6 +126,7 @@ func (e *Engine) evict(r *resident) {
 		r.idle()
 	}
 	delete(e.models, r.files.Dir)
+	e.cache.forget(r)
 	go func() {
 		defer e.gone.Done()
 		switch <-r.ready; {
@@ -167,11 +172,8 @@ func (r *resident) read(opt Options) error {
 	if have, want := serving.Vocab, r.tokenizer.VocabSize(); have < want {
 		return fmt.Errorf("%s: the tokenizer has %d ids, the model %d", dir, want, have)
 	}
-	if r.template, err = chattemplate.Load(dir, r.tokenizer); err != nil {
+	if r.template, err = chattemplate.Load(dir, r.tokenizer.Limit(countedContexts*serving.Context)); err != nil {
 		return err
-	}
-	for id := range r.tokenizer.VocabSize() {
-		r.longest = max(r.longest, len(r.tokenizer.Token(int32(id))))
 	}
 	r.serving = serving
 	r.digest = sync.OnceValues(func() (string, error) { return model.WeightsDigest(dir) })
@@ -200,7 +202,7 @@ func (e *Engine) attach(r *resident) error {
 	if err := belongs.Fits(digest); err != nil {
 		return err
 	}
-	r.serving, r.tokenizer, r.template, r.longest = base.serving, base.tokenizer, base.template, base.longest
+	r.serving, r.tokenizer, r.template = base.serving, base.tokenizer, base.template
 	r.places, r.waiting, r.scheduler = base.places, base.waiting, base.scheduler
 	r.adapter, err = base.serving.LoadAdapter(r.files.Dir)
 	return err
@@ -215,18 +217,17 @@ func (r *resident) newSession(tokens int) (*model.Session, error) {
 }
 
 // render returns the prompt as the model reads it. CodeValidation for messages in an order
-// that the template does not know, or a text that certainly is too long.
+// that the template does not know, or a prompt without room for an answer.
 func (r *resident) render(messages []outcrop.Message) ([]int32, error) {
-	ms, bytes := make([]chattemplate.Message, len(messages)), 0
+	ms := make([]chattemplate.Message, len(messages))
 	for i, m := range messages {
 		ms[i] = chattemplate.Message(m)
-		bytes += len(m.Text)
-	}
-	if least := bytes / r.longest; least > r.serving.Context { // do not encode megabytes to refuse them
-		return nil, outcrop.Errorf(outcrop.CodeValidation,
-			"Too many input tokens. Max input tokens: %d, request input token count: more than %d. Shorten the prompt.", r.serving.Context-1, least)
 	}
 	ids, err := r.template.Prompt(ms)
+	if errors.Is(err, tokenizer.ErrTooLong) {
+		return nil, outcrop.Errorf(outcrop.CodeValidation,
+			"Too many input tokens. Max input tokens: %d, request input token count: more than %d. Shorten the prompt.", r.serving.Context-1, countedContexts*r.serving.Context)
+	}
 	if err != nil {
 		return nil, &outcrop.Error{Code: outcrop.CodeValidation, Msg: "The prompt cannot be rendered: " + err.Error() + ".", Err: err}
 	}

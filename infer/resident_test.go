@@ -121,7 +121,7 @@ func TestUnloadWhileRunning(t *testing.T) {
 		}
 	})
 	r := inMemory(t, e, dir)
-	if got := generate(t, e, ask(dir, "x", 20)); got != want {
+	if got := generate(t, e, ask(dir, "x", 20)); !same(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if inMemory(t, e, dir) != nil {

@@ -3,6 +3,7 @@ package infer
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"outcrop.dev/outcrop/model"
@@ -29,6 +30,7 @@ type scheduler struct {
 	ended   chan struct{} // closed when the goroutine has gone
 
 	active  []*sequence // the goroutine's own, like all below
+	reading []*sequence // those whose prompts are not read yet
 	running []*sequence // those in the current step
 	steps   []model.Step
 }
@@ -125,42 +127,63 @@ func (s *scheduler) step() (err error) {
 		return fmt.Errorf("decode: %w", err)
 	}
 	s.exec.Pool.For(len(s.running), func(i, _ int) {
-		if q := s.running[i]; q.taken == len(q.next) {
+		if q := s.running[i]; len(q.next()) == 0 {
 			q.draw(logits[i*s.vocab : (i+1)*s.vocab])
 		}
 	})
-	s.keep(func(q *sequence) bool {
-		q.next = q.next[q.taken:]
-		return len(q.next) > 0 || !q.accept()
-	})
+	s.keep(func(q *sequence) bool { return len(q.next()) > 0 || !q.accept() })
 	return nil
 }
 
-// plan sets running and steps: single tokens first, then prompts in the order of their arrival while
-// there is room.
+// plan sets running and steps: one token of every sequence that is answering, and as much of the
+// prompts as there is room for.
 func (s *scheduler) plan() {
 	room := stepTokensMax
+	s.reading = s.reading[:0]
 	for _, q := range s.active {
-		if q.taken = 0; len(q.next) == 1 {
+		if q.taken = 0; len(q.next()) > 1 {
+			s.reading = append(s.reading, q)
+		} else {
 			q.taken = 1
 			room--
 		}
 	}
+	share(s.reading, room)
+	clear(s.reading)
 	clear(s.steps)
 	clear(s.running)
 	s.steps, s.running = s.steps[:0], s.running[:0]
 	for _, q := range s.active {
-		if len(q.next) > 1 {
-			q.taken = max(0, min(room, len(q.next)))
-			room -= q.taken
-		}
 		if q.taken > 0 {
 			s.running = append(s.running, q)
-			s.steps = append(s.steps, model.Step{Session: q.session, Tokens: q.next[:q.taken]})
+			s.steps = append(s.steps, model.Step{Session: q.session, Tokens: q.next()[:q.taken]})
 		}
 	}
 }
 
+// share shares room out among prompts, which stand in the order of their arrival and are sorted:
+// half of it for the one that came first, which so is read at no less than half of the speed; the
+// rest goes to the one that has the least left to read, and so on. A short question does not wait
+// for a long document before it, and a long one not for any number of short ones after it.
+func share(prompts []*sequence, room int) {
+	if len(prompts) == 0 || room <= 0 {
+		return
+	}
+	prompts[0].taken = min((room+1)/2, len(prompts[0].next()))
+	room -= prompts[0].taken
+	slices.SortStableFunc(prompts, func(a, b *sequence) int { return len(a.next()) - len(b.next()) })
+	for _, q := range prompts {
+		more := min(room, len(q.next())-q.taken)
+		q.taken += more
+		room -= more
+	}
+}
+
+// failAll ends all sequences. What a step that fails has left in their sessions is not known.
 func (s *scheduler) failAll(err error) {
-	s.keep(func(q *sequence) bool { q.fail(err); return false })
+	s.keep(func(q *sequence) bool {
+		q.session = nil
+		q.fail(err)
+		return false
+	})
 }

@@ -16,10 +16,9 @@ type sequence struct {
 	ends  func(id int32) bool // of text
 	limit int                 // tokens that it may generate
 
-	session *model.Session
-	next    []int32  // tokens that the model has not seen yet: the prompt, later one token
-	taken   int      // of them in the current step
-	last    [1]int32 // what next is after the prompt
+	ids     []int32        // the prompt, and what was generated
+	session *model.Session // holds the first of ids; nil if what it holds is not known any more
+	taken   int            // of the next in the current step
 
 	sampler sampler
 	drawn   int
@@ -28,13 +27,31 @@ type sequence struct {
 	text    *text
 	tokens  int // generated, without the end of text
 
+	likeliest likeliest
+	drawnLog  outcrop.TokenLogprobs
+	logprobs  []outcrop.TokenLogprobs // of tokens, if asked for
+
 	out outbox
+}
+
+// next returns the tokens that the model has not read yet: of the prompt, later the last one.
+func (s *sequence) next() []int32 { return s.ids[s.session.Len():] }
+
+// read returns the tokens that the model has read; nil if they are not known.
+func (s *sequence) read() []int32 {
+	if s.session == nil {
+		return nil
+	}
+	return s.ids[:s.session.Len()]
 }
 
 // draw samples the next token from the logits after what the model has seen. Sequences may
 // draw at the same time.
 func (s *sequence) draw(logits []float32) {
 	s.drawn, s.broken = s.sampler.next(logits, s.tokens)
+	if s.likeliest.count > 0 && s.broken == nil {
+		s.drawnLog = s.likeliest.of(logits, s.drawn)
+	}
 }
 
 // accept takes the token that was drawn, and reports whether the sequence has ended.
@@ -52,6 +69,9 @@ func (s *sequence) accept() (ended bool) {
 		return true
 	}
 	s.tokens++
+	if s.likeliest.count > 0 {
+		s.logprobs = append(s.logprobs, s.drawnLog)
+	}
 	piece, stopped := s.text.add(s.decode.Push(int32(id)))
 	s.out.add(piece)
 	switch {
@@ -60,8 +80,7 @@ func (s *sequence) accept() (ended bool) {
 	case s.tokens == s.limit:
 		s.finish(outcrop.StopLength)
 	default:
-		s.last[0] = int32(id)
-		s.next = s.last[:]
+		s.ids = append(s.ids, int32(id))
 		return false
 	}
 	return true

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ const (
 	tinyEOS     = 258
 	tinyVocab   = 260
 	tinyContext = 96
+	pageTokens  = 64 // attention.PageTokens
 )
 
 // newExec returns two threads and the named kernel; "" is the best.
@@ -155,6 +157,9 @@ func generate(t testing.TB, e *Engine, req outcrop.GenerateRequest) outcrop.Gene
 	}
 	return res
 }
+
+// same reports whether two results are the same, bit for bit.
+func same(a, b outcrop.GenerateResult) bool { return reflect.DeepEqual(a, b) }
 
 // watch calls before, with the steps, whenever the model in dir is run.
 func watch(t testing.TB, e *Engine, dir string, before func(steps []model.Step)) {

@@ -155,14 +155,14 @@ func (s *Serving) NewSession(tokens int) (*Session, error) {
 	return n, nil
 }
 
-// SessionBytes returns the memory that a session of that many tokens takes, besides the rest
-// of its last page, where products are done by k.
+// SessionBytes returns the memory that a session of that many tokens takes, in whole pages,
+// where products are done by k.
 func (c Config) SessionBytes(k *gemm.Kernel, tokens int) int {
-	return c.Layers * tokens * attention.PageBytes(k, c.attention()) / attention.PageTokens
+	pages := (tokens + attention.PageTokens - 1) / attention.PageTokens
+	return c.Layers * pages * attention.PageBytes(k, c.attention())
 }
 
-// SessionBytes returns the memory that a session of that many tokens takes, besides the rest
-// of its last page.
+// SessionBytes returns the memory that a session of that many tokens takes, in whole pages.
 func (s *Serving) SessionBytes(tokens int) int { return s.Config.SessionBytes(s.exec.Kernel, tokens) }
 
 // Len returns how many tokens the session holds.

@@ -263,3 +263,12 @@ func (m *bpe) findWhole() {
 	}
 	m.whole = whole
 }
+
+// longest returns the bytes of the longest text that becomes one token, for a model that takes
+// bytes: such a one loses none.
+func (m *bpe) longest() (n int) {
+	for token := range m.vocab {
+		n = max(n, len(token))
+	}
+	return n
+}

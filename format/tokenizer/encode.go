@@ -16,7 +16,7 @@ type Segment struct {
 
 // Encode returns the ids of text, in which no special token is seen. It returns an error if
 // the file's own pattern runs away on this text (SplitTimeout), or if text has a character
-// that no token stands for and the file's unknown token is not in its vocabulary.
+// that no token stands for and the file's unknown token is not in its vocabulary; ErrTooLong if there is a Limit.
 func (t *Tokenizer) Encode(text string) ([]int32, error) {
 	return t.AppendEncode(make([]int32, 0, len(text)/3+1), text)
 }
@@ -112,6 +112,9 @@ func (e *encoder) encode(text string) error {
 	if err == nil && done < len(text) {
 		err = e.section(done, len(text))
 	}
+	if err == nil && e.full("") {
+		err = ErrTooLong
+	}
 	return err
 }
 
@@ -192,6 +195,9 @@ func (t *Tokenizer) normalize(p piece, tracked bool) (piece, error) {
 
 // tokens is the last stage: the model.
 func (e *encoder) tokens(p piece) error {
+	if e.full(p.text) {
+		return ErrTooLong
+	}
 	e.out.ends = e.out.ends[:0]
 	if err := e.t.model.tokens(&e.out, p.text); err != nil {
 		return err

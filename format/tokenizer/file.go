@@ -219,7 +219,9 @@ func (t *Tokenizer) readBPE(j *jsonModel, hidden map[string]bool) error {
 	if takesBytes {
 		t.stages = t.stages[:len(t.stages)-1]
 	}
-	t.raw = takesBytes
+	if t.raw = takesBytes; t.raw {
+		t.longest = m.longest()
+	}
 	if len(t.stages) > 0 || m.cut {
 		m.findWhole()
 	}

@@ -37,6 +37,8 @@ type Tokenizer struct {
 	stages          []stage
 	model           model
 	raw             bool // the model reads bytes: text need not be UTF-8
+	limit           int  // tokens that a text may have; 0 is any number
+	longest         int  // bytes of a piece that a token can take; 0 if not known
 	alwaysTracked   bool // a stage asks where in the text it is
 	frame           []part
 	steps           []stepMaker
