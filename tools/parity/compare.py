@@ -7,7 +7,7 @@ import numpy as np
 # compare_test.py says it must not. bfloat16 shows that the same network runs, not more.
 TOLERANCES = {
     "logits": ((1e-5, 2.8e-6), (0.1, 0.028)),  # of every token, all documents in one batch
-    "loss": ((6e-7, 1.7e-7), (2e-3, 6.3e-4)),  # mean over the trained tokens
+    "loss": ((6e-7, 1.7e-7), (4e-3, 1.0e-3)),  # mean over the trained tokens
     "grad": ((5e-5, 1.3e-5), (0.4, 0.14)),  # of every tensor
     "step": ((4e-4, 1.3e-4), (0.9, 0.53)),  # what ten steps of AdamW added to every tensor
     "losses": ((1e-5, 3.0e-6), (0.3, 0.085)),  # of these steps
