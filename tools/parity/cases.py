@@ -100,23 +100,29 @@ def qwen3():
 
 
 def gemma3():
-    both = dict(full_attention=rope(1e6), sliding_attention=rope(1e3))
     types = ["sliding_attention", "full_attention", "sliding_attention"]
-    config = dict(num_hidden_layers=3, layer_types=types, sliding_window=8, query_pre_attn_scalar=7, rope_parameters=both)
-    yield Case("gemma3", hf.Gemma3TextConfig(**shape(tie_word_embeddings=True, **config)))
-    yield Case("gemma3 LoRA", hf.Gemma3TextConfig(**shape(tie_word_embeddings=True, **config)), lora=Lora(EVERY))
-    both = dict(full_attention=rope(1e6, rope_type="linear", factor=8.0), sliding_attention=rope(1e3))
-    yield Case("gemma3 scaled", hf.Gemma3TextConfig(**shape(tie_word_embeddings=True, **config | dict(rope_parameters=both))), train=False)
+
+    def config(**full):
+        ropes = dict(full_attention=rope(1e6, **full), sliding_attention=rope(1e3))
+        return hf.Gemma3TextConfig(**shape(
+            num_hidden_layers=3, layer_types=types, sliding_window=8, query_pre_attn_scalar=7, rope_parameters=ropes,
+            tie_word_embeddings=True))
+
+    yield Case("gemma3", config())
+    yield Case("gemma3 LoRA", config(), lora=Lora(EVERY))
+    yield Case("gemma3 scaled", config(rope_type="linear", factor=8.0), train=False)
 
 
 def phi3():
-    config = unsized(sliding_window=None)
-    yield Case("phi3", hf.Phi3Config(**config))
-    yield Case("phi3 LoRA", hf.Phi3Config(**config), lora=Lora(["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]))
-    yield Case("phi3 partial", hf.Phi3Config(**config | dict(num_attention_heads=3, num_key_value_heads=1, sliding_window=9, rope_parameters=rope(partial_rotary_factor=0.5))))
-    g = [1.0, 1.5, 2.0, 3.0]  # of the 8 channels of a head
-    long = rope(rope_type="longrope", factor=4.0, short_factor=g, long_factor=[2 * x for x in g], original_max_position_embeddings=64)
-    yield Case("phi3 longrope", hf.Phi3Config(**config | dict(num_attention_heads=5, num_key_value_heads=5, hidden_size=40, max_position_embeddings=256, original_max_position_embeddings=64, rope_parameters=long)))
+    config = hf.Phi3Config(**unsized(sliding_window=None))
+    yield Case("phi3", config)
+    yield Case("phi3 LoRA", config, lora=Lora(["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]))
+    half = dict(num_attention_heads=3, num_key_value_heads=1, sliding_window=9, rope_parameters=rope(partial_rotary_factor=0.5))
+    yield Case("phi3 partial", hf.Phi3Config(**unsized(**half)))
+    factors = [1.0, 1.5, 2.0, 3.0, 5.0]  # of the 10 channels of a head
+    long = rope(rope_type="longrope", factor=4.0, short_factor=factors, long_factor=factors[::-1], original_max_position_embeddings=64)
+    lengths = dict(max_position_embeddings=256, original_max_position_embeddings=64)
+    yield Case("phi3 longrope", hf.Phi3Config(**unsized(sliding_window=None, rope_parameters=long, **lengths)))
 
 
 def gpt2():

@@ -82,7 +82,8 @@ def generated(c, model, task, have, logits, want):
     """Compares the logits that tokens were chosen by, and that each was the best there was.
 
     What follows a token depends on it, so transformers is asked about Outcrop's own tokens: a
-    near tie that falls the other way is measured by how near it was.
+    near tie that falls the other way is measured by how near it was. Where there was none,
+    the tokens are those that transformers generates, with its own cache.
     """
     tokens = torch.tensor(task["prompt"] + have["tokens"])
     with torch.no_grad():

@@ -29,8 +29,10 @@ go build -trimpath -o bin/outcrop ./cmd/outcrop
 go build -o "$out/engine" ./tools/parity
 "$python" -W ignore::FutureWarning tools/parity/parity.py "$out/cases" "$out/engine" bin/outcrop "$@"
 
-# Tokenizers: Hugging Face's beside ours, on random texts.
-if [ -f tools/parity/tokenizer_kinds.py ]; then "$python" tools/parity/tokenizer_kinds.py; fi
+[ $# -eq 0 ] || exit 0
+
+# Tokenizers: Hugging Face's beside ours, on random texts. Theirs panic now and then, at length.
+RUST_BACKTRACE=0 "$python" tools/parity/tokenizer_kinds.py
 
 # Chat templates: what the Go tests compare with is still what transformers makes.
 golden() { find format/chattemplate -name '*.json' -exec cksum {} + | sort; }
