@@ -32,7 +32,7 @@ var tinies = map[string]string{
 	"gpt_neox sequential": `"model_type":"gpt_neox","use_parallel_residual":false,"attention_bias":false,"rotary_pct":1.0,"hidden_act":"gelu_new"`,
 	"gemma3":              `"model_type":"gemma3_text","head_dim":10,"sliding_window":9,"query_pre_attn_scalar":20,"sliding_window_pattern":2`,
 	"gemma3 pictures": `"model_type":"gemma3","eos_token_id":[3,4],"text_config":{"hidden_size":24,"intermediate_size":37,"num_hidden_layers":2,
-		"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":41,"max_position_embeddings":300,"head_dim":10,"sliding_window":9,"attention_bias":true,
+		"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":41,"max_position_embeddings":300,"head_dim":10,"sliding_window":9,"query_pre_attn_scalar":6,"attention_bias":true,
 		"layer_types":["full_attention","sliding_attention"],"rope_parameters":{"full_attention":{"rope_type":"linear","factor":8,"rope_theta":1e6},
 		"sliding_attention":{"rope_type":"default","rope_theta":1e4}}}`,
 }
