@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,13 +126,13 @@ func (c *Config) readGeneration(path string) error {
 	if err := json.Unmarshal(b, &g); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	if err := checkEOS(g.EOS); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	for _, id := range g.EOS {
 		if !slices.Contains(c.EOS, id) {
 			c.EOS = append(c.EOS, id)
 		}
-	}
-	if err := c.checkEOS(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }
@@ -179,10 +180,8 @@ func (c Config) Check() error {
 	if c.Heads%c.KVHeads != 0 {
 		return fmt.Errorf("num_attention_heads (%d) must be a multiple of num_key_value_heads (%d)", c.Heads, c.KVHeads)
 	}
-	for _, check := range []func() error{c.checkRope, c.checkWindow, c.checkEOS} {
-		if err := check(); err != nil {
-			return err
-		}
+	if err := cmp.Or(c.checkRope(), c.checkWindow(), checkEOS(c.EOS)); err != nil {
+		return err
 	}
 	switch {
 	case !(c.NormEps > 0 && c.NormEps < 1):
@@ -210,9 +209,9 @@ func (c Config) checkWindow() error {
 }
 
 // checkEOS bounds a list that is gone through for every token.
-func (c Config) checkEOS() error {
-	if len(c.EOS) > eosMax {
-		return fmt.Errorf("eos_token_id lists %d tokens: at most %d may end a text", len(c.EOS), eosMax)
+func checkEOS(ids []int) error {
+	if len(ids) > eosMax {
+		return fmt.Errorf("eos_token_id lists %d tokens: at most %d may end a text", len(ids), eosMax)
 	}
 	return nil
 }

@@ -2,8 +2,9 @@
 // Face layout, training and serving.
 //
 // A family is one file, named as Hugging Face's model_type: it says what config.json may
-// contain and how the tensors are called. The arithmetic is package nn's, one block for
-// all families. The package knows no text, no sampling, no optimizer and no AWS.
+// contain, how the tensors are called and arranged, and which of the block's switches are on.
+// The arithmetic is package nn's, one block for all families, in training and in serving.
+// The package knows no text, no sampling, no optimizer and no AWS.
 //
 //	m, err := model.Load(dir, exec)            // float32 masters
 //	err = m.Plan(model.Budget{Tokens: 8192, Longest: 512})

@@ -3,11 +3,14 @@ package model
 import (
 	"encoding/json"
 	"maps"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/tensor/gemm"
 )
 
@@ -32,7 +35,7 @@ var tinies = map[string]string{
 	"gpt_neox sequential": `"model_type":"gpt_neox","use_parallel_residual":false,"attention_bias":false,"rotary_pct":1.0,"hidden_act":"gelu_new"`,
 	"gemma3":              `"model_type":"gemma3_text","head_dim":10,"sliding_window":9,"query_pre_attn_scalar":20,"sliding_window_pattern":2`,
 	"gemma3 pictures": `"model_type":"gemma3","eos_token_id":[3,4],"text_config":{"hidden_size":24,"intermediate_size":37,"num_hidden_layers":2,
-		"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":41,"max_position_embeddings":300,"head_dim":10,"sliding_window":9,"attention_bias":true,
+		"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":41,"max_position_embeddings":300,"head_dim":10,"sliding_window":9,"query_pre_attn_scalar":6,"attention_bias":true,
 		"layer_types":["full_attention","sliding_attention"],"rope_parameters":{"full_attention":{"rope_type":"linear","factor":8,"rope_theta":1e6},
 		"sliding_attention":{"rope_type":"default","rope_theta":1e4}}}`,
 }
@@ -210,6 +213,118 @@ func TestFamilyWritesNoTokens(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestOtherNames: weights that were saved without the outermost module, or within a model
+// that sees pictures, are found, and what belongs to neither is still refused.
+func TestOtherNames(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name, prefix, file string
+		more, want         string // a tensor more, and what the error says of it
+	}{
+		{"gpt2", "transformer.", "", "h.0.attn.bias", ""},
+		{"gpt2", "transformer.", "transformer.", "transformer.h.1.attn.masked_bias", ""},
+		{"gpt2", "transformer.", "", "lm_head.weight", ""},
+		{"gpt2", "transformer.", "", "score.weight", `"score.weight" is not known`},
+		{"gpt2 scales", "transformer.", "", "h.2.ln_1.weight", `"h.2.ln_1.weight" is not known`},
+		{"gpt_neox", "", "", "gpt_neox.layers.0.attention.bias", ""},
+		{"gpt_neox", "", "", "lm_head.weight", `"lm_head.weight" is not known`},
+		{"gemma3", "model.", "language_model.model.", "vision_tower.x.weight", ""},
+		{"gemma3", "model.", "model.language_model.", "model.multi_modal_projector.x", ""},
+		{"gemma3", "model.", "language_model.model.", "audio_tower.x", `"audio_tower.x" is not known`},
+		{"llama", "", "", "model.layers.1.self_attn.rotary_emb.inv_freq", ""},
+		{"llama", "", "", "model.layers.1.self_attn.q_proj.bias", "is not known"},
+	} {
+		exec, dir := newExec(t, 1, gemm.Best()), t.TempDir()
+		m := newModel(t, tinyOf(t, x.name), exec, Budget{Tokens: 20, Longest: 20})
+		if err := m.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		ts := m.tensors()
+		for i := range ts {
+			if rest, ok := strings.CutPrefix(ts[i].Name, x.prefix); ok {
+				ts[i].Name = x.file + rest
+			}
+		}
+		ts = append(ts, safetensors.Tensor{Name: x.more, DType: safetensors.F32, Shape: []int{1}, Data: []float32{1}})
+		if err := safetensors.WriteFile(filepath.Join(dir, WeightsFile), ts); err != nil {
+			t.Fatal(err)
+		}
+		back, err := Load(dir, exec)
+		if x.want != "" {
+			if err == nil || !strings.Contains(err.Error(), x.want) {
+				t.Errorf("%s with %s: %v, want %q", x.name, x.more, err, x.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s with %s: %v", x.name, x.more, err)
+			continue
+		}
+		defer back.Close()
+		for i, p := range back.Params() {
+			if !slices.Equal(p.W, m.Params()[i].W) {
+				t.Errorf("%s: %s is read as something else", x.name, p.Name)
+			}
+		}
+	}
+}
+
+// TestFileOrder: weights are in the file as transformers has them: Conv1D as (in,out), and
+// GPT-NeoX's queries, keys and values head by head.
+func TestFileOrder(t *testing.T) {
+	t.Parallel()
+	m := newModel(t, tinyOf(t, "gpt2"), newExec(t, 1, gemm.Best()), Budget{Tokens: 1, Longest: 1})
+	w := m.weights.layers[1].GateUp.W
+	got := fileTensors(w, w.W)[0]
+	if !slices.Equal(got.Shape, []int{24, 37}) || got.Data[5*37+3] != w.W[3*24+5] {
+		t.Errorf("c_fc has the shape %v, and %g at (5,3), want %g", got.Shape, got.Data[5*37+3], w.W[3*24+5])
+	}
+	m = newModel(t, tinyOf(t, "gpt_neox"), newExec(t, 1, gemm.Best()), Budget{Tokens: 1, Longest: 1})
+	l, d := m.weights.layers[0].QKV, m.HeadSize
+	matrix, bias := fileTensors(l.W, l.W.W)[0], fileTensors(l.Bias, l.Bias.W)[0]
+	for kind := range 3 {
+		for head := range m.Heads {
+			ours, theirs := (kind*m.Heads+head)*d+1, (head*3+kind)*d+1 // channel 1
+			if matrix.Data[theirs*m.Hidden+7] != l.W.W[ours*m.Hidden+7] || bias.Data[theirs] != l.Bias.W[ours] {
+				t.Errorf("matrix %d of head %d is not where it should be", kind, head)
+			}
+		}
+	}
+}
+
+// TestGenerationConfig: the ids that end a text are those of both files.
+func TestGenerationConfig(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		eos, generation string
+		want            []int
+		fails           string
+	}{
+		{`7`, ``, []int{7}, ""},
+		{`[7,8]`, `{"eos_token_id":[8,9]}`, []int{7, 8, 9}, ""},
+		{`null`, `{"eos_token_id":5,"temperature":0.6}`, []int{5}, ""},
+		{`7`, `{"eos_token_id":null}`, []int{7}, ""},
+		{`7`, `{"eos_token_id":"x"}`, nil, GenerationFile},
+		{`7`, `{`, nil, GenerationFile},
+		{`7`, `{"eos_token_id":[` + strings.Repeat("1,", eosMax) + `2]}`, nil, "eos_token_id"},
+	} {
+		dir := t.TempDir()
+		files := map[string]string{ConfigFile: goodConfig + `,"eos_token_id":` + x.eos + `}`, GenerationFile: x.generation}
+		for name, text := range files {
+			if text == "" {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := ReadConfig(dir)
+		if x.fails != "" && (err == nil || !strings.Contains(err.Error(), x.fails)) || x.fails == "" && (err != nil || !slices.Equal(c.EOS, x.want)) {
+			t.Errorf("%s and %s: %v, %v", x.eos, x.generation, c.EOS, err)
+		}
+	}
 }
 
 // TestFamilyMeasure: the memory that Measure names is what Plan takes, and Params counts

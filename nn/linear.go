@@ -11,8 +11,12 @@ type Linear struct {
 // Forward sets y[n,o] = Σ_i x[n,i]·W[o,i] + Bias[o], or adds it when add is set (a residual).
 //
 // An adapter of W adds its part. x (N,in), y (N,out). Inputs are rounded as the kernel does;
-// sums in float32: first W's, then the adapter's, the bias last.
+// sums in float32: first the bias, then W's, then the adapter's.
 func (l Linear) Forward(e Exec, y, x []float32, n int, add bool) {
+	if l.Bias != nil {
+		bias(e, y, l.Bias.W, n, add)
+		add = true
+	}
 	switch in := matrix(x, n, l.W.Cols); {
 	case l.W.Packed != nil:
 		gemm.MulPacked(e.Pool, e.Kernel, y, l.W.Rows, in, l.W.Packed, add)
@@ -23,9 +27,6 @@ func (l Linear) Forward(e Exec, y, x []float32, n int, add bool) {
 		l.W.Adapter.forward(e, l.W, y, x, n, add)
 	default:
 		gemm.Mul(e.Pool, e.Kernel, y, l.W.Rows, in, transposed(l.W.matrix()), add)
-	}
-	if l.Bias != nil {
-		AddBias(e, y, l.Bias.W, n)
 	}
 }
 
@@ -52,13 +53,18 @@ func (l Linear) Backward(e Exec, dx, dy, x []float32, n int) {
 	gemm.Mul(e.Pool, e.Kernel, dx, l.W.Cols, d, l.W.matrix(), false) // y = x·Wᵀ
 }
 
-// AddBias adds b (C) to each of n rows of y (N,C).
-func AddBias(e Exec, y, b []float32, n int) {
+// bias sets each of n rows of y (N,C) to b (C), or adds it.
+func bias(e Exec, y, b []float32, n int, add bool) {
 	c := len(b)
 	e.rows(n, func(_, from, to int) {
 		for i := from; i < to; i++ {
+			row := y[i*c : (i+1)*c]
+			if !add {
+				copy(row, b)
+				continue
+			}
 			for j, v := range b {
-				y[i*c+j] += v
+				row[j] += v
 			}
 		}
 	})

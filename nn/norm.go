@@ -103,9 +103,13 @@ func (l *Norm) BackwardHeads(e Exec, dx, dy, x []float32, n, heads, stride int) 
 	e.rows(n, func(task, a, b int) {
 		part := l.part[task*2*c : (task+1)*2*c]
 		clear(part)
-		for i := a; i < b; i++ {
-			from, to := i*stride, i*stride+heads*c
-			l.backward(dx[from:to], part, dy[from:to], x[from:to], w, i*heads, (i+1)*heads)
+		step := 1 // tokens at a time: all, where nothing lies between their rows
+		if stride == heads*c {
+			step = b - a
+		}
+		for i := a; i < b; i += step {
+			from, to := i*stride, (i+step-1)*stride+heads*c
+			l.backward(dx[from:to], part, dy[from:to], x[from:to], w, i*heads, (i+step)*heads)
 		}
 	})
 	for i := range (n + rowBlock - 1) / rowBlock {

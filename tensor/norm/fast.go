@@ -12,7 +12,8 @@ type fast struct{ *vec.Set }
 func init() {
 	if set := vec.Best(); set != nil {
 		f := fast{set}
-		rmsNorm, rmsNormBackward, layerNorm = f.rmsNorm, f.rmsNormBackward, f.layerNorm
+		rmsNorm, rmsNormBackward = f.rmsNorm, f.rmsNormBackward
+		layerNorm, layerNormBackward = f.layerNorm, f.layerNormBackward
 	}
 }
 
@@ -43,6 +44,23 @@ func (f fast) layerNorm(y, mean, rstd, x, w, b []float32, eps float32) {
 		f.Norm(yr, yr, w, rstd[t])
 		for i, v := range b {
 			yr[i] += v
+		}
+	}
+}
+
+func (f fast) layerNormBackward(dx, dw, db, dy, x, w, mean, rstd []float32) {
+	c := len(w)
+	centered := make([]float32, c)
+	for t, r := range rstd {
+		xr, dyr, dxr := x[t*c:(t+1)*c], dy[t*c:(t+1)*c], dx[t*c:(t+1)*c]
+		for i, v := range xr {
+			centered[i] = v - mean[t]
+		}
+		shift := r * f.Dot(dyr, w) / float32(c)
+		f.NormBackward(dxr, dw, dyr, centered, w, r, f.Dot3(dyr, w, centered)*r*r*r/float32(c))
+		for i, d := range dyr {
+			db[i] += d
+			dxr[i] -= shift
 		}
 	}
 }

@@ -123,6 +123,16 @@ func TestFastLayerIsRef(t *testing.T) {
 			vectest.Near(t, "layerNorm", y, yRef, 0x1p-18, 3)
 			vectest.Near(t, "rstd", rstd, rstdRef, 0x1p-18, 0)
 			vectest.Near(t, "mean", mean, meanRef, 0, 0)
+
+			dy, _, _ := layerInput(5, [2]int{3, c})
+			dx, dxRef := vectest.Two(y)
+			dw, dwRef := vectest.Two(w)
+			db, dbRef := vectest.Two(b)
+			fast{set}.layerNormBackward(dx, dw, db, dy, x, w, mean, rstd)
+			layerNormBackwardRef(dxRef, dwRef, dbRef, dy, x, w, mean, rstd)
+			vectest.Near(t, "dx", dx, dxRef, 0x1p-18, 10)
+			vectest.Near(t, "dw", dw, dwRef, 0x1p-18, 10)
+			vectest.Near(t, "db", db, dbRef, 0x1p-18, 1)
 		}
 	})
 }

@@ -7,9 +7,10 @@ package norm
 
 // The implementation in use. fast.go replaces these at start where the CPU allows.
 var (
-	rmsNorm         = rmsNormRef
-	rmsNormBackward = rmsNormBackwardRef
-	layerNorm       = layerNormRef
+	rmsNorm           = rmsNormRef
+	rmsNormBackward   = rmsNormBackwardRef
+	layerNorm         = layerNormRef
+	layerNormBackward = layerNormBackwardRef
 )
 
 // RMSNorm sets y[t,c] = x[t,c]·rstd[t]·w[c], rstd[t] = 1/√(mean_c x[t,c]² + eps).
@@ -77,5 +78,5 @@ func LayerNormBackward(dx, dw, db, dy, x, w, mean, rstd []float32) {
 	if len(dy) != len(x) || len(dw) != len(w) || len(db) != len(w) || len(mean) != len(rstd) {
 		panic("norm: lengths of the gradients disagree")
 	}
-	layerNormBackwardRef(dx, dw, db, dy, x, w, mean, rstd)
+	layerNormBackward(dx, dw, db, dy, x, w, mean, rstd)
 }
