@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"math"
@@ -28,6 +29,7 @@ import (
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/gemm"
+	"outcrop.dev/outcrop/train"
 )
 
 var _ Attempt = (*attempt.Client)(nil)
@@ -247,6 +249,7 @@ func everything(j *Job) {
 	t := &j.Train
 	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens = 10, 0.05, outcrop.ScheduleCosine, 64
 	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 2, 0.05, outcrop.BestExactMatch
+	t.KeepCheckpoints = 2
 }
 
 // TestRecomputeWhereMemoryAsksForIt: a job that does not fit as it was planned keeps fewer
@@ -347,6 +350,7 @@ func TestRunIsCutOff(t *testing.T) {
 			cut, j := newFake(1), job(t, 1)
 			change(&j)
 			ends := cutOff(t, cut, j)
+			sameFiles(t, filepath.Join(wj.ScratchDir, epochsDir), filepath.Join(j.ScratchDir, epochsDir))
 			for _, uri := range slices.Sorted(maps.Keys(whole.objects)) {
 				if !bytes.Equal(whole.objects[uri], cut.objects[uri]) {
 					t.Errorf("%s differs after %d interruptions", uri, ends)
@@ -354,6 +358,33 @@ func TestRunIsCutOff(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sameFiles compares the models of epochs that two runs have left.
+func sameFiles(t *testing.T, want, got string) {
+	t.Helper()
+	a, b := files(t, want), files(t, got)
+	if !maps.Equal(a, b) {
+		t.Errorf("files %v\nand %v", slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)))
+	}
+}
+
+// files returns the hashes of the files below a directory, which may be missing.
+func files(t *testing.T, dir string) map[string][32]byte {
+	t.Helper()
+	all := map[string][32]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		all[strings.TrimPrefix(path, dir)] = sum(b)
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // cutOff runs j to its end with many interruptions, and returns how many.
@@ -411,6 +442,48 @@ func TestTrainingReport(t *testing.T) {
 			t.Errorf("%q is not in the card:\n%s", want, card)
 		}
 	}
+}
+
+// TestKeepCheckpoints: the newest ends of epochs that are not published are whole models, and
+// the others are gone.
+func TestKeepCheckpoints(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(1), job(t, 1)
+	j.Train.Epochs, j.Train.KeepCheckpoints, j.Train.EvaluationInterval = 5, 2, 5
+	p, err := Run(t.Context(), f, j, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var epochs []int
+	for _, c := range p.Checkpoints {
+		epochs = append(epochs, c.Epoch)
+		dir := filepath.Join(j.ScratchDir, attempt.EpochDir(c.Epoch))
+		parity, err := measureParity(onDisk{base: dir}, exec(), validationRows(t, dir), 8186)
+		if err != nil {
+			t.Fatalf("epoch %d: %v", c.Epoch, err)
+		}
+		if c.Step != 5*c.Epoch || c.TrainingLoss == nil || len(c.ValidationLosses) != 1 || math.Abs(parity.ServingLoss-c.ValidationLosses[0]) > 1e-5 {
+			t.Errorf("%+v, served with loss %g", c, parity.ServingLoss)
+		}
+	}
+	if !slices.Equal(epochs, []int{3, 4}) {
+		t.Errorf("the ends of epochs %v are kept", epochs)
+	}
+	left, err := os.ReadDir(filepath.Join(j.ScratchDir, epochsDir))
+	if err != nil || len(left) != 2 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// validationRows are those of job's first validator.
+func validationRows(t *testing.T, modelDir string) []train.Example {
+	t.Helper()
+	f := newFake(1)
+	_, data, err := (&Checker{}).load(t.Context(), modelDir, tinymodel.Context, Source{"t", func(ctx context.Context) (io.ReadCloser, error) { return f.Get(ctx, "s3://b/val0.jsonl") }}, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return (&run{}).examples(data.train)
 }
 
 // TestLostBestWeights: what is lost is trained again, from the beginning.
