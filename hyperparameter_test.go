@@ -2,7 +2,9 @@ package outcrop_test
 
 import (
 	"encoding/json"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -167,5 +169,24 @@ func TestTrainSpecOfAnOlderVersion(t *testing.T) {
 	want.Schedule = ""
 	if err := json.Unmarshal(b, &want); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("round trip: %+v, %v", want, err)
+	}
+}
+
+// The documentation has every hyperparameter, and no other.
+func TestHyperParametersAreDocumented(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("docs/hyperparameters.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllSubmatch(b, -1) {
+		documented = append(documented, string(m[1]))
+	}
+	names := outcrop.HyperParameterNames()
+	slices.Sort(names)
+	slices.Sort(documented)
+	if !slices.Equal(documented, names) {
+		t.Errorf("documented are %v, there are %v", documented, names)
 	}
 }

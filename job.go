@@ -73,7 +73,8 @@ type Progress struct {
 	TokensPerSecond  float64
 	Tokens           int64 // trained so far
 	ETASeconds       float64
-	PublishedStep    int // whose weights are the model's; 0 before the training has ended
+	PublishedStep    int          // whose weights are the model's; 0 before the training has ended
+	Checkpoints      []Checkpoint // that are models of their own, when it has
 	UpdatedAt        time.Time
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -225,11 +226,17 @@ func (c *Client) Finish(ctx context.Context, p outcrop.Progress, err error) (exi
 	return r.ExitCode
 }
 
-// conclude makes the result, with the model's seal if there is a model.
+// conclude makes the result, with the seals of the model and of its checkpoints if there is one.
 func (c *Client) conclude(p outcrop.Progress, err error) Result {
 	digest := ""
 	if err == nil {
 		digest, err = Seal(filepath.Join(c.spec.ScratchDir, ModelDir))
+	}
+	p.Checkpoints = slices.Clone(p.Checkpoints)
+	for i := range p.Checkpoints {
+		if check := &p.Checkpoints[i]; err == nil {
+			check.Manifest, err = Seal(filepath.Join(c.spec.ScratchDir, EpochDir(check.Epoch)))
+		}
 	}
 	r := ResultOf(c.spec.Attempt, p, err)
 	r.Manifest = digest

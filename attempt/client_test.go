@@ -371,15 +371,17 @@ func TestFinish(t *testing.T) {
 	for name, tc := range map[string]struct {
 		err     error
 		model   bool
+		epochs  []int // of checkpoints that are reported; the first is there
 		code    int
 		message string
 	}{
-		"done":     {model: true, code: outcrop.ExitDone},
-		"no model": {code: outcrop.ExitSoftware, message: "no such file"},
-		"stopped":  {err: exitError(outcrop.ExitStopped), code: outcrop.ExitStopped},
-		"diverged": {err: exitError(outcrop.ExitDiverged), code: outcrop.ExitDiverged, message: "exit 76"},
-		"bad data": {err: outcrop.Errorf(outcrop.CodeValidation, "line 3: %s", strings.Repeat("é", 2000)), code: outcrop.ExitBadData, message: "line 3: éé"},
-		"crash":    {err: io.ErrUnexpectedEOF, code: outcrop.ExitSoftware, message: "unexpected EOF"},
+		"done":          {model: true, epochs: []int{1}, code: outcrop.ExitDone},
+		"no checkpoint": {model: true, epochs: []int{1, 2}, code: outcrop.ExitSoftware, message: "no such file"},
+		"no model":      {code: outcrop.ExitSoftware, message: "no such file"},
+		"stopped":       {err: exitError(outcrop.ExitStopped), code: outcrop.ExitStopped},
+		"diverged":      {err: exitError(outcrop.ExitDiverged), code: outcrop.ExitDiverged, message: "exit 76"},
+		"bad data":      {err: outcrop.Errorf(outcrop.CodeValidation, "line 3: %s", strings.Repeat("é", 2000)), code: outcrop.ExitBadData, message: "line 3: éé"},
+		"crash":         {err: io.ErrUnexpectedEOF, code: outcrop.ExitSoftware, message: "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -387,9 +389,14 @@ func TestFinish(t *testing.T) {
 			c := w.connect()
 			if tc.model {
 				writeModel(t, filepath.Join(w.spec.ScratchDir, ModelDir))
+				writeModel(t, filepath.Join(w.spec.ScratchDir, EpochDir(1)))
 			}
 			loss := math.NaN()
-			code := c.Finish(t.Context(), outcrop.Progress{Step: 7, TrainingLoss: &loss}, tc.err)
+			p := outcrop.Progress{Step: 7, TrainingLoss: &loss}
+			for _, epoch := range tc.epochs {
+				p.Checkpoints = append(p.Checkpoints, outcrop.Checkpoint{Epoch: epoch})
+			}
+			code := c.Finish(t.Context(), p, tc.err)
 			if code != tc.code || len(w.jobs.results) != 1 {
 				t.Fatalf("exit code %d, want %d; results %v", code, tc.code, w.jobs.results)
 			}
@@ -402,8 +409,11 @@ func TestFinish(t *testing.T) {
 			if !ok || err != nil || !reflect.DeepEqual(onDisk, got) {
 				t.Errorf("on disk: %+v, %v, %v", onDisk, ok, err)
 			}
-			if tc.model {
+			if tc.code == outcrop.ExitDone {
 				if err := Verify(filepath.Join(w.spec.ScratchDir, ModelDir), got.Manifest); err != nil {
+					t.Error(err)
+				}
+				if err := Verify(filepath.Join(w.spec.ScratchDir, EpochDir(1)), got.Progress.Checkpoints[0].Manifest); err != nil {
 					t.Error(err)
 				}
 			}

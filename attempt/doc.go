@@ -23,9 +23,12 @@
 //	inputs/       copies of the inputs, so that every attempt sees the same bytes
 //	checkpoints/  the worker's own
 //	model/        the finished model, sealed by manifest.json
+//	epochs/       models of the ends of epochs, those that the job keeps, each sealed alike
 //	result.json   how the last attempt ended
 //	worker.log    what the workers printed
 package attempt
+
+import "fmt"
 
 // Root is the path under which a server mounts Handler.
 const Root = "/_outcrop/attempt/v1/"
@@ -39,6 +42,10 @@ const (
 	InputsDir      = "inputs"
 	CheckpointsDir = "checkpoints"
 	ModelDir       = "model"
+	EpochsDir      = "epochs"
 	ResultFile     = "result.json"
 	LogFile        = "worker.log"
 )
+
+// EpochDir returns where, in the scratch directory, the model of an epoch's end is.
+func EpochDir(epoch int) string { return fmt.Sprintf("%s/epoch-%02d", EpochsDir, epoch) }

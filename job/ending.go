@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 	"unicode/utf8"
@@ -132,7 +131,7 @@ func (w *watch) stopped(ctx context.Context, j *outcrop.Job) error {
 	if err := w.flush(ctx, true); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(w.modelDir(j)); err != nil {
+	if err := w.removeModels(j); err != nil {
 		return err
 	}
 	now := w.r.o.Now()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -110,7 +111,7 @@ func newJob(name string) *outcrop.Job {
 		},
 		CustomModelName: "model-" + name, CustomModelID: "m" + id[1:], BaseModelID: "outcrop.pebble-v1",
 		BaseModelARN: scope.ARN(outcrop.KindFoundationModel, "outcrop.pebble-v1"), CustomizationType: "FINE_TUNING",
-		TrainingURI: "s3://data/train.jsonl", OutputURI: "s3://out/", HyperParameters: map[string]string{"epochCount": "2"},
+		TrainingURI: "s3://data/train.jsonl", OutputURI: "s3://out/", HyperParameters: map[string]string{"epochCount": "2"}, Train: outcrop.TrainSpec{Epochs: 2, KeepCheckpoints: 1},
 		CustomModelTags: map[string]string{"k": "v"},
 	}
 }
@@ -223,17 +224,24 @@ func (p process) result(code int, message string) error {
 	res := attempt.Result{Attempt: p.id.Number, ExitCode: code, Message: message,
 		Progress: outcrop.Progress{Step: 100, Steps: 100, Tokens: 1000, TrainingLoss: &loss, ValidationLosses: []float64{1.5}}}
 	if code == outcrop.ExitDone {
-		res.Manifest = p.w.model(p.j)
+		p.w.models(p.j, &res)
 	}
 	err := p.w.r.Finish(context.Background(), p.id, res)
 	synctest.Wait()
 	return err
 }
 
-// model writes a sealed model into a job's scratch directory.
-func (w *world) model(j *outcrop.Job) (digest string) {
+// models leaves a job's model and one of its checkpoints, as res then says.
+func (w *world) models(j *outcrop.Job, res *attempt.Result) {
 	w.t.Helper()
-	dir := filepath.Join(w.scratch(j), attempt.ModelDir)
+	res.Manifest = w.seal(j, attempt.ModelDir)
+	res.Progress.Checkpoints = []outcrop.Checkpoint{{Epoch: 1, Step: 50, TrainingLoss: new(float64), Manifest: w.seal(j, attempt.EpochDir(1))}}
+}
+
+// seal writes a sealed model into a directory of a job's scratch directory.
+func (w *world) seal(j *outcrop.Job, name string) (digest string) {
+	w.t.Helper()
+	dir := filepath.Join(w.scratch(j), name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		w.t.Fatal(err)
 	}
@@ -259,8 +267,18 @@ func (w *world) completed(j *outcrop.Job) *outcrop.CustomModel {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if b, err := os.ReadFile(filepath.Join(w.modelDir(m.ID), "model.safetensors")); err != nil || string(b) != "weights" {
-		w.t.Errorf("weights %q, %v", b, err)
+	rec, err = w.store.Store.Get(context.Background(), outcrop.Key{Kind: outcrop.KindCustomModel, Scope: j.Scope, Ref: j.CheckpointName(1)})
+	if err != nil {
+		w.t.Fatalf("the checkpoint: %v", err)
+	}
+	c, err := outcrop.CustomModelOf(rec)
+	if err != nil || c.ID != j.CheckpointID(1) || !strings.HasSuffix(string(c.ARN), "/"+c.ID) || *c.TrainingLoss != 0 || c.JobARN != j.ARN || c.Status != outcrop.ModelActive {
+		w.t.Errorf("checkpoint %+v, %v", c, err)
+	}
+	for _, id := range []string{m.ID, c.ID} {
+		if b, err := os.ReadFile(filepath.Join(w.modelDir(id), "model.safetensors")); err != nil || string(b) != "weights" {
+			w.t.Errorf("weights %q, %v", b, err)
+		}
 	}
 	if _, err := os.Stat(w.scratch(j)); err == nil {
 		w.t.Error("the scratch directory is still there")

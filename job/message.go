@@ -30,7 +30,7 @@ func (e ending) explain(j *outcrop.Job, scratch string) string {
 			"Check that the job's buckets and files still exist, and create a new job.")
 	case outcrop.ExitOutOfMemory:
 		return sentences("The training does not fit into this machine's memory: "+what,
-			"Use a smaller batchSize or shorter rows, or a machine with more memory.", log)
+			"Give the job a smaller batchSize, shorter rows or method lora, or the machine more memory.", log)
 	case outcrop.ExitDiverged:
 		return sentences("The training diverged: "+what,
 			"Use a smaller learningRate or more learningRateWarmupSteps, and create a new job.")

@@ -19,7 +19,7 @@ import (
 // anywhere in between, it does the rest the next time.
 func (w *watch) publish(ctx context.Context, j *outcrop.Job, res attempt.Result) error {
 	defer w.keepLease(ctx)()
-	if err := w.place(j, res.Manifest); err != nil {
+	if err := w.placeAll(j, res); err != nil {
 		w.r.o.Log.Error("finished model", "job", w.arn, "error", err)
 		return w.discard(ctx, j, err)
 	}
@@ -31,8 +31,8 @@ func (w *watch) publish(ctx context.Context, j *outcrop.Job, res attempt.Result)
 		finish(j, outcrop.PhaseCompleted, now)
 		res.Progress.UpdatedAt = now
 		j.Progress, j.EndTime, j.Status, j.Attempt.Handle = res.Progress, now, outcrop.JobCompleted, ""
-		j.OutputModelARN = customModelARN(j)
-		return true, []outcrop.Change{{Op: outcrop.OpCreate, Record: w.customModel(j).Record()}}
+		j.OutputModelARN = modelARN(j, j.CustomModelID)
+		return true, models(j)
 	})
 	if outcrop.CodeOf(err) == outcrop.CodeConflict && !errors.Is(err, outcrop.ErrStale) {
 		return w.refused(ctx, err)
@@ -47,10 +47,22 @@ func (w *watch) publish(ctx context.Context, j *outcrop.Job, res attempt.Result)
 	return w.ended(j)
 }
 
-// place moves the model from the scratch directory to where models live. If that has been
-// done before, it only verifies.
-func (w *watch) place(j *outcrop.Job, digest string) error {
-	from, to := filepath.Join(w.scratch(j), attempt.ModelDir), w.modelDir(j)
+// placeAll moves the model and its checkpoints from the scratch directory to where models live.
+func (w *watch) placeAll(j *outcrop.Job, res attempt.Result) error {
+	if err := w.place(filepath.Join(w.scratch(j), attempt.ModelDir), w.modelDir(j), res.Manifest); err != nil {
+		return err
+	}
+	for _, c := range res.Progress.Checkpoints {
+		err := w.place(filepath.Join(w.scratch(j), attempt.EpochDir(c.Epoch)), w.r.o.ModelDir(j.CheckpointID(c.Epoch)), c.Manifest)
+		if err != nil {
+			return fmt.Errorf("epoch %d: %w", c.Epoch, err)
+		}
+	}
+	return nil
+}
+
+// place moves a model. If that has been done before, it only verifies.
+func (w *watch) place(from, to, digest string) error {
 	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
 		return attempt.Verify(to, digest)
 	}
@@ -69,19 +81,29 @@ func (w *watch) place(j *outcrop.Job, digest string) error {
 }
 
 // discard drops a model that is not what the worker sealed and lets another attempt write
-// it anew, from the last checkpoint.
+// it anew, from the last checkpoint; if the ends of epochs are gone with it, from the beginning.
 func (w *watch) discard(ctx context.Context, j *outcrop.Job, cause error) error {
 	if err := w.awaitEnd(ctx, j); err != nil {
 		return err
 	}
 	err := errors.Join(
-		os.RemoveAll(w.modelDir(j)),
+		w.removeModels(j),
 		os.RemoveAll(filepath.Join(w.scratch(j), attempt.ModelDir)),
+		os.RemoveAll(filepath.Join(w.scratch(j), attempt.EpochsDir)),
 		removeFile(filepath.Join(w.scratch(j), attempt.ResultFile)))
 	if err != nil {
 		return err
 	}
 	return w.retry(ctx, ending{code: outcrop.ExitSoftware, message: fmt.Sprintf("the finished model could not be published: %v", cause)})
+}
+
+// removeModels removes what may have been placed of a job that has no models.
+func (w *watch) removeModels(j *outcrop.Job) error {
+	err := os.RemoveAll(w.modelDir(j))
+	for _, e := range j.CheckpointEpochs() {
+		err = errors.Join(err, os.RemoveAll(w.r.o.ModelDir(j.CheckpointID(e))))
+	}
+	return err
 }
 
 func removeFile(path string) error {
@@ -97,7 +119,7 @@ func (w *watch) refused(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(w.modelDir(j)); err != nil {
+	if err := w.removeModels(j); err != nil {
 		return err
 	}
 	var e *outcrop.Error
@@ -105,10 +127,24 @@ func (w *watch) refused(ctx context.Context, cause error) error {
 	return w.failed(ctx, sentences("The trained model could not be kept: "+e.Msg, "Create a new job with another customModelName."))
 }
 
-func (w *watch) customModel(j *outcrop.Job) *outcrop.CustomModel {
+// models are the changes that make the models of a finished job.
+func models(j *outcrop.Job) []outcrop.Change {
+	m := customModel(j)
+	changes := []outcrop.Change{{Op: outcrop.OpCreate, Record: m.Record()}}
+	for _, c := range j.Progress.Checkpoints {
+		m := *m
+		m.ID, m.Name = j.CheckpointID(c.Epoch), j.CheckpointName(c.Epoch)
+		m.ARN = modelARN(j, m.ID)
+		m.TrainingLoss, m.ValidationLosses = c.TrainingLoss, c.ValidationLosses
+		changes = append(changes, outcrop.Change{Op: outcrop.OpCreate, Record: m.Record()})
+	}
+	return changes
+}
+
+func customModel(j *outcrop.Job) *outcrop.CustomModel {
 	return &outcrop.CustomModel{
 		Meta: outcrop.Meta{
-			Kind: outcrop.KindCustomModel, Scope: j.Scope, ID: j.CustomModelID, ARN: customModelARN(j), Name: j.CustomModelName,
+			Kind: outcrop.KindCustomModel, Scope: j.Scope, ID: j.CustomModelID, ARN: modelARN(j, j.CustomModelID), Name: j.CustomModelName,
 			Status: outcrop.ModelActive, Parent: j.Parent, Tags: j.CustomModelTags,
 		},
 		JobName: j.Name, JobARN: j.ARN,
@@ -127,10 +163,10 @@ func adapterOf(j *outcrop.Job) string {
 	return j.BaseModelID
 }
 
-// customModelARN is the ARN of the model that j makes: the job's own, …/{base model}/{id},
-// with the model's kind and id.
-func customModelARN(j *outcrop.Job) outcrop.ARN {
+// modelARN is the ARN of a model that j makes: the job's own, …/{base model}/{id}, with the
+// model's kind and id.
+func modelARN(j *outcrop.Job, id string) outcrop.ARN {
 	p, _ := outcrop.ParseARN(string(j.ARN))
 	base, _, _ := strings.Cut(p.Resource, "/")
-	return j.Scope.ARN(outcrop.KindCustomModel, base+"/"+j.CustomModelID)
+	return j.Scope.ARN(outcrop.KindCustomModel, base+"/"+id)
 }

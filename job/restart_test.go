@@ -48,7 +48,8 @@ func TestWhatHappenedWhileTheServerWasAway(t *testing.T) {
 		},
 		"worker finished": {
 			func(w *world, p process) {
-				res := attempt.Result{Attempt: 1, Manifest: w.model(p.j)}
+				res := attempt.Result{Attempt: 1}
+				w.models(p.j, &res)
 				if err := attempt.WriteResult(w.scratch(p.j), res); err != nil {
 					w.t.Fatal(err)
 				}
@@ -136,23 +137,33 @@ func TestSweep(t *testing.T) {
 }
 
 func TestDamagedModelIsMadeAgain(t *testing.T) {
+	for _, damaged := range []string{attempt.ModelDir, attempt.EpochDir(1)} {
+		t.Run(damaged, func(t *testing.T) { testDamaged(t, damaged) })
+	}
+}
+
+func testDamaged(t *testing.T, damaged string) {
 	in(t, func(w *world) {
 		w.serve()
 		j := w.create(newJob("a"))
 		p := w.process(j, 1)
 		p.exit(0, "") // it has ended before its result is looked at
 		w.launcher.processes[w.job(j).Attempt.Handle].alive = true
-		digest := w.model(j)
-		if err := os.WriteFile(filepath.Join(w.scratch(j), attempt.ModelDir, "model.safetensors"), []byte("wEights"), 0o600); err != nil {
+		res := attempt.Result{Attempt: 1}
+		w.models(j, &res)
+		if err := os.WriteFile(filepath.Join(w.scratch(j), damaged, "model.safetensors"), []byte("wEights"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.r.Finish(context.Background(), p.id, attempt.Result{Attempt: 1, Manifest: digest}); err != nil {
+		if err := w.r.Finish(context.Background(), p.id, res); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(exitGrace + heartbeat)
 		synctest.Wait()
 		if got := w.is(j, outcrop.JobInProgress); got.Attempt.Failures != 1 {
 			t.Errorf("attempt %+v", got.Attempt)
+		}
+		if left, _ := os.ReadDir(filepath.Join(w.dir, "models")); len(left) > 0 {
+			t.Errorf("%v are left of models that were discarded", left)
 		}
 		w.process(j, 2).finish(outcrop.ExitDone, "")
 		w.completed(j)

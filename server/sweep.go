@@ -63,10 +63,14 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	owned := map[string]bool{}
 	err = s.each(ctx, outcrop.Query{Kind: outcrop.KindJob, Statuses: []string{outcrop.JobInProgress, outcrop.JobStopping}}, func(rec outcrop.Record) error {
 		j, err := outcrop.JobOf(rec)
-		if err == nil {
-			owned[j.CustomModelID] = true
+		if err != nil {
+			return err
 		}
-		return err
+		owned[j.CustomModelID] = true
+		for _, epoch := range j.CheckpointEpochs() {
+			owned[j.CheckpointID(epoch)] = true
+		}
+		return nil
 	})
 	if err != nil {
 		return err

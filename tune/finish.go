@@ -79,8 +79,8 @@ func (r *run) usedSpec() outcrop.TrainSpec {
 	return t
 }
 
-// writeModel saves the weights, in the base model's type, with the files that it carries.
-// Those are looked at last: all that went into the model must be of one base model.
+// writeModel saves the weights, in the base model's type, with the files that it carries, and
+// the models of the epochs that are kept. Those files are looked at last: all that went into the model must be of one base model.
 func (r *run) writeModel(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -91,15 +91,23 @@ func (r *run) writeModel(dir string) error {
 	if err := r.writeWeights(dir); err != nil {
 		return err
 	}
+	if err := r.complete(dir); err != nil {
+		return err
+	}
+	if err := r.finishEpochs(); err != nil {
+		return err
+	}
+	return r.checkBase()
+}
+
+// complete makes a model of a directory of weights.
+func (r *run) complete(dir string) error {
 	if r.spec.Method == outcrop.MethodLoRA {
 		if err := r.writeBase(dir); err != nil {
 			return err
 		}
 	}
-	if err := carry(dir, r.job.ModelDir); err != nil {
-		return err
-	}
-	return r.checkBase()
+	return carry(dir, r.job.ModelDir)
 }
 
 // writeBase says which model the adapters belong to.

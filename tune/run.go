@@ -309,7 +309,7 @@ func (r *run) restore() error {
 // beginAgain removes what earlier attempts have trained.
 func (r *run) beginAgain() error {
 	var err error
-	for _, name := range []string{checkpointsDir, evaluationsFile, bestDir, mergedDir} {
+	for _, name := range []string{checkpointsDir, evaluationsFile, bestDir, epochsDir, mergedDir} {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(r.job.ScratchDir, name)))
 	}
 	return err
@@ -324,6 +324,9 @@ func (r *run) train(ctx context.Context) error {
 			if err := r.evaluate(ctx); err != nil {
 				return err
 			}
+		}
+		if err := r.keepEpoch(); err != nil {
+			return err
 		}
 		r.note()
 		r.metricsIfDue()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"math"
@@ -243,86 +244,11 @@ func TestRunLeavesAModelThatIsWhole(t *testing.T) {
 // everything is a job with all that could make a run that goes on differ from one without
 // interruption: steps cut into several batches, evaluations of which one ends the job early, and
 // weights of an earlier step published.
-func everything(j *Job) {
-	t := &j.Train
-	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens = 10, 0.05, outcrop.ScheduleCosine, 64
-	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 2, 0.05, outcrop.BestExactMatch
-}
-
 // TestRecomputeWhereMemoryAsksForIt: a job that does not fit as it was planned keeps fewer
 // activations, and ends with the same bytes.
-func TestRecomputeWhereMemoryAsksForIt(t *testing.T) {
-	t.Parallel()
-	plain, j := newFake(1), job(t, 1)
-	if _, err := Run(t.Context(), plain, j, options()); err != nil {
-		t.Fatal(err)
-	}
-	var r trainingReport
-	if err := json.Unmarshal(plain.objects[prefix+"/"+trainingReportKey], &r); err != nil {
-		t.Fatal(err)
-	}
-	tight, o := newFake(1), options()
-	var log bytes.Buffer
-	o.MemoryBytes, o.Log = r.PlannedMemory.Total()-1, slog.New(slog.NewTextHandler(&log, nil))
-	if _, err := Run(t.Context(), tight, job(t, 1), o); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(log.String(), `"activation checkpointing"=true`) {
-		t.Errorf("log %s", &log)
-	}
-	for uri, want := range plain.objects {
-		if !bytes.Equal(tight.objects[uri], want) {
-			t.Errorf("%s is another", uri)
-		}
-	}
-}
-
 // adapters makes j train adapters, of some layers, with dropout.
-func adapters(j *Job) {
-	j.Train.Method = outcrop.MethodLoRA
-	j.Train.LoRA = outcrop.LoRASpec{Rank: 4, Alpha: 16, Dropout: 0.1, Targets: []string{"q_proj", "v_proj", "down_proj"}}
-}
-
 // TestRunLeavesAdapters: a LoRA job leaves PEFT's files, what they belong to, and what it takes
 // to ask the model; nothing of the base's weights.
-func TestRunLeavesAdapters(t *testing.T) {
-	t.Parallel()
-	f, j := newFake(1), job(t, 1)
-	adapters(&j)
-	if _, err := Run(t.Context(), f, j, options()); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(j.ScratchDir, "model")
-	config, err := model.ReadConfig(j.ModelDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := model.CheckAdapter(dir, config)
-	if err != nil || l.Rank != 4 || l.Base != "outcrop.test" || !slices.Equal(l.Targets, j.Train.LoRA.Targets) {
-		t.Errorf("%+v, %v", l, err)
-	}
-	base, err := model.ReadBase(dir)
-	if err != nil || base.ModelID != "outcrop.test" || base.Check(j.ModelDir) != nil {
-		t.Errorf("%+v, %v", base, err)
-	}
-	if weights, _ := filepath.Glob(filepath.Join(dir, "model*")); weights != nil {
-		t.Errorf("%v are not the job's", weights)
-	}
-	if _, err := os.Stat(filepath.Join(dir, TokenizerFile)); err != nil {
-		t.Error(err)
-	}
-	var p parity
-	if err := json.Unmarshal(f.objects[prefix+"/"+parityKey], &p); err != nil || !p.holds() || p.Tokens == 0 {
-		t.Errorf("%+v, %v", p, err)
-	}
-	card := string(f.objects[prefix+"/model/"+cardFile])
-	for _, want := range []string{"library_name: peft", "low-rank adapters (LoRA)", "| loraTargets | (default) | q_proj,v_proj,down_proj |"} {
-		if !strings.Contains(card, want) {
-			t.Errorf("%q is not in the card:\n%s", want, card)
-		}
-	}
-}
-
 // TestRunIsCutOff ends runs at every kind of moment, hard (nothing is written any more) and
 // after a checkpoint, and goes on in the same scratch directory: every artefact must be
 // byte for byte that of a run without interruption.
@@ -347,6 +273,7 @@ func TestRunIsCutOff(t *testing.T) {
 			cut, j := newFake(1), job(t, 1)
 			change(&j)
 			ends := cutOff(t, cut, j)
+			sameFiles(t, filepath.Join(wj.ScratchDir, epochsDir), filepath.Join(j.ScratchDir, epochsDir))
 			for _, uri := range slices.Sorted(maps.Keys(whole.objects)) {
 				if !bytes.Equal(whole.objects[uri], cut.objects[uri]) {
 					t.Errorf("%s differs after %d interruptions", uri, ends)
@@ -354,6 +281,33 @@ func TestRunIsCutOff(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sameFiles compares the models of epochs that two runs have left.
+func sameFiles(t *testing.T, want, got string) {
+	t.Helper()
+	a, b := files(t, want), files(t, got)
+	if !maps.Equal(a, b) {
+		t.Errorf("files %v\nand %v", slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)))
+	}
+}
+
+// files returns the hashes of the files below a directory, which may be missing.
+func files(t *testing.T, dir string) map[string][32]byte {
+	t.Helper()
+	all := map[string][32]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		all[strings.TrimPrefix(path, dir)] = sum(b)
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // cutOff runs j to its end with many interruptions, and returns how many.
@@ -387,53 +341,10 @@ func cutOff(t *testing.T, f *fake, j Job) (ends int) {
 }
 
 // TestTrainingReport: what was chosen, measured and published can be read afterwards.
-func TestTrainingReport(t *testing.T) {
-	t.Parallel()
-	f, j := newFake(2), job(t, 2)
-	everything(&j)
-	p, err := Run(t.Context(), f, j, options())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r trainingReport
-	if err := json.Unmarshal(f.objects[prefix+"/"+trainingReportKey], &r); err != nil {
-		t.Fatal(err)
-	}
-	if r.Steps != p.Step || r.StepsPlanned != 50 || r.PublishedStep != p.PublishedStep || !r.EndedEarly || r.HyperParameters["schedule"] != "cosine" {
-		t.Errorf("%+v of %+v", r, p)
-	}
-	if n := len(r.Evaluations); n != p.Step/4+1 || len(r.Evaluations[0].Losses) != 2 || r.Evaluations[1].Exact == nil || r.PlannedMemory.Weights == 0 {
-		t.Errorf("%+v", r)
-	}
-	card := string(f.objects[prefix+"/model/"+cardFile])
-	for _, want := range []string{fmt.Sprintf("the weights of step %d of 50, which answered the most validation rows exactly", p.PublishedStep), fmt.Sprintf("ended at step %d, because", p.Step), "| schedule | (default) | cosine |"} {
-		if !strings.Contains(card, want) {
-			t.Errorf("%q is not in the card:\n%s", want, card)
-		}
-	}
-}
-
+// TestKeepCheckpoints: the newest ends of epochs that are not published are whole models, and
+// the others are gone.
+// validationRows are those of job's first validator.
 // TestLostBestWeights: what is lost is trained again, from the beginning.
-func TestLostBestWeights(t *testing.T) {
-	t.Parallel()
-	f, j := newFake(1), job(t, 1)
-	everything(&j)
-	best := filepath.Join(j.ScratchDir, bestDir)
-	f.command = func(int) string {
-		if files, _ := filepath.Glob(filepath.Join(best, "step-*")); len(files) > 0 && f.last().Step >= 12 {
-			os.RemoveAll(best)
-		}
-		return "run"
-	}
-	if _, err := Run(t.Context(), f, j, options()); err == nil || !strings.Contains(err.Error(), "are lost") {
-		t.Fatalf("error %v", err)
-	}
-	f.command = nil
-	if p, err := Run(t.Context(), f, j, options()); err != nil || p.PublishedStep == 0 {
-		t.Errorf("the attempt after that: %+v, %v", p, err)
-	}
-}
-
 func TestRunLostEvaluations(t *testing.T) {
 	t.Parallel()
 	f, j := newFake(1), job(t, 1)

@@ -96,7 +96,7 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 		DataProcessing: outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 		Training:       outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 	}
-	if err := errors.Join(validates(in, train), adapts(base, train)); err != nil {
+	if err := errors.Join(validates(in, train), adapts(base, train), nameable(in, train)); err != nil {
 		return nil, err
 	}
 	if in.ValidationDataConfig != nil {
@@ -120,6 +120,15 @@ func validates(in *CreateModelCustomizationJobInput, train outcrop.TrainSpec) er
 func adapts(base *model, train outcrop.TrainSpec) error {
 	if train.Method == outcrop.MethodLoRA && base.custom != nil && base.custom.AdapterOf != "" {
 		return invalid("The custom model %s is low-rank adapters, and there are no adapters on adapters. Train all of its weights (method full), or train adapters on %s.", base.custom.Name, base.custom.AdapterOf)
+	}
+	return nil
+}
+
+// nameable refuses a name that leaves no room for those of checkpoints.
+func nameable(in *CreateModelCustomizationJobInput, train outcrop.TrainSpec) error {
+	const nameMax = 63
+	if most := nameMax - outcrop.CheckpointSuffixMax; train.KeepCheckpoints > 0 && len(in.CustomModelName) > most {
+		return invalid("With keepCheckpoints, customModelName may have %d characters: the checkpoints are named after it.", most)
 	}
 	return nil
 }
@@ -170,25 +179,53 @@ func (s *Service) admissible(ctx context.Context, job *outcrop.Job) error {
 	if err != nil {
 		return err
 	}
-	if len(models)+len(live) >= s.quotas.CustomModels {
-		return exceeded("custom models, counting those of the jobs in progress", s.quotas.CustomModels, "Delete one with DeleteCustomModel.")
+	if count := len(models) + modelsOf(append(live, job)...); count > s.quotas.CustomModels {
+		return exceeded("custom models, counting those of the jobs in progress and this one's", s.quotas.CustomModels, "Delete one with DeleteCustomModel.")
 	}
 	return nil
 }
 
-// modelNameFree checks that neither a model nor a job that will make one has the name.
-func (s *Service) modelNameFree(ctx context.Context, job *outcrop.Job, live []*outcrop.Job) error {
-	taken := invalid("The provided custom model name is currently in use.")
-	_, err := s.store.Get(ctx, outcrop.Key{Kind: outcrop.KindCustomModel, Scope: job.Scope, Ref: job.CustomModelName})
-	if err == nil {
-		return taken
+// modelsOf returns how many models jobs will make.
+func modelsOf(jobs ...*outcrop.Job) (n int) {
+	for _, j := range jobs {
+		n += 1 + min(j.Train.KeepCheckpoints, len(j.CheckpointEpochs()))
 	}
-	if outcrop.CodeOf(err) != outcrop.CodeNotFound {
-		return err
+	return n
+}
+
+// modelNames returns the names of all models that a job may make.
+func modelNames(j *outcrop.Job) []string {
+	names := []string{j.CustomModelName}
+	for _, epoch := range j.CheckpointEpochs() {
+		names = append(names, j.CheckpointName(epoch))
+	}
+	return names
+}
+
+// modelNameFree checks that neither a model nor a job that will make one has a name of the
+// job's models.
+func (s *Service) modelNameFree(ctx context.Context, job *outcrop.Job, live []*outcrop.Job) error {
+	names := modelNames(job)
+	taken := func(name string) error {
+		if name == job.CustomModelName {
+			return invalid("The provided custom model name is currently in use.")
+		}
+		return invalid("The name %s, which keepCheckpoints would give to a checkpoint of the model, is currently in use. Choose another customModelName.", name)
+	}
+	for _, name := range names {
+		_, err := s.store.Get(ctx, outcrop.Key{Kind: outcrop.KindCustomModel, Scope: job.Scope, Ref: name})
+		if err == nil {
+			return taken(name)
+		}
+		if outcrop.CodeOf(err) != outcrop.CodeNotFound {
+			return err
+		}
 	}
 	for _, other := range live {
-		if other.CustomModelName == job.CustomModelName {
-			return taken
+		for _, name := range modelNames(other) {
+			if slices.Contains(names, name) {
+				return taken(name)
+			}
 		}
 	}
 	return nil

@@ -1,0 +1,183 @@
+package tune
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/internal/tinymodel"
+	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/train"
+)
+
+func everything(j *Job) {
+	t := &j.Train
+	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens = 10, 0.05, outcrop.ScheduleCosine, 64
+	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 2, 0.05, outcrop.BestExactMatch
+	t.KeepCheckpoints = 2
+}
+
+func TestRecomputeWhereMemoryAsksForIt(t *testing.T) {
+	t.Parallel()
+	plain, j := newFake(1), job(t, 1)
+	if _, err := Run(t.Context(), plain, j, options()); err != nil {
+		t.Fatal(err)
+	}
+	var r trainingReport
+	if err := json.Unmarshal(plain.objects[prefix+"/"+trainingReportKey], &r); err != nil {
+		t.Fatal(err)
+	}
+	tight, o := newFake(1), options()
+	var log bytes.Buffer
+	o.MemoryBytes, o.Log = r.PlannedMemory.Total()-1, slog.New(slog.NewTextHandler(&log, nil))
+	if _, err := Run(t.Context(), tight, job(t, 1), o); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), `"activation checkpointing"=true`) {
+		t.Errorf("log %s", &log)
+	}
+	for uri, want := range plain.objects {
+		if !bytes.Equal(tight.objects[uri], want) {
+			t.Errorf("%s is another", uri)
+		}
+	}
+}
+
+func adapters(j *Job) {
+	j.Train.Method = outcrop.MethodLoRA
+	j.Train.LoRA = outcrop.LoRASpec{Rank: 4, Alpha: 16, Dropout: 0.1, Targets: []string{"q_proj", "v_proj", "down_proj"}}
+}
+
+func TestRunLeavesAdapters(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(1), job(t, 1)
+	adapters(&j)
+	if _, err := Run(t.Context(), f, j, options()); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(j.ScratchDir, "model")
+	config, err := model.ReadConfig(j.ModelDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := model.CheckAdapter(dir, config)
+	if err != nil || l.Rank != 4 || l.Base != "outcrop.test" || !slices.Equal(l.Targets, j.Train.LoRA.Targets) {
+		t.Errorf("%+v, %v", l, err)
+	}
+	base, err := model.ReadBase(dir)
+	if err != nil || base.ModelID != "outcrop.test" || base.Check(j.ModelDir) != nil {
+		t.Errorf("%+v, %v", base, err)
+	}
+	if weights, _ := filepath.Glob(filepath.Join(dir, "model*")); weights != nil {
+		t.Errorf("%v are not the job's", weights)
+	}
+	if _, err := os.Stat(filepath.Join(dir, TokenizerFile)); err != nil {
+		t.Error(err)
+	}
+	var p parity
+	if err := json.Unmarshal(f.objects[prefix+"/"+parityKey], &p); err != nil || !p.holds() || p.Tokens == 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	card := string(f.objects[prefix+"/model/"+cardFile])
+	for _, want := range []string{"library_name: peft", "low-rank adapters (LoRA)", "| loraTargets | (default) | q_proj,v_proj,down_proj |"} {
+		if !strings.Contains(card, want) {
+			t.Errorf("%q is not in the card:\n%s", want, card)
+		}
+	}
+}
+
+func TestTrainingReport(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(2), job(t, 2)
+	everything(&j)
+	p, err := Run(t.Context(), f, j, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r trainingReport
+	if err := json.Unmarshal(f.objects[prefix+"/"+trainingReportKey], &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Steps != p.Step || r.StepsPlanned != 50 || r.PublishedStep != p.PublishedStep || !r.EndedEarly || r.HyperParameters["schedule"] != "cosine" {
+		t.Errorf("%+v of %+v", r, p)
+	}
+	if n := len(r.Evaluations); n != p.Step/4+1 || len(r.Evaluations[0].Losses) != 2 || r.Evaluations[1].Exact == nil || r.PlannedMemory.Weights == 0 {
+		t.Errorf("%+v", r)
+	}
+	card := string(f.objects[prefix+"/model/"+cardFile])
+	for _, want := range []string{fmt.Sprintf("the weights of step %d of 50, which answered the most validation rows exactly", p.PublishedStep), fmt.Sprintf("ended at step %d, because", p.Step), "| schedule | (default) | cosine |"} {
+		if !strings.Contains(card, want) {
+			t.Errorf("%q is not in the card:\n%s", want, card)
+		}
+	}
+}
+
+func TestKeepCheckpoints(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(1), job(t, 1)
+	j.Train.Epochs, j.Train.KeepCheckpoints, j.Train.EvaluationInterval = 5, 2, 5
+	p, err := Run(t.Context(), f, j, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var epochs []int
+	for _, c := range p.Checkpoints {
+		epochs = append(epochs, c.Epoch)
+		dir := filepath.Join(j.ScratchDir, attempt.EpochDir(c.Epoch))
+		parity, err := measureParity(onDisk{base: dir}, exec(), validationRows(t, dir), 8186)
+		if err != nil {
+			t.Fatalf("epoch %d: %v", c.Epoch, err)
+		}
+		if c.Step != 5*c.Epoch || c.TrainingLoss == nil || len(c.ValidationLosses) != 1 || math.Abs(parity.ServingLoss-c.ValidationLosses[0]) > 1e-5 {
+			t.Errorf("%+v, served with loss %g", c, parity.ServingLoss)
+		}
+	}
+	if !slices.Equal(epochs, []int{3, 4}) {
+		t.Errorf("the ends of epochs %v are kept", epochs)
+	}
+	left, err := os.ReadDir(filepath.Join(j.ScratchDir, epochsDir))
+	if err != nil || len(left) != 2 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
+func validationRows(t *testing.T, modelDir string) []train.Example {
+	t.Helper()
+	f := newFake(1)
+	_, data, err := (&Checker{}).load(t.Context(), modelDir, tinymodel.Context, Source{"t", func(ctx context.Context) (io.ReadCloser, error) { return f.Get(ctx, "s3://b/val0.jsonl") }}, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return (&run{}).examples(data.train)
+}
+
+func TestLostBestWeights(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(1), job(t, 1)
+	everything(&j)
+	best := filepath.Join(j.ScratchDir, bestDir)
+	f.command = func(int) string {
+		if files, _ := filepath.Glob(filepath.Join(best, "step-*")); len(files) > 0 && f.last().Step >= 12 {
+			os.RemoveAll(best)
+		}
+		return "run"
+	}
+	if _, err := Run(t.Context(), f, j, options()); err == nil || !strings.Contains(err.Error(), "are lost") {
+		t.Fatalf("error %v", err)
+	}
+	f.command = nil
+	if p, err := Run(t.Context(), f, j, options()); err != nil || p.PublishedStep == 0 {
+		t.Errorf("the attempt after that: %+v, %v", p, err)
+	}
+}
