@@ -74,11 +74,11 @@ def llama_lora():
 def scaled():
     """The scalings of the rotary embedding, with numbers by which each of their branches is taken."""
     llama3 = rope(100.0, rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)
-    yarn = rope(100.0, rope_type="yarn", factor=4.0, beta_fast=2.0, beta_slow=0.5, original_max_position_embeddings=16)
+    yarn = rope(100.0, rope_type="yarn", factor=4.0, beta_fast=2.0, beta_slow=0.25, original_max_position_embeddings=64)
     yield Case("llama llama3", hf.LlamaConfig(**shape(rope_parameters=llama3)))
     yield Case("llama linear", hf.LlamaConfig(**shape(rope_parameters=rope(rope_type="linear", factor=2.5))), train=False)
     yield Case("llama dynamic", hf.LlamaConfig(**shape(rope_parameters=rope(rope_type="dynamic", factor=2.0))), train=False)
-    yield Case("llama yarn", hf.LlamaConfig(**shape(rope_parameters=yarn)), train=False)
+    yield Case("llama yarn", hf.LlamaConfig(**shape(rope_parameters=yarn, max_position_embeddings=256)), train=False)
 
 
 def mistral():
