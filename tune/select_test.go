@@ -159,7 +159,7 @@ func validationRows(t *testing.T, modelDir string) []train.Example {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&run{}).examples(data.train)
+	return (&run{job: Job{ContextLength: tinymodel.Context}}).examples(data.train)
 }
 
 func TestLostBestWeights(t *testing.T) {
