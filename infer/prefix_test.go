@@ -106,7 +106,7 @@ func TestReuseTogether(t *testing.T) {
 		req, seed := sampled("", fmt.Sprint("tenant", i%2), 3+2*i), uint64(i)
 		req.Model, req.Seed, req.TopK, req.Logprobs = models[i%3], &seed, i%4*10, i%3
 		req.TopK = 10 // letters only, whose text becomes the same tokens again
-	req.Messages = []outcrop.Message{{Role: "system", Text: strings.Repeat("gneiss ", 12)}, {Role: "user", Text: fmt.Sprint("question ", i)}}
+		req.Messages = []outcrop.Message{{Role: "system", Text: strings.Repeat("gneiss ", 12)}, {Role: "user", Text: fmt.Sprint("question ", i)}}
 		reqs = append(reqs, req)
 	}
 	alone, e := newEngine(t, Options{NoReuse: true, Sequences: 1}), newEngine(t, Options{})
