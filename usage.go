@@ -12,6 +12,7 @@ type Usage struct {
 	Resource       ARN // what was used: a throughput, a model, a job
 	Operation      string
 	InputTokens    int64
+	ReusedTokens   int64 // of InputTokens, those that the model need not read again; for metrics alone
 	OutputTokens   int64
 	TrainingTokens int64
 	Latency        time.Duration

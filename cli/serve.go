@@ -50,6 +50,7 @@ func (a *app) serveCommand() *cobra.Command {
 	f.StringVar(&cfg.Account, "account", server.DefaultAccount, "account number, 12 digits")
 	f.Var(&threads, "threads", "threads to serve with; 0 is one for each core")
 	f.Var(&weights, "weights", weightsUsage)
+	f.BoolVar(&cfg.NoReuse, "no-reuse", false, "keep nothing of prompts in memory: read every one from its beginning")
 	f.BoolVar(&verbose, "verbose", false, "log every request")
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -46,7 +47,7 @@ func pebbleShaped(b *testing.B) string {
 // BenchmarkGenerate reports the tokens per second that all requests together get.
 func BenchmarkGenerate(b *testing.B) {
 	dir := pebbleShaped(b)
-	for _, requests := range []int{1, 4, 16} {
+	for _, requests := range []int{1, 4, 16, 32} {
 		b.Run(fmt.Sprintf("requests=%d", requests), func(b *testing.B) {
 			e := newEngine(b, Options{Exec: newExec(b, "")})
 			if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
@@ -75,6 +76,37 @@ func BenchmarkGenerate(b *testing.B) {
 				wg.Wait()
 			}
 			b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tok/s")
+		})
+	}
+}
+
+// BenchmarkSecondTurn reports the time from the second question of a conversation to the first
+// token of its answer, with and without reuse. The first question is long: the text that both are
+// about.
+func BenchmarkSecondTurn(b *testing.B) {
+	dir := pebbleShaped(b)
+	for _, noReuse := range []bool{false, true} {
+		b.Run(fmt.Sprintf("reuse=%v", !noReuse), func(b *testing.B) {
+			e := newEngine(b, Options{Exec: newExec(b, ""), NoReuse: noReuse})
+			if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+				b.Fatal(err)
+			}
+			req := ask(dir, strings.Repeat("Patient is a 65yo female with acute onset aphasia. ", 30), 32)
+			req.Messages = append(req.Messages, outcrop.Message{Role: "assistant", Text: "Stroke."}, outcrop.Message{Role: "user", Text: "Why?"})
+			first := req
+			first.Messages = req.Messages[:1]
+			req.MaxTokens = 1
+			var res outcrop.GenerateResult
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				first.Tenant = fmt.Sprint("tenant ", i)
+				req.Tenant = first.Tenant
+				generate(b, e, first)
+				b.StartTimer()
+				res = generate(b, e, req)
+			}
+			b.ReportMetric(float64(res.InputTokens), "prompt-tokens")
+			b.ReportMetric(float64(res.ReusedTokens), "reused-tokens")
 		})
 	}
 }

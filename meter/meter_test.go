@@ -198,6 +198,7 @@ func TestMetrics(t *testing.T) {
 		`bedrock_invocations_total{model_id="arn:a",operation="InvokeModel"} 2`,
 		`bedrock_invocation_latency_seconds_count{model_id="arn:a"} 2`,
 		`bedrock_input_token_count_total{model_id="arn:a"} 20`,
+		`outcrop_reused_token_count_total{model_id="arn:a"} 0`,
 		`bedrock_output_token_count_total{model_id="arn:a"} 4`,
 		`bedrock_training_token_count_total 7`,
 		`bedrock_invocation_client_errors_total 1`, `bedrock_invocation_server_errors_total 1`, `bedrock_invocation_throttles_total 1`,

@@ -21,6 +21,7 @@ type metrics struct {
 	invocations *prometheus.CounterVec // by model_id, operation
 	latency     *prometheus.HistogramVec
 	input       *prometheus.CounterVec
+	reused      *prometheus.CounterVec
 	output      *prometheus.CounterVec
 	training    prometheus.Counter
 	requests    *prometheus.CounterVec   // by service, code
@@ -60,6 +61,7 @@ func newMetrics(dropped func() float64) *metrics {
 		invocations: counters("bedrock_invocations_total", "Invocations that generated something.", "model_id", "operation"),
 		latency:     histograms("bedrock_invocation_latency_seconds", "Time from an invocation's start to its last token.", "model_id"),
 		input:       counters("bedrock_input_token_count_total", "Tokens of prompts.", "model_id"),
+		reused:      counters("outcrop_reused_token_count_total", "Tokens of prompts that were not read again, because an earlier prompt began alike.", "model_id"),
 		output:      counters("bedrock_output_token_count_total", "Tokens generated.", "model_id"),
 		training:    prometheus.NewCounter(prometheus.CounterOpts{Name: "bedrock_training_token_count_total", Help: "Tokens trained by jobs that completed or were stopped."}),
 		requests:    counters("outcrop_requests_total", "Requests answered.", "service", "code"),
@@ -73,7 +75,7 @@ func newMetrics(dropped func() float64) *metrics {
 		m.failures[name] = prometheus.NewCounter(prometheus.CounterOpts{Name: "bedrock_invocation_" + name + "_total", Help: help})
 		m.registry.MustRegister(m.failures[name])
 	}
-	m.registry.MustRegister(m.invocations, m.latency, m.input, m.output, m.training, m.requests, m.durations,
+	m.registry.MustRegister(m.invocations, m.latency, m.input, m.reused, m.output, m.training, m.requests, m.durations,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "outcrop_usage_dropped_total", Help: "Metered events that could not be written."}, dropped),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -97,6 +99,7 @@ func (m *metrics) observe(u outcrop.Usage) {
 	m.invocations.WithLabelValues(model, u.Operation).Inc()
 	m.latency.WithLabelValues(model).Observe(u.Latency.Seconds())
 	m.input.WithLabelValues(model).Add(float64(max(u.InputTokens, 0)))
+	m.reused.WithLabelValues(model).Add(float64(max(u.ReusedTokens, 0)))
 	m.output.WithLabelValues(model).Add(float64(max(u.OutputTokens, 0)))
 }
 

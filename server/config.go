@@ -30,6 +30,7 @@ type Config struct {
 	Kernel  string   // name of the matrix kernel; "" is the fastest that this CPU has
 	Threads int      // for serving; 0 is one for each core
 	Int8    bool     // serving keeps the weights of matrices in eight bits
+	NoReuse bool     // every prompt is read from its beginning (infer.Options.NoReuse)
 	Worker  []string // command of a training worker; nil: this program with the argument "worker"
 
 	MemoryBytes int64 // of the machine: jobs that do not fit are refused; 0: not known

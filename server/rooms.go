@@ -117,6 +117,7 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
 		Exec:      r.exec,
+		NoReuse:   s.cfg.NoReuse,
 		AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 		Seed:      newSeed,
 	})

@@ -179,17 +179,19 @@ func inferenceConfig(c *InferenceConfiguration, req *outcrop.GenerateRequest) er
 }
 
 // additional applies additionalModelRequestFields: top_k (or topK), which keeps so many of
-// the likeliest tokens, and seed, which makes an answer repeatable.
+// the likeliest tokens, seed, which makes an answer repeatable, and logprobs, which has
+// additionalModelResponseFields tell about each token.
 func additional(raw json.RawMessage, req *outcrop.GenerateRequest) error {
 	if raw == nil {
 		return nil
 	}
 	var b body
-	m := b.members("#", raw, "top_k", "topK", "seed")
+	m := b.members("#", raw, "top_k", "topK", "seed", "logprobs")
 	k := int64(req.TopK)
 	b.integer("#/top_k", m["top_k"], 0, topKMax, &k)
 	b.integer("#/topK", m["topK"], 0, topKMax, &k)
 	b.seed("#/seed", m["seed"], req)
+	b.logprobs("#/logprobs", m["logprobs"], req)
 	req.TopK = int(k)
 	return b.err()
 }

@@ -2,6 +2,8 @@ package bedrockruntime
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"outcrop.dev/outcrop"
 )
@@ -25,13 +27,30 @@ func (s *Service) Converse(ctx context.Context, in *ConverseInput) (*ConverseOut
 	if err != nil {
 		return nil, err
 	}
+	fields, err := g.responseFields()
+	if err != nil {
+		return nil, err
+	}
 	return &ConverseOutput{
 		Output:      &ConverseOutputUnion{Message: &Message{Role: roleAssistant, Content: []ContentBlock{{Text: &g.Text}}}},
 		StopReason:  converseReasons[g.StopReason],
 		Usage:       g.usage(),
 		Metrics:     &ConverseMetrics{LatencyMs: g.latency.Milliseconds()},
 		ServiceTier: in.ServiceTier, PerformanceConfig: in.PerformanceConfig,
+		AdditionalModelResponseFields: fields,
 	}, nil
+}
+
+// responseFields returns additionalModelResponseFields: logprobs if they were asked for.
+func (g generation) responseFields() (json.RawMessage, error) {
+	if len(g.Logprobs) == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(map[string]any{"logprobs": logprobs(g.GenerateResult)})
+	if err != nil {
+		return nil, fmt.Errorf("encode the logprobs: %w", err)
+	}
+	return b, nil
 }
 
 // converseReasons says stopReason for each way that a generation ends.

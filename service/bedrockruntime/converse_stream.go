@@ -59,7 +59,11 @@ func (w converseWriter) end(g generation, in *ConverseStreamInput) error {
 	if err := event(w, "contentBlockStop", &ContentBlockStopEvent{}); err != nil {
 		return err
 	}
-	if err := event(w, "messageStop", &MessageStopEvent{StopReason: converseReasons[g.StopReason]}); err != nil {
+	fields, err := g.responseFields()
+	if err != nil {
+		return err
+	}
+	if err := event(w, "messageStop", &MessageStopEvent{StopReason: converseReasons[g.StopReason], AdditionalModelResponseFields: fields}); err != nil {
 		return err
 	}
 	return event(w, "metadata", &ConverseStreamMetadataEvent{

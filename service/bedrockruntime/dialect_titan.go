@@ -14,8 +14,9 @@ import (
 // inputText is one user turn, taken as it is; that includes the convention
 // "User: …\nBot:" for a conversation.
 //
-// One member is Outcrop's own: textGenerationConfig.seed, an integer from 0. With it the
-// same request gives the same text at any temperature.
+// Two members are Outcrop's own: textGenerationConfig.seed, an integer from 0, with which the
+// same request gives the same text at any temperature, and textGenerationConfig.logprobs, with
+// which the result (the last chunk of a stream) has a member logprobs for each of its tokens.
 //
 // Ranges and defaults: Amazon Bedrock user guide, "Amazon Titan Text models" (Express).
 type titan struct{}
@@ -53,13 +54,14 @@ func (titan) parse(raw []byte) (outcrop.GenerateRequest, error) {
 // titanConfig reads textGenerationConfig into req.
 func titanConfig(b *body, raw []byte, req *outcrop.GenerateRequest) {
 	const at = "#/textGenerationConfig"
-	m := b.members(at, raw, "temperature", "topP", "maxTokenCount", "stopSequences", "seed")
+	m := b.members(at, raw, "temperature", "topP", "maxTokenCount", "stopSequences", "seed", "logprobs")
 	tokens := int64(req.MaxTokens)
 	b.number(at+"/temperature", m["temperature"], interval{lo: 0, hi: 1}, &req.Temperature)
 	b.number(at+"/topP", m["topP"], interval{lo: 0, hi: 1, loOpen: true}, &req.TopP)
 	b.integer(at+"/maxTokenCount", m["maxTokenCount"], 0, titanTokensMax, &tokens)
 	b.strs(at+"/stopSequences", m["stopSequences"], stopSequencesMax, stopSequenceBytesMax, &req.Stop)
 	b.seed(at+"/seed", m["seed"], req)
+	b.logprobs(at+"/logprobs", m["logprobs"], req)
 	req.MaxTokens = int(tokens)
 }
 
@@ -87,13 +89,14 @@ type titanAnswer struct {
 }
 
 type titanResult struct {
-	TokenCount       int    `json:"tokenCount"`
-	OutputText       string `json:"outputText"`
-	CompletionReason string `json:"completionReason"`
+	TokenCount       int             `json:"tokenCount"`
+	OutputText       string          `json:"outputText"`
+	CompletionReason string          `json:"completionReason"`
+	Logprobs         []tokenLogprobs `json:"logprobs,omitempty"`
 }
 
 func (titan) answer(res outcrop.GenerateResult) any {
-	return titanAnswer{res.InputTokens, []titanResult{{res.OutputTokens, res.Text, titanReasons[res.StopReason]}}}
+	return titanAnswer{res.InputTokens, []titanResult{{res.OutputTokens, res.Text, titanReasons[res.StopReason], logprobs(res)}}}
 }
 
 // titanChunk is a chunk of a stream. The counts and the reason are null until the last.
@@ -103,6 +106,7 @@ type titanChunk struct {
 	TotalOutputTokens   *int               `json:"totalOutputTextTokenCount"`
 	CompletionReason    *string            `json:"completionReason"`
 	InputTextTokenCount *int               `json:"inputTextTokenCount"`
+	Logprobs            []tokenLogprobs    `json:"logprobs,omitempty"` // of the whole answer
 	Metrics             *invocationMetrics `json:"amazon-bedrock-invocationMetrics,omitempty"`
 }
 
@@ -112,6 +116,6 @@ func (titan) last(res outcrop.GenerateResult, m invocationMetrics) any {
 	reason := titanReasons[res.StopReason]
 	return titanChunk{
 		TotalOutputTokens: &res.OutputTokens, CompletionReason: &reason,
-		InputTextTokenCount: &res.InputTokens, Metrics: &m,
+		InputTextTokenCount: &res.InputTokens, Logprobs: logprobs(res), Metrics: &m,
 	}
 }

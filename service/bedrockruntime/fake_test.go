@@ -29,6 +29,7 @@ var (
 	pebbleID = "outcrop.pebble-v1"
 	modelARN = scope.ARN(outcrop.KindCustomModel, pebbleID+"/modelmodel12")
 	readyARN = scope.ARN(outcrop.KindThroughput, "readyready12")
+	tenant   = "123456789012/us-east-1"
 	baseARN  = scope.ARN(outcrop.KindFoundationModel, pebbleID)
 )
 
@@ -102,10 +103,11 @@ type fakeEngine struct {
 	outcrop.Engine
 	words  []string
 	reason string
-	err    error      // after the words
-	begun  chan bool  // if not nil, gets a value when a generation begins
-	block  chan bool  // if not nil, generation waits for it after the first word
-	gone   chan error // if not nil, gets the error with which a blocked generation ended
+	err    error                   // after the words
+	logs   []outcrop.TokenLogprobs // if the request asks for them
+	begun  chan bool               // if not nil, gets a value when a generation begins
+	block  chan bool               // if not nil, generation waits for it after the first word
+	gone   chan error              // if not nil, gets the error with which a blocked generation ended
 	mu     sync.Mutex
 	asked  []outcrop.GenerateRequest
 }
@@ -118,6 +120,9 @@ func (e *fakeEngine) Generate(ctx context.Context, req outcrop.GenerateRequest, 
 		e.begun <- true
 	}
 	res := outcrop.GenerateResult{InputTokens: 5, StopReason: cmp.Or(e.reason, outcrop.StopEndOfText)}
+	if req.Logprobs > 0 {
+		res.Logprobs = e.logs
+	}
 	for i, w := range e.words {
 		if i == 1 && e.block != nil {
 			select {

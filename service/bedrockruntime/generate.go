@@ -28,7 +28,7 @@ func (s *Service) generate(ctx context.Context, operation string, t target, req 
 	}
 	defer leave()
 	var g generation
-	req.Model = t.files
+	req.Model, req.Tenant = t.files, t.scope.Account+"/"+t.scope.Region
 	g.GenerateResult, err = s.engine.Generate(ctx, req, func(text string) error {
 		if g.firstByte == 0 {
 			g.firstByte = s.opt.Now().Sub(start)
@@ -42,7 +42,7 @@ func (s *Service) generate(ctx context.Context, operation string, t target, req 
 	if err == nil || g.OutputTokens > 0 { // who hangs up has still used what was generated
 		s.meter.Record(context.WithoutCancel(ctx), outcrop.Usage{
 			At: start, Scope: t.scope, Resource: t.resource, Operation: operation,
-			InputTokens: int64(g.InputTokens), OutputTokens: int64(g.OutputTokens), Latency: g.latency,
+			InputTokens: int64(g.InputTokens), ReusedTokens: int64(g.ReusedTokens), OutputTokens: int64(g.OutputTokens), Latency: g.latency,
 		})
 	}
 	return g, err

@@ -68,11 +68,15 @@ func (s *Service) resolveARN(ctx context.Context, scope outcrop.Scope, modelID s
 	return target{}, s.onDemand(ctx, scope, key, modelID)
 }
 
+// onDemandUnits is how many model units a base model on demand has: together they fill the places
+// of the engine (32 requests at once), as whoever asks on demand may use the whole machine.
+const onDemandUnits = 4
+
 // foundation returns the base model m, on demand.
 func foundation(scope outcrop.Scope, m outcrop.FoundationModel) (target, error) {
 	d, err := dialectOf(m)
 	return target{
-		scope: scope, resource: scope.ARN(outcrop.KindFoundationModel, m.ID), units: 1, files: outcrop.ModelFiles{Dir: m.Dir, ContextLength: m.ContextLength}, dialect: d,
+		scope: scope, resource: scope.ARN(outcrop.KindFoundationModel, m.ID), units: onDemandUnits, files: outcrop.ModelFiles{Dir: m.Dir, ContextLength: m.ContextLength}, dialect: d,
 	}, err
 }
 

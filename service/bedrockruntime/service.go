@@ -40,7 +40,7 @@ type Options struct {
 	// DefaultReadyWait.
 	ReadyWait time.Duration
 	// UnitRunning is how many requests a model unit generates at once, UnitWaiting how many
-	// more wait for it; 0 are the defaults. A base model on demand has one unit.
+	// more wait for it; 0 are the defaults. A base model on demand has onDemandUnits.
 	UnitRunning, UnitWaiting int
 }
 

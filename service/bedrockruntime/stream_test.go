@@ -120,14 +120,35 @@ func TestClientGone(t *testing.T) {
 			t.Errorf("metered %+v", u)
 		}
 
-		ctx, cancel = context.WithCancel(context.Background())
 		r.engine.begun = make(chan bool)
-		go func() { <-r.engine.begun; cancel() }()
-		if _, err := c.InvokeModel(ctx, &sdk.InvokeModelInput{ModelId: &titanID, Body: []byte(hi)}); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
-		if err := <-r.engine.gone; err != context.Canceled {
-			t.Errorf("got %v", err)
+		hi := []types.Message{userSays("hi")}
+		for name, call := range map[string]func(context.Context) error{
+			"InvokeModel": func(ctx context.Context) error {
+				_, err := c.InvokeModel(ctx, &sdk.InvokeModelInput{ModelId: &titanID, Body: []byte(`{"inputText":"hi"}`)})
+				return err
+			},
+			"Converse": func(ctx context.Context) error {
+				_, err := c.Converse(ctx, &sdk.ConverseInput{ModelId: &titanID, Messages: hi})
+				return err
+			},
+			"ConverseStream": func(ctx context.Context) error {
+				out, err := c.ConverseStream(ctx, &sdk.ConverseStreamInput{ModelId: &titanID, Messages: hi})
+				if err == nil {
+					defer out.GetStream().Close()
+					<-ctx.Done()
+					err = ctx.Err()
+				}
+				return err
+			},
+		} {
+			ctx, cancel := context.WithCancel(context.Background())
+			go func() { <-r.engine.begun; cancel() }()
+			if err := call(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			if err := <-r.engine.gone; err != context.Canceled {
+				t.Errorf("%s: generation ended with %v", name, err)
+			}
 		}
 	})
 }
