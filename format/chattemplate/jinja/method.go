@@ -76,12 +76,6 @@ var textMethods = map[string]textMethod{
 	"format":  formatMethod,
 }
 
-// pays returns t after paying for making it.
-func (s *state) pays(line int, t Text) Text {
-	s.spendText(line, t)
-	return t
-}
-
 func strip(line int, t Text, a arguments, left, right bool) Text {
 	drop := isSpace
 	if v, ok := a.get(0, "chars"); ok && v != nil {
