@@ -113,6 +113,35 @@ func TestFamilyServing(t *testing.T) {
 	})
 }
 
+// TestFamilyPrefix: a session that goes on from the beginning of another, cut anywhere, gives the
+// training forward pass's logits, bit for bit, and so does the other after it.
+func TestFamilyPrefix(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		for _, k := range gemm.Kernels() {
+			m := newModel(t, c, newExec(t, 2, k), Budget{Tokens: 200, Longest: 200})
+			tokens, other := randomBatch(c, 1, 200).Tokens, randomBatch(c, 2, 90).Tokens
+			want := trainingLogits(t, m, tokens)
+			s := m.Serving()
+			whole := newSession(t, s)
+			forward(t, s, Step{whole, tokens[:130]})
+			for _, at := range []int{7, 64, 100, 130} {
+				n, err := whole.Prefix(at, c.Context)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if at == 100 { // another document, which the pages that are shared must not get to know
+					forward(t, s, Step{n, other})
+				} else if got := forward(t, s, Step{n, tokens[at:]}); !sameBits(got, want[199*c.Vocab:]) {
+					t.Errorf("%s: going on from %d tokens of another session gives other logits", k.Name(), at)
+				}
+			}
+			if got := forward(t, s, Step{whole, tokens[130:]}); !sameBits(got, want[199*c.Vocab:]) {
+				t.Errorf("%s: a session that others have gone on from gives other logits", k.Name())
+			}
+		}
+	})
+}
+
 // TestFamilyPacked: packed documents do not see each other, and one thread and two give the
 // same bits, in the loss and in every gradient.
 func TestFamilyPacked(t *testing.T) {
