@@ -2,12 +2,17 @@ package tokenizer
 
 import "strings"
 
-// PebblePattern is how Pebble's tokenizer splits text: words with a leading space and inner
-// apostrophes, at most three digits, punctuation, line ends, other white space.
-const PebblePattern = ` ?[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+`
+// pebble1Pattern is how the tokenizer of the first Pebble splits text, and of what was tuned from
+// it: words with a leading space and inner apostrophes, at most three digits, punctuation, line
+// ends, other white space.
+const pebble1Pattern = ` ?[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+`
 
 // gpt2Pattern is GPT-2's, and what pre_tokenizer ByteLevel means by use_regex.
 const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+
+// Llama3Pattern is Llama 3's, which every runtime of GGUF files knows: what Pebble is pre-trained
+// with from its second version on.
+const Llama3Pattern = llama3Head + llama3Number + llama3Tail
 
 // Llama 3's and Qwen's differ only in how many digits make a piece.
 const (
@@ -20,10 +25,10 @@ const (
 // knownPatterns are the patterns that have a rule by hand, twenty times as fast. A test
 // compares each rule with its pattern.
 var knownPatterns = map[string]func(c classes, s string) int{
-	PebblePattern:                          splitPebble,
-	gpt2Pattern:                            splitGPT2,
-	llama3Head + llama3Number + llama3Tail: func(c classes, s string) int { return splitLlama3(c, s, 3) },
-	llama3Head + qwen2Number + llama3Tail:  func(c classes, s string) int { return splitLlama3(c, s, 1) },
+	pebble1Pattern:                        splitPebble,
+	gpt2Pattern:                           splitGPT2,
+	Llama3Pattern:                         func(c classes, s string) int { return splitLlama3(c, s, 3) },
+	llama3Head + qwen2Number + llama3Tail: func(c classes, s string) int { return splitLlama3(c, s, 1) },
 }
 
 // run returns the end of the run of characters of class k from i on, at most limit of them.
@@ -70,7 +75,7 @@ func afterSpace(s string) int {
 	return 0
 }
 
-// splitPebble is PebblePattern by hand.
+// splitPebble is pebble1Pattern by hand.
 func splitPebble(c classes, s string) int {
 	i := afterSpace(s)
 	switch k, _ := c.at(s, i); k {

@@ -1,6 +1,8 @@
-// Pebbletok writes Pebble's tokenizer files from learnt merges:
+// Pebbletok writes the tokenizer files of the next Pebble from merges that learn.py has learnt:
 //
-//	go run ./tools/pebbletok ../shared/data/tokenizer/bpe8192.json catalog/pebble
+//	go run ./tools/pebbletok MERGES.json DIR
+//
+// The first Pebble, which is embedded still, has a pattern of its own and other merges.
 //
 // Ids: 0-255 the bytes, then merges in the order they were learnt, then eight special tokens
 // at the end of the 8,192. The last eight learnt merges make room for those: the rarest ones.
@@ -95,7 +97,7 @@ func tokenizerFile(merges [][2]int) any {
 		"version": "1.0", "truncation": nil, "padding": nil, "normalizer": nil, "post_processor": nil,
 		"added_tokens": addedTokens(),
 		"pre_tokenizer": map[string]any{"type": "Sequence", "pretokenizers": []any{
-			map[string]any{"type": "Split", "pattern": map[string]any{"Regex": tokenizer.PebblePattern}, "behavior": "Isolated", "invert": false},
+			map[string]any{"type": "Split", "pattern": map[string]any{"Regex": tokenizer.Llama3Pattern}, "behavior": "Isolated", "invert": false},
 			byteLevel,
 		}},
 		"decoder": byteLevel,
