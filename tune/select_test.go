@@ -131,6 +131,10 @@ func TestKeepCheckpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tolerance := 1e-5
+	if !exec().Kernel.BF16() {
+		tolerance = 1e-3 // training has not seen the weights as they are rounded for the file
+	}
 	var epochs []int
 	for _, c := range p.Checkpoints {
 		epochs = append(epochs, c.Epoch)
@@ -139,7 +143,7 @@ func TestKeepCheckpoints(t *testing.T) {
 		if err != nil {
 			t.Fatalf("epoch %d: %v", c.Epoch, err)
 		}
-		if c.Step != 5*c.Epoch || c.TrainingLoss == nil || len(c.ValidationLosses) != 1 || math.Abs(parity.ServingLoss-c.ValidationLosses[0]) > 1e-5 {
+		if c.Step != 5*c.Epoch || c.TrainingLoss == nil || len(c.ValidationLosses) != 1 || math.Abs(parity.ServingLoss-c.ValidationLosses[0]) > tolerance {
 			t.Errorf("%+v, served with loss %g", c, parity.ServingLoss)
 		}
 	}
