@@ -67,7 +67,7 @@ func TestAuto(t *testing.T) {
 		{"rsLora", "auto", "method lora,loraRank 64", small, "false"},
 		{"rsLora", "auto", "method lora,loraRank 65", small, "true"},
 		{"maxSequenceLength", "auto", "", small, "0"},
-		{"microBatchTokens", "auto", "", small, "2048"},
+		{"microBatchTokens", "auto", "", small, "1024"},
 		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_161_500_000 }), "1024"},
 		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "512"},
 		{"activationCheckpointing", "auto", "", small, "false"},

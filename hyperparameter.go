@@ -30,7 +30,7 @@ const (
 
 	// A batch of fewer tokens leaves the kernels idle; one of more takes memory and gains nothing.
 	microTokensMin, microTokensMax = 64, 65536
-	microTokensUsual               = 2048 // as train.FineTune has it
+	microTokensUsual               = 1024 // as train.FineTune has it
 )
 
 // auto is the value of a hyperparameter that is to be chosen by rule.

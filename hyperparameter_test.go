@@ -159,7 +159,7 @@ func TestTrainSpecOfAnOlderVersion(t *testing.T) {
 	}
 	want := outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 2, BatchSize: 4, LearningRate: 0.001, WarmupSteps: 3})
 	want.Seed = 5
-	if !reflect.DeepEqual(got, want) || want.Method != outcrop.MethodFull || want.MicroTokens != 2048 || want.WeightDecay != 0.01 {
+	if !reflect.DeepEqual(got, want) || want.Method != outcrop.MethodFull || want.MicroTokens != 1024 || want.WeightDecay != 0.01 {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	b, err := json.Marshal(want)

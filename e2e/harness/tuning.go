@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"strconv"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ type Tuning struct {
 	Rows, Validation int
 	Epochs, Batch    int
 	LearningRate     string
+	More             map[string]string // hyperparameters besides
 }
 
 // Create uploads the data and creates the job, and returns its ARN.
@@ -47,15 +49,21 @@ func (n Tuning) Create(t testing.TB, s *Server) string {
 		TrainingDataConfig:   &types.TrainingDataConfig{S3Uri: aws.String(train)},
 		ValidationDataConfig: &types.ValidationDataConfig{Validators: []types.Validator{{S3Uri: aws.String(validation)}}},
 		OutputDataConfig:     &types.OutputDataConfig{S3Uri: aws.String("s3://" + Bucket + "/" + n.Name + "/output")},
-		HyperParameters: map[string]string{
-			"epochCount": strconv.Itoa(n.Epochs), "batchSize": strconv.Itoa(n.Batch),
-			"learningRate": n.LearningRate, "learningRateWarmupSteps": "2",
-		},
+		HyperParameters:      n.hyperParameters(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return aws.ToString(out.JobArn)
+}
+
+func (n Tuning) hyperParameters() map[string]string {
+	hp := map[string]string{
+		"epochCount": strconv.Itoa(n.Epochs), "batchSize": strconv.Itoa(n.Batch),
+		"learningRate": n.LearningRate, "learningRateWarmupSteps": "2",
+	}
+	maps.Copy(hp, n.More)
+	return hp
 }
 
 func (n Tuning) put(t testing.TB, client *s3.Client, set string, rows int) (uri string) {

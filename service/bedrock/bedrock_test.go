@@ -246,16 +246,17 @@ type checker struct {
 	bad    error
 	err    error
 	during func() // called while the data are read
-	asked  []string
-	model  outcrop.ModelFiles
+
+	mu    sync.Mutex // holds what the last one asked
+	asked []string
+	model outcrop.ModelFiles
 }
 
 func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
 	if c.during != nil {
 		c.during()
 	}
-	c.model = ask.Model
-	c.asked = []string{ask.Model.Dir, fmt.Sprint(ask.Model.ContextLength), ask.CustomizationType}
+	asked := []string{ask.Model.Dir, fmt.Sprint(ask.Model.ContextLength), ask.CustomizationType}
 	for _, d := range append([]bedrock.Dataset{ask.Training}, ask.Validations...) {
 		r, err := d.Open(ctx)
 		if err != nil {
@@ -265,9 +266,12 @@ func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.Dat
 		if err != nil {
 			return bedrock.DataReport{}, err
 		}
-		c.asked = append(c.asked, d.Name, string(data))
+		asked = append(asked, d.Name, string(data))
 		_ = r.Close()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.model, c.asked = ask.Model, asked
 	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`), Train: ask.Train.Resolve(outcrop.TrainFacts{Rows: 100})}, c.err
 }
 
