@@ -75,7 +75,8 @@ say "llama.cpp"
 if [ "$(uname -sm)" = "Linux x86_64" ]; then
 	mkdir -p "$tools/gguf"
 	cp e2e/gguf/package.json e2e/gguf/package-lock.json e2e/gguf/greedy.mjs "$tools/gguf/"
-	(cd "$tools/gguf" && NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm ci --omit=optional --no-audit --no-fund --loglevel=error)
+	# Not npm ci: the registry may lack the libraries of other systems, which the lock file names.
+	(cd "$tools/gguf" && NODE_LLAMA_CPP_SKIP_DOWNLOAD=true npm install --omit=optional --no-audit --no-fund --loglevel=error)
 	if [ "$files" = outcrop.pebble-v1 ]; then
 		# The base model is often torn between two tokens, where rounding decides; a tuned one is not.
 		head -n 600 "$work/notes/train.jsonl" >"$work/some.jsonl"
