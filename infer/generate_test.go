@@ -68,8 +68,13 @@ func TestBatchedEqualsSingle(t *testing.T) {
 	dir := tinyModel(t, tinyContext, nil)
 	alone := newEngine(t, Options{Sequences: 1})
 	together := newEngine(t, Options{Sequences: 5})
-	widest := 0
-	watch(t, together, dir, func(steps []model.Step) { widest = max(widest, len(steps)) })
+	widest, steps := 0, 0
+	watch(t, together, dir, func(ss []model.Step) {
+		if steps++; steps == 1 && len(ss) == 1 {
+			awaitArrived(together, dir, 2)
+		}
+		widest = max(widest, len(ss))
+	})
 	var wg sync.WaitGroup
 	for i, req := range several(dir) {
 		want := generate(t, alone, req)

@@ -31,11 +31,7 @@ func TestLongPromptsDoNotStall(t *testing.T) {
 					t.Errorf("long: got %+v, %v; want %+v", got, err, wantLong)
 				}
 			})
-			for s, n := e.models[dir].scheduler, 0; n == 0; runtime.Gosched() { // until it has arrived
-				s.mu.Lock()
-				n = len(s.arrived)
-				s.mu.Unlock()
-			}
+			awaitArrived(e, dir, 1)
 		}
 		rows := 0
 		for _, s := range ss {
@@ -54,6 +50,18 @@ func TestLongPromptsDoNotStall(t *testing.T) {
 	wg.Wait()
 	if want := (902 + 254) / 255; mixed != want {
 		t.Errorf("%d steps mixed a token with a piece of the prompt, want %d", mixed, want)
+	}
+}
+
+// awaitArrived holds a step up until n sequences have arrived, which then are in the next.
+func awaitArrived(e *Engine, dir string, n int) {
+	e.mu.Lock()
+	s := e.models[dir].scheduler
+	e.mu.Unlock()
+	for arrived := 0; arrived < n; runtime.Gosched() {
+		s.mu.Lock()
+		arrived = len(s.arrived)
+		s.mu.Unlock()
 	}
 }
 

@@ -85,6 +85,8 @@ func (c Config) checkRope() error {
 	switch {
 	case rotary < 2 || rotary%2 != 0 || rotary > c.HeadSize:
 		return fmt.Errorf("the rotary embedding turns %d channels of a head: with a head_dim of %d they must be even and at least 2", rotary, c.HeadSize)
+	case c.Context > tableMax/(rotary/2):
+		return fmt.Errorf("%d positions with a rotary embedding of %d channels of a head are more than this engine has tables for", c.Context, rotary)
 	case !goodTheta(c.Theta) || c.LocalTheta != 0 && !goodTheta(c.LocalTheta):
 		return fmt.Errorf("rope_theta is %g (local %g): it must be at least 1", c.Theta, c.LocalTheta)
 	}
@@ -96,6 +98,11 @@ func (c Config) checkRope() error {
 	}
 	return s.check(c.Theta)
 }
+
+// tableMax bounds the angles of a table, of every position and pair of channels: eight times what
+// heads of 256 channels take at 131,072 positions. Weights do not bound it: a head may be wide
+// where the model is not.
+const tableMax = 1 << 27
 
 func goodTheta(t float64) bool { return t >= 1 && t <= math.MaxFloat32 }
 

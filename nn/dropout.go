@@ -109,12 +109,13 @@ func (d *Dropout) apply(e Exec, x []float32, n, c int, layer uint64, f func()) {
 }
 
 // gaps returns the distances of a geometric distribution: entry u of 2¹⁶ is the quantile of
-// the middle of its interval, ⌊ln(1−q)/ln(1−p)⌋.
+// the middle of its interval, ⌊ln(1−q)/ln(1−p)⌋, and the largest int32 where that is more: no row
+// is as long.
 func gaps(p float64) []int32 {
 	g := make([]int32, 1<<gapBits)
 	for u := range g {
 		q := (float64(u) + 0.5) / (1 << gapBits)
-		g[u] = int32(math.Log1p(-q) / math.Log1p(-p))
+		g[u] = int32(min(math.Log1p(-q)/math.Log1p(-p), math.MaxInt32))
 	}
 	return g
 }

@@ -25,13 +25,15 @@ func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.
 	length := tune.RowLength(ask.Model.ContextLength, ask.Train)
 	checker := *d.checker
 	checker.Customization = ask.CustomizationType
-	report, err := checker.Check(ctx, ask.Model.Dir, length, tune.Source(ask.Training), sources)
+	// The form of conversations is the whole model's: adapters lack the config.json that may name the end of text.
+	whole := cmp.Or(ask.Model.BaseDir, ask.Model.Dir)
+	report, err := checker.Check(ctx, whole, length, tune.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}
 	answer := bedrock.DataReport{Err: report.Err(), JSON: report.JSON()}
 	if answer.Err == nil {
-		plan, err := tune.NewPlan(cmp.Or(ask.Model.BaseDir, ask.Model.Dir), d.exec, report, ask.Train, d.memory)
+		plan, err := tune.NewPlan(whole, d.exec, report, ask.Train, d.memory)
 		if err != nil {
 			return answer, err
 		}

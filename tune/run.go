@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,7 +148,7 @@ func (r *run) check(ctx context.Context) error {
 		validation = append(validation, r.source(uri))
 	}
 	c := Checker{Workers: r.Exec.Pool.Threads()}
-	report, data, err := c.load(ctx, r.job.ModelDir, r.rowLength(), r.source(r.job.TrainingURI), validation, true)
+	report, data, err := c.load(ctx, cmp.Or(r.job.BaseDir, r.job.ModelDir), r.rowLength(), r.source(r.job.TrainingURI), validation, true)
 	if err != nil {
 		return err
 	}

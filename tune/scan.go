@@ -2,6 +2,7 @@ package tune
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"runtime"
 
@@ -87,9 +88,15 @@ func (s *scanner) measure(work <-chan *block) {
 	}
 }
 
-// measureRow renders and hashes a row.
-func (s *scanner) measureRow(row dataset.Row) scanned {
-	out := scanned{line: row.Line, format: row.Format}
+// measureRow renders and hashes a row. A panic would be our own bug; because texts and tokenizers
+// come from strangers it is one row that fails of it, not the server.
+func (s *scanner) measureRow(row dataset.Row) (out scanned) {
+	out = scanned{line: row.Line, format: row.Format}
+	defer func() {
+		if p := recover(); p != nil {
+			out.bad = fmt.Errorf("the row cannot be rendered, which is a fault of Outcrop: %v", p)
+		}
+	}()
 	if row.Format == dataset.Documents {
 		out.row = printOf(row.Text)
 		out.prompt = out.row // of which all is learnt

@@ -194,3 +194,40 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
+
+// TestWorkOnTextIsPaid: what takes longer the longer a text is costs more of the budget, so that
+// doing it over and over ends. Each of these would be within the budget if it cost one unit.
+func TestWorkOnTextIsPaid(t *testing.T) {
+	t.Parallel()
+	const budget = 1 << 16
+	a := Given(strings.Repeat("ab ", 10_000), 1)
+	var mixed builder
+	for i := range 4000 {
+		mixed.add(Given("x", 1+i%2))
+	}
+	vars := map[string]any{"a": a, "digits": Plain(strings.Repeat("1", 30_000)), "mixed": mixed.text(), "d": NewDict().Set("x", 1)}
+	many := func(body string) string { return "{% for i in range(1000) %}{{ " + body + " }}{% endfor %}" }
+	if _, err := renderWithin(many("'x'.strip('xyz')"), vars, budget); err != nil {
+		t.Fatal(err)
+	}
+	for name, template := range map[string]string{
+		"a step":                "{{ mixed[::-1] }}",
+		"characters to strip":   many("'x'.strip(a)"),
+		"beginnings":            "{% set l = ('q',) * 5000 %}" + many("'x'.startswith(l)"),
+		"a long beginning":      many("'x'.startswith(a)"),
+		"a long key":            many("d[a]"),
+		"a long key looked for": many("a in d"),
+		"a long key got":        many("d.get(a)"),
+		"a long number":         many("digits | float"),
+		"a long whole number":   many("digits | int(5) | string | length"),
+		"a long path":           many("[d] | map(attribute=a) | list | length"),
+		"a long attribute":      many("d | attr(a)"),
+		"lower":                 many("a is lower"),
+		"upper":                 many("a is upper"),
+	} {
+		_, err := renderWithin(template, vars, budget)
+		if e := (*Error)(nil); !errors.As(err, &e) || !e.Spent {
+			t.Errorf("%s: got %v, want the end of the budget", name, err)
+		}
+	}
+}

@@ -54,6 +54,7 @@ func (d *dict) eval(s *state, sc *scope) any {
 
 // hash is hashable, or the end.
 func (s *state) hash(line int, key any) any {
+	s.spendKey(line, key)
 	hash, ok := hashable(key)
 	if !ok {
 		fail(line, "a %s cannot be a key", typeName(key))
@@ -210,7 +211,7 @@ func (a *attribute) eval(s *state, sc *scope) any {
 }
 
 func (s *state) attribute(line int, v any, name string) any {
-	s.spend(line, 1)
+	s.spend(line, 1+len(name)/bytesPerUnit)
 	switch v := v.(type) {
 	case undefined:
 		fail(line, "%s, so it has no %s", v.what, name)
@@ -251,6 +252,7 @@ func (s *state) item(line int, v, key any) any {
 	case undefined:
 		fail(line, "%s, so nothing is in it", v.what)
 	case *Dict:
+		s.spendKey(line, key)
 		if hash, ok := hashable(key); ok {
 			if x, ok := v.get(hash); ok {
 				return x
@@ -312,7 +314,7 @@ func (e *slice) eval(s *state, sc *scope) any {
 	switch v := v.(type) {
 	case Text:
 		s.spendText(e.line, v)
-		return sliceText(e.line, v, bounds)
+		return s.sliceText(e.line, v, bounds)
 	case *List:
 		out := &List{tuple: v.tuple}
 		for _, i := range positions(e.line, len(v.Items), bounds) {
@@ -327,7 +329,7 @@ func (e *slice) eval(s *state, sc *scope) any {
 	return nil
 }
 
-func sliceText(line int, t Text, bounds [3]*int) Text {
+func (s *state) sliceText(line int, t Text, bounds [3]*int) Text {
 	at := positions(line, t.length(), bounds)
 	if len(at) == 0 {
 		return Text{}
@@ -339,6 +341,7 @@ func sliceText(line int, t Text, bounds [3]*int) Text {
 	}
 	starts := make([]int, 0, len(t.s)+1)
 	for i := range t.s {
+		s.spend(line, 1+len(t.runs))
 		starts = append(starts, i)
 	}
 	starts = append(starts, len(t.s))

@@ -29,6 +29,13 @@ const bytesPerUnit = 8
 // spendText pays for making or reading a text.
 func (s *state) spendText(line int, t Text) { s.spend(line, len(t.s)/bytesPerUnit+len(t.runs)) }
 
+// spendKey pays for looking for a key.
+func (s *state) spendKey(line int, key any) {
+	if t, ok := key.(Text); ok {
+		s.spend(line, len(t.s)/bytesPerUnit)
+	}
+}
+
 // scope holds variables, those of a loop or macro above those of what it stands in.
 type scope struct {
 	vars map[string]any

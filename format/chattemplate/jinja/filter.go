@@ -16,7 +16,7 @@ var filters map[string]filterFunc
 
 func init() {
 	filters = map[string]filterFunc{
-		"trim":       textFilter(func(s *state, line int, t Text, a arguments) any { return strip(line, t, a, true, true) }),
+		"trim":       textFilter(func(s *state, line int, t Text, a arguments) any { return strip(s, line, t, a, true, true) }),
 		"upper":      textFilter(func(_ *state, _ int, t Text, _ arguments) any { return upper(t) }),
 		"lower":      textFilter(func(_ *state, _ int, t Text, _ arguments) any { return lower(t) }),
 		"capitalize": textFilter(func(_ *state, _ int, t Text, _ arguments) any { return capitalized(t) }),
@@ -141,9 +141,11 @@ func indent(s *state, line int, t Text, a arguments) any {
 	return joined(lines, Plain("\n"))
 }
 
+var htmlEscapes = map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '\'': "&#39;", '"': "&#34;"}
+
 func escape(_ *state, _ int, t Text, _ arguments) any {
 	return t.mapped(func(r rune) string {
-		if s, ok := map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '\'': "&#39;", '"': "&#34;"}[r]; ok {
+		if s, ok := htmlEscapes[r]; ok {
 			return s
 		}
 		return string(r)
@@ -172,6 +174,7 @@ func (s *state) path(line int, v, name any) any {
 	if !ok {
 		return s.item(line, v, name)
 	}
+	s.spendText(line, t)
 	for _, part := range strings.Split(t.s, ".") {
 		if n, err := strconv.Atoi(part); err == nil {
 			v = s.item(line, v, n)
@@ -182,13 +185,14 @@ func (s *state) path(line int, v, name any) any {
 	return v
 }
 
-func toInt(_ *state, line int, v any, a arguments) any {
+func toInt(s *state, line int, v any, a arguments) any {
 	switch v := v.(type) {
 	case float64:
 		if math.Abs(v) < 1<<62 {
 			return int(v)
 		}
 	case Text:
+		s.spendText(line, v)
 		text := strings.TrimFunc(v.s, isSpace)
 		if n, err := strconv.ParseInt(text, a.number(line, 1, "base", 10), 64); err == nil {
 			return int(n)
@@ -203,8 +207,9 @@ func toInt(_ *state, line int, v any, a arguments) any {
 	return a.number(line, 0, "default", 0)
 }
 
-func toFloat(_ *state, _ int, v any, a arguments) any {
+func toFloat(s *state, line int, v any, a arguments) any {
 	if t, ok := v.(Text); ok {
+		s.spendText(line, t)
 		if f, err := strconv.ParseFloat(strings.TrimFunc(t.s, isSpace), 64); err == nil {
 			return f
 		}

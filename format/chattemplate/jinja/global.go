@@ -44,8 +44,7 @@ func newDict(s *state, line int, a arguments) *Dict {
 		}
 		s.spend(line, len(from.keys))
 		for i, key := range from.keys {
-			hash, _ := hashable(key)
-			d.put(hash, key, from.values[i])
+			d.put(s.hash(line, key), key, from.values[i])
 		}
 	}
 	for _, name := range a.names {

@@ -40,9 +40,9 @@ type (
 )
 
 var textMethods = map[string]textMethod{
-	"strip":      func(s *state, line int, t Text, a arguments) any { return strip(line, t, a, true, true) },
-	"lstrip":     func(s *state, line int, t Text, a arguments) any { return strip(line, t, a, true, false) },
-	"rstrip":     func(s *state, line int, t Text, a arguments) any { return strip(line, t, a, false, true) },
+	"strip":      func(s *state, line int, t Text, a arguments) any { return strip(s, line, t, a, true, true) },
+	"lstrip":     func(s *state, line int, t Text, a arguments) any { return strip(s, line, t, a, true, false) },
+	"rstrip":     func(s *state, line int, t Text, a arguments) any { return strip(s, line, t, a, false, true) },
 	"split":      func(s *state, line int, t Text, a arguments) any { return split(s, line, t, a) },
 	"rsplit":     func(s *state, line int, t Text, a arguments) any { return rsplit(s, line, t, a) },
 	"splitlines": func(s *state, line int, t Text, a arguments) any { return splitLines(s, line, t, a) },
@@ -50,8 +50,8 @@ var textMethods = map[string]textMethod{
 	"rpartition": func(s *state, line int, t Text, a arguments) any {
 		return partition(line, t, a, strings.LastIndex, true)
 	},
-	"startswith":   func(s *state, line int, t Text, a arguments) any { return affix(line, t, a, strings.HasPrefix) },
-	"endswith":     func(s *state, line int, t Text, a arguments) any { return affix(line, t, a, strings.HasSuffix) },
+	"startswith":   func(s *state, line int, t Text, a arguments) any { return affix(s, line, t, a, strings.HasPrefix) },
+	"endswith":     func(s *state, line int, t Text, a arguments) any { return affix(s, line, t, a, strings.HasSuffix) },
 	"removeprefix": removePrefix,
 	"removesuffix": removeSuffix,
 	"replace":      replaceMethod,
@@ -76,11 +76,16 @@ var textMethods = map[string]textMethod{
 	"format":  formatMethod,
 }
 
-func strip(line int, t Text, a arguments, left, right bool) Text {
+func strip(s *state, line int, t Text, a arguments, left, right bool) Text {
 	drop := isSpace
 	if v, ok := a.get(0, "chars"); ok && v != nil {
-		chars := a.text(line, 0, "chars", Text{}).s
-		drop = func(r rune) bool { return strings.ContainsRune(chars, r) }
+		chars := a.text(line, 0, "chars", Text{})
+		s.spendText(line, chars)
+		set := map[rune]bool{}
+		for _, r := range chars.s {
+			set[r] = true
+		}
+		drop = func(r rune) bool { return set[r] }
 	}
 	return t.trimmed(left, right, drop)
 }
@@ -188,7 +193,7 @@ func partition(line int, t Text, a arguments, search func(s, sep string) int, ri
 }
 
 // affix is startswith and endswith, of one text or of any of a tuple.
-func affix(line int, t Text, a arguments, has func(s, fix string) bool) any {
+func affix(s *state, line int, t Text, a arguments, has func(s, fix string) bool) any {
 	v, _ := a.get(0, "prefix")
 	options := []any{v}
 	if l, ok := v.(*List); ok && l.tuple {
@@ -199,6 +204,7 @@ func affix(line int, t Text, a arguments, has func(s, fix string) bool) any {
 		if !ok {
 			fail(line, "startswith and endswith need a text, not a %s", typeName(o))
 		}
+		s.spend(line, 1+len(fix.s)/bytesPerUnit)
 		if has(t.s, fix.s) {
 			return true
 		}

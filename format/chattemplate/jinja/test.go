@@ -27,8 +27,8 @@ func init() {
 		"odd":         func(s *state, line int, v any, _ arguments) bool { return s.whole(line, v)%2 != 0 },
 		"even":        func(s *state, line int, v any, _ arguments) bool { return s.whole(line, v)%2 == 0 },
 		"divisibleby": divisible,
-		"lower":       func(_ *state, _ int, v any, _ arguments) bool { return isCase(v, lower) },
-		"upper":       func(_ *state, _ int, v any, _ arguments) bool { return isCase(v, upper) },
+		"lower":       func(s *state, line int, v any, _ arguments) bool { return isCase(s, line, v, lower) },
+		"upper":       func(s *state, line int, v any, _ arguments) bool { return isCase(s, line, v, upper) },
 		"sameas":      func(s *state, line int, v any, a arguments) bool { return sameAs(v, s.only(line, a)) },
 		"in":          func(s *state, line int, v any, a arguments) bool { return s.contains(line, s.only(line, a), v) },
 		"filter":      func(s *state, line int, v any, _ arguments) bool { t, _ := v.(Text); return filters[t.s] != nil },
@@ -80,8 +80,11 @@ func divisible(s *state, line int, v any, a arguments) bool {
 	return s.whole(line, v)%by == 0
 }
 
-func isCase(v any, to func(Text) Text) bool {
+func isCase(s *state, line int, v any, to func(Text) Text) bool {
 	t, ok := v.(Text)
+	for range 3 { // for it is written three times
+		s.spendText(line, t)
+	}
 	return ok && to(t).s == t.s && (lower(t).s != t.s || upper(t).s != t.s)
 }
 
