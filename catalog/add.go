@@ -51,7 +51,11 @@ func Add(dataDir, dir string, a Addition) (outcrop.FoundationModel, error) {
 			return outcrop.FoundationModel{}, err
 		}
 	}
-	if err := copyModel(filepath.Join(c.dir, dirName(e.ID)), dir, e, a.Link); err != nil {
+	to := filepath.Join(c.dir, dirName(e.ID))
+	if _, err := os.Stat(filepath.Join(to, EntryFile)); err == nil { // which does not say this id, or cannot be used
+		return outcrop.FoundationModel{}, outcrop.Errorf(outcrop.CodeConflict, "The directory %s holds another model: choose another id, or move it away.", to)
+	}
+	if err := copyModel(to, dir, e, a.Link); err != nil {
 		return outcrop.FoundationModel{}, fmt.Errorf("add %s: %w", e.ID, err)
 	}
 	m, ok := c.Lookup(e.ID)

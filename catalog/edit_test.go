@@ -210,3 +210,29 @@ func TestRemoveOfSharedFiles(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestAddTakesNoOthersDirectory: a directory is named after an id, but its entry may say another.
+func TestAddTakesNoOthersDirectory(t *testing.T) {
+	t.Parallel()
+	_, dataDir := opened(t)
+	m := added(t, dataDir, "acme.first")
+	entry := filepath.Join(m.Dir, EntryFile)
+	b, err := os.ReadFile(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(entry, []byte(strings.ReplaceAll(string(b), "acme.first", "acme.second")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Add(dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: "acme.first"})
+	if outcrop.CodeOf(err) != outcrop.CodeConflict || !strings.Contains(err.Error(), "another model") {
+		t.Errorf("got %v", err)
+	}
+	c, err := Read(dataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.Lookup("acme.second"); !ok {
+		t.Error("the other model is gone")
+	}
+}
