@@ -243,6 +243,11 @@ func (f *fileCheck) add(r scanned) {
 		return
 	}
 	e := r.example
+	if len(e.Tokens) < 2 { // of nothing but characters that the tokenizer drops
+		f.NoLabel++
+		f.problem(r.line, NoLabel, "the row has no tokens of this model, so nothing is left to learn: remove it")
+		return
+	}
 	f.PromptTokens += int64(e.PromptTokens())
 	f.CompletionTokens += int64(e.CompletionTokens())
 	f.lengths = append(f.lengths, len(e.Tokens))

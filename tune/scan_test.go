@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/dataset"
 )
 
@@ -18,5 +19,20 @@ func TestPanicIsOneRows(t *testing.T) {
 		if out := broken.measureRow(row); out.line != 3 || out.bad == nil || !strings.Contains(out.bad.Error(), "fault of Outcrop") {
 			t.Errorf("got %+v", out)
 		}
+	}
+}
+
+// TestRowWithoutTokens: a tokenizer may drop all that a text has.
+func TestRowWithoutTokens(t *testing.T) {
+	t.Parallel()
+	f := fileCheck{context: 8, own: newSeen(), keep: true}
+	end := chattemplate.Example{Tokens: []int32{2}, Trained: []bool{false}}
+	f.add(scanned{line: 1, format: dataset.Documents, example: end})
+	if f.bad != 1 || f.NoLabel != 1 || len(f.examples) != 0 {
+		t.Errorf("only the end of a text: %+v", f)
+	}
+	f.add(scanned{line: 2, format: dataset.Documents, example: chattemplate.Example{Tokens: []int32{7, 2}, Trained: []bool{false, true}}})
+	if f.bad != 1 || f.packer.Rows != 1 || len(f.examples) != 1 {
+		t.Errorf("one token and the end: %+v", f)
 	}
 }
