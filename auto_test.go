@@ -66,7 +66,7 @@ func TestAuto(t *testing.T) {
 		{"loraTargets", "auto", "method lora", small, "all linear layers"},
 		{"rsLora", "auto", "method lora,loraRank 64", small, "false"},
 		{"rsLora", "auto", "method lora,loraRank 65", small, "true"},
-		{"maxSequenceLength", "auto", "", small, "0"},
+		{"maxSequenceLength", "auto", "", small, "the model's context"},
 		{"microBatchTokens", "auto", "", small, "1024"},
 		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_161_500_000 }), "1024"},
 		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "512"},

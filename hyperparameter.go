@@ -53,7 +53,7 @@ var hyperFields = []hyperField{
 	number("loraDropout", dropoutMin, dropoutMax, func(t *TrainSpec) *float64 { return &t.LoRA.Dropout }).auto(autoDropout).lora(),
 	names("loraTargets", targetsMax, func(t *TrainSpec) *[]string { return &t.LoRA.Targets }).auto(autoTargets).lora(),
 	truth("rsLora", func(t *TrainSpec) *bool { return &t.LoRA.RSLoRA }).auto(autoRSLoRA).lora(),
-	integer("maxSequenceLength", sequenceMin, sequenceMax, func(t *TrainSpec) *int { return &t.MaxSequenceLength }).auto(autoSequence),
+	integer("maxSequenceLength", sequenceMin, sequenceMax, func(t *TrainSpec) *int { return &t.MaxSequenceLength }).none("the model's context").auto(autoSequence),
 	integer("microBatchTokens", microTokensMin, microTokensMax, func(t *TrainSpec) *int { return &t.MicroTokens }).auto(autoMicroTokens).open(),
 	truth("activationCheckpointing", func(t *TrainSpec) *bool { return &t.Recompute }).auto(autoRecompute).open(),
 	integer("evaluationInterval", intervalMin, intervalMax, func(t *TrainSpec) *int { return &t.EvaluationInterval }).auto(autoInterval).open(),
@@ -103,7 +103,7 @@ func (t *TrainSpec) relate(base FoundationModel, hp map[string]string) {
 const patienceOfThreshold = 2
 
 // HyperParameters returns the values of t by their names, as a caller would write them: all
-// that t uses.
+// that t uses. What has no value says so in words: "all linear layers", "the model's context".
 func (t TrainSpec) HyperParameters() map[string]string {
 	hp := map[string]string{}
 	for _, f := range hyperFields {
@@ -182,6 +182,18 @@ func integer(name string, lo, hi int, at func(*TrainSpec) *int) hyperField {
 		},
 		get: func(t *TrainSpec) string { return strconv.Itoa(*at(t)) },
 	}
+}
+
+// none makes 0, which is no value that a caller may give, read as text.
+func (f hyperField) none(text string) hyperField {
+	get := f.get
+	f.get = func(t *TrainSpec) string {
+		if s := get(t); s != "0" {
+			return s
+		}
+		return text
+	}
+	return f
 }
 
 func number(name string, lo, hi float64, at func(*TrainSpec) *float64) hyperField {

@@ -135,7 +135,7 @@ func TestHyperParametersRoundTrip(t *testing.T) {
 		spec = spec.Resolve(outcrop.TrainFacts{Rows: 500, Tokens: 50_000, ValidationTokens: 1000, Longest: 100, Params: 7e6})
 		said := spec.HyperParameters()
 		if said["loraTargets"] == "all linear layers" || spec.MaxSequenceLength == 0 {
-			delete(said, "maxSequenceLength") // 0 is the model's own
+			delete(said, "maxSequenceLength") // words, no value
 		}
 		again, err := outcrop.ParseHyperParameters(base, said)
 		if err != nil {

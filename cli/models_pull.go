@@ -79,6 +79,7 @@ func (a *app) pullModel(ctx context.Context, ref string, add catalog.Addition) e
 }
 
 func (a *app) download(ctx context.Context, client *hub.Client, m hub.Model, dir string) error {
+	client.Again = nil // from here on the line of progress tells that nothing comes
 	line := newByteLine(a.err)
 	defer line.close()
 	return client.Download(ctx, m, dir, line.show)
@@ -92,7 +93,8 @@ func (a *app) hubClient() (*hub.Client, error) {
 	}
 	return hub.New(hub.Options{
 		Endpoint: a.getenv("HF_ENDPOINT"), Token: a.getenv("HF_TOKEN"), UserAgent: "outcrop/" + readVersion().Version,
-		Wait: wait, AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
+		Wait: wait, Again: func(why error, d time.Duration) { a.note("%v; trying again in %v", why, d) },
+		AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 	})
 }
 

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,12 +32,29 @@ func merged(to string, from Model) (Report, error) {
 				return err
 			}
 		}
+		if err := wholeCard(filepath.Join(temp, "README.md")); err != nil {
+			return err
+		}
 		if err := m.Save(temp); err != nil {
 			return err
 		}
 		return r.measure(temp)
 	})
 	return r, err
+}
+
+// wholeCard makes an adapter's card, if there is one, that of a model with all weights: the
+// hub shows by library_name how to load it.
+func wholeCard(path string) error {
+	card, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	whole := bytes.Replace(card, []byte("\nlibrary_name: peft\n"), []byte("\nlibrary_name: transformers\n"), 1)
+	return durable.WriteBytes(path, 0o644, whole)
 }
 
 // Adapter copies an adapter, checked against its base, to a new directory as PEFT has them,

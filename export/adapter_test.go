@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -47,6 +48,10 @@ func TestAdapterIsMerged(t *testing.T) {
 	t.Parallel()
 	base := tiny(t)
 	dir, exec := adapter(t, base)
+	const card = "---\nlibrary_name: %s\n---\n"
+	if err := os.WriteFile(filepath.Join(dir, "README.md"), fmt.Appendf(nil, card, "peft"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	to := filepath.Join(t.TempDir(), "out")
 	r, err := Directory(to, Model{Dir: dir, Base: base, Exec: exec})
 	if err != nil {
@@ -74,6 +79,9 @@ func TestAdapterIsMerged(t *testing.T) {
 				t.Fatalf("weight %d,%d is %g, want %g", i, j, got[i*in+j], want)
 			}
 		}
+	}
+	if got, err := os.ReadFile(filepath.Join(to, "README.md")); err != nil || string(got) != fmt.Sprintf(card, "transformers") {
+		t.Errorf("card %q, %v", got, err)
 	}
 	if _, err := os.Stat(filepath.Join(to, "tokenizer.json")); err != nil {
 		t.Error(err)

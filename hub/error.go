@@ -129,6 +129,9 @@ func (c *Client) retry(ctx context.Context, try func() (further bool, err error)
 		if errors.As(err, &status) {
 			wait = max(wait, status.after)
 		}
+		if c.Again != nil {
+			c.Again(err, wait)
+		}
 		if err := c.Wait(ctx, wait); err != nil {
 			return err
 		}

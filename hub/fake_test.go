@@ -121,13 +121,23 @@ func gitSum(s string) string {
 func (f *fake) client(t *testing.T, token string) (*Client, *[]time.Duration) {
 	t.Helper()
 	var mu sync.Mutex
-	waits := &[]time.Duration{}
+	waits, told := &[]time.Duration{}, map[time.Duration]int{}
 	c, err := New(Options{Endpoint: f.hub.URL, Token: token, UserAgent: "outcrop/test",
 		Wait: func(ctx context.Context, d time.Duration) error {
 			mu.Lock()
 			defer mu.Unlock()
 			*waits = append(*waits, d)
+			if told[d]--; told[d] < 0 {
+				t.Errorf("waits for %v and has told nobody", d)
+			}
 			return ctx.Err()
+		},
+		Again: func(why error, d time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			if told[d]++; why == nil {
+				t.Error("no reason is told")
+			}
 		},
 		AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 	})

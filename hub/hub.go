@@ -43,6 +43,9 @@ type Options struct {
 	Transport http.RoundTripper // nil is a new one that honours HTTPS_PROXY
 	// Wait waits between two attempts, or returns ctx's error.
 	Wait func(ctx context.Context, d time.Duration) error
+	// Again is told before each wait why something is tried again, and after how long; from
+	// several goroutines. nil: nobody is told.
+	Again func(why error, d time.Duration)
 	// AfterFunc is time.AfterFunc, by which a transfer that has stalled is noticed.
 	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 }

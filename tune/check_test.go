@@ -104,7 +104,7 @@ func TestErrNamesTheFirstAndCountsAll(t *testing.T) {
 	if !errors.As(err, &e) || !strings.HasPrefix(e.Msg, want) {
 		t.Fatalf("error %v", err)
 	}
-	for _, part := range []string{"val2.jsonl line 1: column 1:", "val2.jsonl line 4:", "9 errors in all"} {
+	for _, part := range []string{"val2.jsonl line 1: column 1:", "val2.jsonl line 4:", "9 errors in all; `outcrop data check FILE --base MODEL` lists them"} {
 		if !strings.Contains(e.Msg, part) {
 			t.Errorf("%q is not in %q", part, e.Msg)
 		}

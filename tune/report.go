@@ -180,7 +180,7 @@ func (r *Report) Err() error {
 	}
 	text := lead + strings.Join(shown, "; ") + "."
 	if total > len(shown) {
-		text += fmt.Sprintf(" %d errors in all; `outcrop data check FILE` lists them.", total)
+		text += fmt.Sprintf(" %d errors in all; `outcrop data check FILE --base MODEL` lists them.", total)
 	}
 	return outcrop.Errorf(outcrop.CodeValidation, "%s", text)
 }
