@@ -19,10 +19,6 @@ import (
 // memoryTolerance is how far the planned memory may be from what a worker takes.
 const memoryTolerance = 0.15
 
-// memorySlack is how much more or less a process takes from one run to the next, whatever the job:
-// it depends on when the collector runs, and so on what else the machine does.
-const memorySlack = 8 << 20
-
 // shape is a job whose memory is measured: large enough for tensors to matter beside the
 // program itself, and short.
 type shape struct {
@@ -85,7 +81,7 @@ func (s *shape) compare(t *testing.T, self string) {
 	for name, bytes := range map[string]float64{"the worker": planned, "the plan before the job": estimated} {
 		off := bytes/taken - 1
 		t.Logf("%s said %.0f MiB, %.0f were taken: %+.1f %% (%s)", name, bytes/(1<<20), taken/(1<<20), 100*off, line)
-		if math.Abs(bytes-taken) > memoryTolerance*taken+memorySlack {
+		if math.Abs(off) > memoryTolerance {
 			t.Errorf("%s is off by %.1f %%", name, 100*off)
 		}
 	}

@@ -37,7 +37,7 @@ func (m Memory) Total() int64 { return m.Memory.Total() + m.Data + m.Process }
 // What a worker takes besides tensors, measured (TestPlannedMemory): a collected heap may be
 // twice what is in use.
 const (
-	processBytes      = 36 << 20 // the program and its runtime
+	processBytes      = 44 << 20 // the program and its runtime
 	tokenizerFactor   = 12       // for each byte of tokenizer.json
 	dataBytesPerRow   = 600
 	dataBytesPerToken = 16
