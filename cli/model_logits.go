@@ -61,6 +61,9 @@ func (a *app) modelLogitsCommand() *cobra.Command {
 			if c.Flags().Changed("tokens") == c.Flags().Changed("text") {
 				return usagef("say either --tokens or --text")
 			}
+			if c.Flags().Changed("text") && r.text == "" {
+				return usagef("--text is empty: there is no token to follow")
+			}
 			if r.top < 1 {
 				return usagef("--top must be at least 1")
 			}

@@ -57,6 +57,15 @@ func TestModelLogits(t *testing.T) {
 	}
 }
 
+func TestModelLogitsOfNothing(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	code := Main([]string{"model", "logits", "x", "--text", ""}, strings.NewReader(""), &out, &errs)
+	if code != exitUsage || !strings.Contains(errs.String(), "--text is empty") {
+		t.Errorf("exit code %d: %s", code, &errs)
+	}
+}
+
 func TestLikeliest(t *testing.T) {
 	t.Parallel()
 	p := tokensLogits{Position: 7, Logits: []float32{1, 3, 2, 3, -1000}}
