@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -18,6 +17,10 @@ import (
 
 // memoryTolerance is how far the planned memory may be from what a worker takes.
 const memoryTolerance = 0.15
+
+// estimateTolerance is how much more the plan before the job may promise: it does not know which
+// rows will meet in a batch, and takes the worst.
+const estimateTolerance = 0.25
 
 // shape is a job whose memory is measured: large enough for tensors to matter beside the
 // program itself, and short.
@@ -81,7 +84,7 @@ func (s *shape) compare(t *testing.T, self string) {
 	for name, bytes := range map[string]float64{"the worker": planned, "the plan before the job": estimated} {
 		off := bytes/taken - 1
 		t.Logf("%s said %.0f MiB, %.0f were taken: %+.1f %% (%s)", name, bytes/(1<<20), taken/(1<<20), 100*off, line)
-		if math.Abs(off) > memoryTolerance {
+		if off < -memoryTolerance || off > memoryTolerance && (name == "the worker" || off > estimateTolerance) {
 			t.Errorf("%s is off by %.1f %%", name, 100*off)
 		}
 	}

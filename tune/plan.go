@@ -29,10 +29,15 @@ type Memory struct {
 	train.Memory
 	Data    int64 `json:"data"`    // the rows, as tokens
 	Process int64 `json:"process"` // the program, its heap and its buffers
+	// Proof is all that is taken at the end, when training has given back its own and the model is
+	// loaded as it will be served. It is more than the rest where little is trained.
+	Proof int64 `json:"proof"`
 }
 
-// Total returns the sum.
-func (m Memory) Total() int64 { return m.Memory.Total() + m.Data + m.Process }
+// Total returns what is taken when it is most.
+func (m Memory) Total() int64 { return max(m.training(), m.Proof) }
+
+func (m Memory) training() int64 { return m.Memory.Total() + m.Data + m.Process }
 
 // What a worker takes besides tensors, measured (TestPlannedMemory): a collected heap may be
 // twice what is in use.
@@ -41,6 +46,7 @@ const (
 	tokenizerFactor   = 12       // for each byte of tokenizer.json
 	dataBytesPerRow   = 600
 	dataBytesPerToken = 16
+	proofBytes        = 5.6 // for each weight: packed for serving, and the last matrices as they were read
 )
 
 // RowLength returns how many tokens of a row a job trains on, the rest being cut off, for a model
@@ -160,11 +166,13 @@ func (w *workload) plan(spec outcrop.TrainSpec) *Plan {
 // memory measures the training that t says.
 func (w *workload) memory(t outcrop.TrainSpec) Memory {
 	rows, tokens := int64(w.facts.Rows), w.facts.Tokens+w.facts.ValidationTokens
-	return Memory{
+	m := Memory{
 		Memory:  train.Measure(w.config, lora(t), w.exec, max(w.facts.Longest, 1), w.options(t)),
 		Data:    rows*dataBytesPerRow + tokens*dataBytesPerToken,
 		Process: processBytes + tokenizerFactor*w.tokenizerBytes,
 	}
+	m.Proof = int64(proofBytes*float64(w.config.Params())) + m.Data + m.Process
+	return m
 }
 
 // lora is the shape of the adapters that t trains; nil if it trains all weights.
@@ -229,8 +237,12 @@ const microTokensLess = 512
 
 // String lists the parts.
 func (m Memory) String() string {
-	return fmt.Sprintf("weights %s, gradients %s, optimizer %s, activations %s, products %s, data %s, program %s",
+	s := fmt.Sprintf("weights %s, gradients %s, optimizer %s, activations %s, products %s, data %s, program %s",
 		mebibytes(m.Weights), mebibytes(m.Gradients), mebibytes(m.Moments), mebibytes(m.Activations), mebibytes(m.Packing), mebibytes(m.Data), mebibytes(m.Process))
+	if m.Proof > m.training() {
+		s += ", and less than is needed to prove the model at the end"
+	}
+	return s
 }
 
 // WriteText writes the plan for a person.
