@@ -72,9 +72,9 @@ func newStage(p jsonPreTokenizer) ([]stage, error) {
 		return newSplit(p)
 	case "Digits":
 		if p.Individual {
-			return []stage{splitStage{charFinder(isNumber), false, isolated}}, nil
+			return []stage{splitStage{charFinder(isDigit), false, isolated}}, nil
 		}
-		return []stage{splitStage{charFinder(isNumber), false, contiguous}}, nil
+		return []stage{splitStage{charFinder(isDigit), false, contiguous}}, nil
 	case "Punctuation":
 		if p.Behavior == "" {
 			p.Behavior = isolated
