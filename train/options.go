@@ -25,7 +25,7 @@ type Options struct {
 }
 
 // microTokens is enough for the products to be efficient, and few enough that what one layer
-// hands to the next is still in a cache: 8,192 take eight times the memory and are no faster
+// hands to the next is still in a cache: 8,192 take eight times the memory, and are no faster
 // (`outcrop bench train`).
 const microTokens = 1024
 
