@@ -136,18 +136,11 @@ func typeName(v any) string {
 
 // asFloat returns v as a number; bool counts as one in Python.
 func asFloat(v any) (f float64, ok bool) {
-	switch v := v.(type) {
-	case bool:
-		if v {
-			return 1, true
-		}
-		return 0, true
-	case int:
-		return float64(v), true
-	case float64:
-		return v, true
+	if n, ok := asInt(v); ok {
+		return float64(n), true
 	}
-	return 0, false
+	f, ok = v.(float64)
+	return f, ok
 }
 
 // asInt returns an int or bool as a number.
