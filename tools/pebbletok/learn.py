@@ -23,9 +23,9 @@ EXCLUDED_GROUPS = {"books-gutenberg"}  # old spelling
 
 
 def allowed(record):
-    licence = record["licence"].lower()
-    return "sa" not in licence.replace("-", " ").split() and "share" not in licence and \
-        "may be in copyright" not in licence and record.get("group") not in EXCLUDED_GROUPS
+    licence = record["licence"]  # the rule of train/pretrain, shareable
+    return "-SA" not in licence and "may be in copyright outside US" not in licence and \
+        record.get("group") not in EXCLUDED_GROUPS
 
 
 def texts(paths):
