@@ -136,27 +136,12 @@ func scan(dir string) ([]ManifestItem, error) {
 		if len(items) == manifestFilesMax {
 			return fmt.Errorf("it has more than %d files", manifestFilesMax)
 		}
-		item, err := digestFile(path)
-		item.Path = filepath.ToSlash(rel)
-		items = append(items, item)
+		sum, size, err := durable.SHA256(path)
+		items = append(items, ManifestItem{Path: filepath.ToSlash(rel), Size: size, SHA256: sum})
 		return err
 	})
 	slices.SortFunc(items, func(a, b ManifestItem) int { return strings.Compare(a.Path, b.Path) })
 	return items, err
-}
-
-func digestFile(path string) (ManifestItem, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return ManifestItem{}, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err != nil {
-		return ManifestItem{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return ManifestItem{Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
 }
 
 func hexDigest(b []byte) string {

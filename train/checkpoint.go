@@ -1,8 +1,6 @@
 package train
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,7 +100,7 @@ func (t *Trainer) tensors() []safetensors.Tensor {
 func writeManifest(dir string, files ...string) error {
 	sums := map[string]string{}
 	for _, f := range files {
-		sum, err := fileSHA256(filepath.Join(dir, f))
+		sum, _, err := durable.SHA256(filepath.Join(dir, f))
 		if err != nil {
 			return err
 		}
@@ -113,19 +111,6 @@ func writeManifest(dir string, files ...string) error {
 		return err
 	}
 	return durable.WriteBytes(filepath.Join(dir, manifestFile), 0o644, b)
-}
-
-func fileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // Restore puts the newest checkpoint of dir that is whole into the trainer. It returns
@@ -176,7 +161,7 @@ func verify(dir string) error {
 		return fmt.Errorf("%s: %w", manifestFile, err)
 	}
 	for _, f := range []string{tensorsFile, stateFile} {
-		sum, err := fileSHA256(filepath.Join(dir, f))
+		sum, _, err := durable.SHA256(filepath.Join(dir, f))
 		if err != nil {
 			return err
 		}

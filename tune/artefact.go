@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // artefact is an object below the output prefix, as the manifest lists it.
@@ -101,20 +102,16 @@ func (r *run) putModel(ctx context.Context, dir string) error {
 }
 
 func (r *run) putFile(ctx context.Context, path, key string) error {
+	sum, size, err := durable.SHA256(path)
+	if err != nil {
+		return err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	h := sha256.New()
-	size, err := io.Copy(h, f)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	r.artefacts[key] = artefact{key, size, hex.EncodeToString(h.Sum(nil))}
+	r.artefacts[key] = artefact{key, size, sum}
 	return r.attempt.Put(ctx, r.uri(key), contentType(key), f)
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -84,24 +83,13 @@ func baseDigest(dir string) (string, error) {
 		if name != TokenizerFile && name != model.ConfigFile && !slices.Contains(chattemplate.Files, name) && !strings.HasSuffix(name, weightsSuffix) {
 			continue
 		}
-		sum, err := fileDigest(filepath.Join(dir, name))
+		sum, _, err := durable.SHA256(filepath.Join(dir, name))
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(all, "%x %s\n", sum, name)
+		fmt.Fprintf(all, "%s %s\n", sum, name)
 	}
 	return fmt.Sprintf("%x", all.Sum(nil)), nil
 }
 
 const weightsSuffix = ".safetensors"
-
-func fileDigest(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return h.Sum(nil), err
-}

@@ -7,6 +7,8 @@
 package durable
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -66,6 +68,21 @@ func CopyFile(to, from string, perm os.FileMode) error {
 		_, err := io.Copy(w, f)
 		return err
 	})
+}
+
+// SHA256 returns the checksum of a file's content, in hex, and how many bytes it is. It reads
+// all of them.
+func SHA256(path string) (sum string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return "", 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
 // Rename moves old to new, both on one file system, and makes the move durable. The content

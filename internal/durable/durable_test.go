@@ -75,3 +75,18 @@ func TestCopyFile(t *testing.T) {
 		t.Errorf("the copy holds %q, %v, mode %v, %v", b, err, info.Mode(), statErr)
 	}
 }
+
+func TestSHA256(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte("abc"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" // FIPS 180-2, B.1
+	if sum, size, err := durable.SHA256(path); sum != want || size != 3 || err != nil {
+		t.Errorf("SHA256 of abc = %s, %d, %v", sum, size, err)
+	}
+	if _, _, err := durable.SHA256(path + "x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("SHA256 of nothing: %v, want fs.ErrNotExist", err)
+	}
+}
