@@ -3,6 +3,7 @@ package outcrop
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"time"
 )
 
@@ -123,6 +124,30 @@ type Store interface {
 
 	// Release ends a lease at once, so that the record can be claimed. ErrStale as Renew.
 	Release(ctx context.Context, arn ARN, fence int64) error
+}
+
+// All returns every record that q selects, read from list (Store.List, or what has its form) page
+// by page. An error ends it: it comes with a Record of zeros.
+func All(ctx context.Context, list func(context.Context, Query) ([]Record, string, error), q Query) iter.Seq2[Record, error] {
+	q.Limit = MaxPage
+	return func(yield func(Record, error) bool) {
+		for {
+			page, next, err := list(ctx, q)
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			for _, rec := range page {
+				if !yield(rec, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			q.Next = next
+		}
+	}
 }
 
 // ErrStale reports a change based on a version or a fence that is no longer current.

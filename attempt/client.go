@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // Options are a client's.
@@ -153,18 +154,8 @@ func (c *Client) beat(ctx context.Context, giveUp context.CancelCauseFunc) {
 // nextBeat waits for the next heartbeat's time, or until it is asked for. A new phase is
 // told at once; backoffMin keeps that from becoming a flood.
 func (c *Client) nextBeat(ctx context.Context) bool {
-	if sleep(ctx, min(backoffMin, c.spec.Heartbeat)) != nil {
-		return false
-	}
-	t := time.NewTimer(max(0, c.spec.Heartbeat-backoffMin))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-c.kick:
-	case <-ctx.Done():
-		return false
-	}
-	return true
+	return pause.For(ctx, min(backoffMin, c.spec.Heartbeat), nil) == nil &&
+		pause.For(ctx, max(0, c.spec.Heartbeat-backoffMin), c.kick) == nil
 }
 
 func (c *Client) beatOnce(ctx context.Context) error {

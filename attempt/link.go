@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // How a worker waits for a server that is not there. The waits add up to the patience of a
@@ -92,7 +93,7 @@ func (l *link) call(ctx context.Context, patience time.Duration, req request, re
 			}
 		}
 		wait = min(2*wait, backoffMax)
-		if err := sleep(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait, nil); err != nil {
 			return err
 		}
 	}
@@ -103,18 +104,6 @@ func (l *link) call(ctx context.Context, patience time.Duration, req request, re
 func (l *link) dataDirExists() bool {
 	_, err := os.Stat(l.dataDir)
 	return !errors.Is(err, fs.ErrNotExist)
-}
-
-// sleep waits, or returns the cause by which ctx ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 func (l *link) once(ctx context.Context, req request, read func(*http.Response) error) error {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/catalog"
 	"outcrop.dev/outcrop/hub"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 const modelsPullLong = `Download a model from the Hugging Face hub and add it as a foundation model. Only what is needed is
@@ -93,19 +93,8 @@ func (a *app) hubClient() (*hub.Client, error) {
 	}
 	return hub.New(hub.Options{
 		Endpoint: a.getenv("HF_ENDPOINT"), Token: a.getenv("HF_TOKEN"), UserAgent: "outcrop/" + readVersion().Version,
-		Wait: wait, Again: func(why error, d time.Duration) { a.note("%v; trying again in %v", why, d) },
+		Wait:      func(ctx context.Context, d time.Duration) error { return pause.For(ctx, d, nil) },
+		Again:     func(why error, d time.Duration) { a.note("%v; trying again in %v", why, d) },
 		AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 	})
-}
-
-// wait waits for d, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return errors.Join(ctx.Err())
-	}
 }

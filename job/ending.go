@@ -10,6 +10,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // ending is how an attempt ended, when it left no model.
@@ -92,7 +93,7 @@ func (w *watch) awaitEnd(ctx context.Context, j *outcrop.Job) error {
 		if err != nil || !alive {
 			return err
 		}
-		pause(ctx, exitPoll, nil)
+		pause.For(ctx, exitPoll, nil)
 	}
 	return w.r.launcher.Kill(ctx, handle)
 }

@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -30,6 +31,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // Options are a reconciler's. Owner, the directories and Now must be set.
@@ -136,7 +138,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		if err := r.claimAll(ctx); err != nil && ctx.Err() == nil {
 			r.o.Log.Error("claim jobs", "error", err)
 		}
-		pause(ctx, pollEvery, r.wake)
+		pause.For(ctx, pollEvery, r.wake)
 	}
 	return nil
 }
@@ -151,37 +153,24 @@ func (r *Reconciler) begin(ctx context.Context) error {
 	for _, name := range names {
 		left[name] = true
 	}
-	err = r.each(ctx, running, func(rec outcrop.Record) error {
+	for rec, err := range r.jobs(ctx, running) {
+		if err != nil {
+			return err
+		}
 		delete(left, rec.ID)
 		if rec.Lease.Owner == r.o.Owner {
 			r.watch(ctx, rec, rec.Status == outcrop.JobInProgress)
 		}
+	}
+	if len(left) == 0 {
 		return nil
-	})
-	if err != nil || len(left) == 0 {
-		return err
 	}
 	return r.sweep(ctx, left)
 }
 
-// each calls f with every job in one of the statuses, oldest first.
-func (r *Reconciler) each(ctx context.Context, statuses []string, f func(outcrop.Record) error) error {
-	q := outcrop.Query{Kind: outcrop.KindJob, AllScopes: true, Statuses: statuses, Ascending: true, Limit: outcrop.MaxPage}
-	for {
-		page, next, err := r.store.List(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, rec := range page {
-			if err := f(rec); err != nil {
-				return err
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		q.Next = next
-	}
+// jobs returns every job in one of the statuses, oldest first.
+func (r *Reconciler) jobs(ctx context.Context, statuses []string) iter.Seq2[outcrop.Record, error] {
+	return outcrop.All(ctx, r.store.List, outcrop.Query{Kind: outcrop.KindJob, AllScopes: true, Statuses: statuses, Ascending: true})
 }
 
 // claimAll claims as many jobs as there are free slots, oldest first. A job that is to be

@@ -34,9 +34,12 @@ func (r *Reconciler) scratchDirs() ([]string, error) {
 // sweep does what a server did not live to do after a job had ended: left are the scratch
 // directories of jobs that are not active any more. A job is billed before its own is cleared.
 func (r *Reconciler) sweep(ctx context.Context, left map[string]bool) error {
-	err := r.each(ctx, billed, func(rec outcrop.Record) error {
+	for rec, err := range r.jobs(ctx, billed) {
+		if err != nil {
+			return err
+		}
 		if !left[rec.ID] {
-			return nil
+			continue
 		}
 		j, err := outcrop.JobOf(rec)
 		if err != nil {
@@ -45,10 +48,6 @@ func (r *Reconciler) sweep(ctx context.Context, left map[string]bool) error {
 		r.bill(ctx, j)
 		r.tidy(j.ID, false)
 		delete(left, j.ID)
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	for id := range left {
 		r.tidy(id, true)

@@ -9,6 +9,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // watch follows one job from the moment that its lease is ours until it has ended or the
@@ -54,18 +55,7 @@ func (w *watch) run(ctx context.Context) {
 			w.r.o.Log.Error("work on job", "job", w.arn, "error", err)
 			wait = retryEvery
 		}
-		pause(ctx, wait, w.wake)
-	}
-}
-
-// pause waits for d, for wake, or until ctx ends.
-func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-wake:
-	case <-ctx.Done():
+		pause.For(ctx, wait, w.wake)
 	}
 }
 
@@ -183,7 +173,7 @@ func (w *watch) keepLease(ctx context.Context) (stop func()) {
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
 		for {
-			pause(ctx, leaseRenewal, nil)
+			pause.For(ctx, leaseRenewal, nil)
 			if ctx.Err() != nil {
 				return
 			}

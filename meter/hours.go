@@ -31,50 +31,47 @@ func (h Hours) UnitHours() float64 { return h.To.Sub(h.From).Hours() * float64(h
 // that failed was never in anybody's way and counts for nothing. h is the only record:
 // a server that was not running when time passed has nothing to catch up on.
 func ThroughputHours(ctx context.Context, h History, scope outcrop.Scope, from, to, now time.Time) ([]Hours, error) {
+	to = earlier(to, now)
+	throughput := outcrop.Query{Kind: outcrop.KindThroughput, Scope: scope, Ascending: true}
 	var all []Hours
-	if now.Before(to) {
-		to = now
-	}
-	add := func(rec outcrop.Record, end time.Time) error {
-		t, err := outcrop.ThroughputOf(rec)
+	for rec, err := range outcrop.All(ctx, h.Deleted, throughput) {
+		if err == nil {
+			all, err = appendHours(all, rec, from, earlier(to, rec.Updated))
+		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		begin := t.Created
-		if begin.Before(from) {
-			begin = from
-		}
-		if to.Before(end) {
-			end = to
-		}
-		if t.Status != outcrop.ThroughputFailed && begin.Before(end) {
-			all = append(all, Hours{Resource: t.ARN, Name: t.Name, Model: t.ModelARN, Units: t.ModelUnits, From: begin, To: end})
-		}
-		return nil
 	}
-	err := each(ctx, h.Deleted, scope, func(rec outcrop.Record) error { return add(rec, rec.Updated) })
-	if err == nil {
-		err = each(ctx, h.List, scope, func(rec outcrop.Record) error { return add(rec, now) })
+	for rec, err := range outcrop.All(ctx, h.List, throughput) {
+		if err == nil {
+			all, err = appendHours(all, rec, from, to)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return all, err
+	return all, nil
 }
 
-// each calls f for every throughput that list has.
-func each(ctx context.Context, list func(context.Context, outcrop.Query) ([]outcrop.Record, string, error), scope outcrop.Scope, f func(outcrop.Record) error) error {
-	q := outcrop.Query{Kind: outcrop.KindThroughput, Scope: scope, Ascending: true, Limit: outcrop.MaxPage}
-	for {
-		page, next, err := list(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, rec := range page {
-			if err := f(rec); err != nil {
-				return err
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		q.Next = next
+// appendHours adds what lies between from and to of a throughput's existence.
+func appendHours(all []Hours, rec outcrop.Record, from, to time.Time) ([]Hours, error) {
+	t, err := outcrop.ThroughputOf(rec)
+	if err != nil {
+		return all, err
 	}
+	begin := t.Created
+	if begin.Before(from) {
+		begin = from
+	}
+	if t.Status != outcrop.ThroughputFailed && begin.Before(to) {
+		all = append(all, Hours{Resource: t.ARN, Name: t.Name, Model: t.ModelARN, Units: t.ModelUnits, From: begin, To: to})
+	}
+	return all, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -113,24 +113,17 @@ func openRows(ctx context.Context, dataDir string, clock func() time.Time) (*sto
 
 // collect returns what use says of the records of a kind, but for "".
 func collect(ctx context.Context, rows outcrop.Store, kind outcrop.Kind, use func(outcrop.Record) (string, error)) (found []string, err error) {
-	q := outcrop.Query{Kind: kind, AllScopes: true, Limit: outcrop.MaxPage}
-	for {
-		page, next, err := rows.List(ctx, q)
+	for rec, err := range outcrop.All(ctx, rows.List, outcrop.Query{Kind: kind, AllScopes: true}) {
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range page {
-			what, err := use(r)
-			if err != nil {
-				return nil, err
-			}
-			if what != "" {
-				found = append(found, what)
-			}
+		what, err := use(rec)
+		if err != nil {
+			return nil, err
 		}
-		if next == "" {
-			return found, nil
+		if what != "" {
+			found = append(found, what)
 		}
-		q.Next = next
 	}
+	return found, nil
 }

@@ -61,7 +61,11 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		return fmt.Errorf("sweep models: %w", err)
 	}
 	owned := map[string]bool{}
-	err = s.each(ctx, outcrop.Query{Kind: outcrop.KindJob, Statuses: []string{outcrop.JobInProgress, outcrop.JobStopping}}, func(rec outcrop.Record) error {
+	active := outcrop.Query{Kind: outcrop.KindJob, AllScopes: true, Statuses: []string{outcrop.JobInProgress, outcrop.JobStopping}}
+	for rec, err := range outcrop.All(ctx, s.store.List, active) {
+		if err != nil {
+			return fmt.Errorf("sweep models: %w", err)
+		}
 		j, err := outcrop.JobOf(rec)
 		if err != nil {
 			return err
@@ -70,17 +74,12 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		for _, epoch := range j.CheckpointEpochs() {
 			owned[j.CheckpointID(epoch)] = true
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	err = s.each(ctx, outcrop.Query{Kind: outcrop.KindCustomModel}, func(rec outcrop.Record) error {
+	for rec, err := range outcrop.All(ctx, s.store.List, outcrop.Query{Kind: outcrop.KindCustomModel, AllScopes: true}) {
+		if err != nil {
+			return fmt.Errorf("sweep models: %w", err)
+		}
 		owned[rec.ID] = true
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	for _, e := range entries {
 		if owned[e.Name()] {
@@ -91,24 +90,4 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// each calls f for every record that q selects, in all scopes.
-func (s *sweeper) each(ctx context.Context, q outcrop.Query, f func(outcrop.Record) error) error {
-	q.AllScopes, q.Limit = true, outcrop.MaxPage
-	for {
-		page, next, err := s.store.List(ctx, q)
-		if err != nil {
-			return fmt.Errorf("sweep models: %w", err)
-		}
-		for _, rec := range page {
-			if err := f(rec); err != nil {
-				return err
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		q.Next = next
-	}
 }

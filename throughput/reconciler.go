@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // Engine is what of outcrop.Engine loads models.
@@ -88,19 +89,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		if err := r.pass(ctx); err != nil && ctx.Err() == nil {
 			r.log.Error("list throughput", "error", err)
 		}
-		pause(ctx, pollEvery, r.wake)
+		pause.For(ctx, pollEvery, r.wake)
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-wake:
-	case <-ctx.Done():
-	}
 }
 
 // pass looks at every throughput once.
@@ -127,24 +118,17 @@ func (r *Reconciler) pass(ctx context.Context) error {
 }
 
 func (r *Reconciler) list(ctx context.Context) (all []*outcrop.Throughput, err error) {
-	q := outcrop.Query{Kind: outcrop.KindThroughput, AllScopes: true, Ascending: true, Limit: outcrop.MaxPage}
-	for {
-		page, next, err := r.store.List(ctx, q)
+	for rec, err := range outcrop.All(ctx, r.store.List, outcrop.Query{Kind: outcrop.KindThroughput, AllScopes: true, Ascending: true}) {
 		if err != nil {
 			return nil, err
 		}
-		for _, rec := range page {
-			t, err := outcrop.ThroughputOf(rec)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, t)
+		t, err := outcrop.ThroughputOf(rec)
+		if err != nil {
+			return nil, err
 		}
-		if next == "" {
-			return all, nil
-		}
-		q.Next = next
+		all = append(all, t)
 	}
+	return all, nil
 }
 
 // work runs f in a goroutine and returns true, unless one works on the throughput already.
@@ -199,7 +183,7 @@ func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
 		r.release(t.ARN) // deleted while its model was loaded
 	case err != nil && ctx.Err() == nil:
 		r.log.Error("settle throughput", "throughput", t.ARN, "error", err)
-		pause(ctx, retryAfter, nil)
+		pause.For(ctx, retryAfter, nil)
 	}
 }
 
@@ -221,7 +205,7 @@ func (r *Reconciler) preload(ctx context.Context, t *outcrop.Throughput) {
 		return
 	}
 	for r.settling.Load() > 0 && ctx.Err() == nil { // somebody waits for those
-		pause(ctx, preloadPoll, nil)
+		pause.For(ctx, preloadPoll, nil)
 	}
 	dir, err := r.load(ctx, t.ARN, t.ModelARN)
 	if ctx.Err() != nil {
@@ -250,7 +234,7 @@ func (r *Reconciler) load(ctx context.Context, arn, model outcrop.ARN) (dir stri
 			return dir, err
 		}
 		r.log.Warn("load model", "throughput", arn, "model", model, "try", try, "error", err)
-		pause(ctx, retryAfter, nil)
+		pause.For(ctx, retryAfter, nil)
 	}
 }
 

@@ -46,18 +46,14 @@ func list[N any](ctx context.Context, s *Service, l listing, of func(outcrop.Rec
 
 // all returns every noun that a query selects; it must be one that a quota bounds.
 func all[N any](ctx context.Context, s *Service, q outcrop.Query, of func(outcrop.Record) (*N, error)) ([]*N, error) {
-	q.Limit = outcrop.MaxPage
 	var records []outcrop.Record
-	for {
-		page, next, err := s.store.List(ctx, q)
+	for rec, err := range outcrop.All(ctx, s.store.List, q) {
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, page...)
-		if q.Next = next; next == "" {
-			return nouns(records, of)
-		}
+		records = append(records, rec)
 	}
+	return nouns(records, of)
 }
 
 // liveJobs returns the jobs that wait or run.
