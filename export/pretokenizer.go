@@ -39,7 +39,6 @@ const (
 	cutDigits = "digits gpt2"
 	cutLlama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	cutQwen2  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-	cutPebble = ` ?[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
 // preKey is what tells llama.cpp's pre-tokenizers apart. With ignoreMerges a piece that is in
@@ -49,21 +48,14 @@ type preKey struct {
 	ignoreMerges bool
 }
 
-type preName struct {
-	name    string // tokenizer.ggml.pre
-	differs string // in what it is not the same; "" if it is
-}
-
-// preNames are llama.cpp's pre-tokenizers that do the same (llama_vocab::impl::load and
-// llm_tokenizer_bpe). The nearest to Pebble's was found by counting: of 1,904 texts of its
-// validation data, bloom cuts 89 % into the same tokens, gpt-2 21 %.
-var preNames = map[preKey]preName{
-	{cutGPT2, false}:   {name: "gpt-2"},
-	{cutDigits, false}: {name: "smollm"},
-	{cutLlama3, true}:  {name: "llama-bpe"},
-	{cutLlama3, false}: {name: "smaug-bpe"},
-	{cutQwen2, false}:  {name: "qwen2"},
-	{cutPebble, false}: {name: "bloom", differs: "numbers of four and more digits, and a quotation mark beside another mark, may be cut otherwise"},
+// preNames are llama.cpp's pre-tokenizers (tokenizer.ggml.pre) that do the same
+// (llama_vocab::impl::load and llm_tokenizer_bpe).
+var preNames = map[preKey]string{
+	{cutGPT2, false}:   "gpt-2",
+	{cutDigits, false}: "smollm",
+	{cutLlama3, true}:  "llama-bpe",
+	{cutLlama3, false}: "smaug-bpe",
+	{cutQwen2, false}:  "qwen2",
 }
 
 // cutting describes how text is cut: one of the constants, or what it is instead.

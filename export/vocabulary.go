@@ -188,15 +188,12 @@ func (g *conversion) byteLevel(file *tokenizerFile, tokens []string, types []int
 	if !known {
 		return fmt.Errorf("tokenizer.json: llama.cpp has no pre-tokenizer that cuts text as this one does (%s, ignore_merges %v)", cut, file.Model.IgnoreMerges)
 	}
-	if pre.differs != "" {
-		g.note("llama.cpp has no pre-tokenizer like this model's; %s is the nearest: %s", pre.name, pre.differs)
-	}
 	merges := make([]string, len(file.Model.Merges))
 	for i, m := range file.Model.Merges {
 		merges[i] = m.left + " " + m.right
 	}
 	g.set("tokenizer.ggml.model", "gpt2")
-	g.set("tokenizer.ggml.pre", pre.name)
+	g.set("tokenizer.ggml.pre", pre)
 	g.set("tokenizer.ggml.tokens", tokens)
 	g.set("tokenizer.ggml.token_type", types)
 	g.set("tokenizer.ggml.merges", merges)

@@ -281,7 +281,7 @@ func TestTrainedIsWhatTheModelHasToSay(t *testing.T) {
 		{"phi3", trimming, []string{"\n\nlines\n\n⟨<|end|>⟩", "  end  ⟨<|end|>⟩"}, 0},
 		{"zephyr", counting, []string{"4⟨</s>⟩", "It is 6.⟨</s>⟩"}, 0},
 		{"generation", counting, []string{"4⟨<|im_end|>⟩", "It is 6.⟨<|im_end|>⟩"}, 0},
-		{"vicuna", counting, []string{" 4", " It is 6.⟨</s>⟩"}, 0},
+		{"vicuna", counting, []string{" 4", " It is 6.\n⟨</s>⟩"}, 0},
 		{"reasoner", counting, []string{"It is 6.⟨</s>⟩"}, 1},
 		{"reasoner", thinking, []string{"Yes.⟨</s>⟩"}, 1},
 	} {

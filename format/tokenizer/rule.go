@@ -2,16 +2,10 @@ package tokenizer
 
 import "strings"
 
-// pebble1Pattern is how the tokenizer of the first Pebble splits text, and of what was tuned from
-// it: words with a leading space and inner apostrophes, at most three digits, punctuation, line
-// ends, other white space.
-const pebble1Pattern = ` ?[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+`
-
 // gpt2Pattern is GPT-2's, and what pre_tokenizer ByteLevel means by use_regex.
 const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
-// Llama3Pattern is Llama 3's, which every runtime of GGUF files knows: what Pebble is pre-trained
-// with from its second version on.
+// Llama3Pattern is Llama 3's, which every runtime of GGUF files knows, and Pebble's.
 const Llama3Pattern = llama3Head + llama3Number + llama3Tail
 
 // Llama 3's and Qwen's differ only in how many digits make a piece.
@@ -25,7 +19,6 @@ const (
 // knownPatterns are the patterns that have a rule by hand, twenty times as fast. A test
 // compares each rule with its pattern.
 var knownPatterns = map[string]func(c classes, s string) int{
-	pebble1Pattern:                        splitPebble,
 	gpt2Pattern:                           splitGPT2,
 	Llama3Pattern:                         func(c classes, s string) int { return splitLlama3(c, s, 3) },
 	llama3Head + qwen2Number + llama3Tail: func(c classes, s string) int { return splitLlama3(c, s, 1) },
@@ -55,50 +48,12 @@ func (c classes) symbols(s string, i int) int {
 	return i
 }
 
-// word returns the end of the run of letters and marks from i on.
-func (c classes) word(s string, i int) int {
-	for i < len(s) {
-		k, size := c.at(s, i)
-		if k != letter && k != mark {
-			break
-		}
-		i += size
-	}
-	return i
-}
-
 // afterSpace returns 1 if s is a space and something, else 0.
 func afterSpace(s string) int {
 	if s[0] == ' ' && len(s) > 1 {
 		return 1
 	}
 	return 0
-}
-
-// splitPebble is pebble1Pattern by hand.
-func splitPebble(c classes, s string) int {
-	i := afterSpace(s)
-	switch k, _ := c.at(s, i); k {
-	case letter, mark:
-		return c.innerApostrophes(s, c.word(s, i))
-	case number:
-		return c.run(s, i, number, 3)
-	case other:
-		return c.run(s, i, other, len(s))
-	}
-	return c.spaces(s, true)
-}
-
-// innerApostrophes returns where the word that reaches to i ends, over apostrophes between letters.
-func (c classes) innerApostrophes(s string, i int) int {
-	for i+1 < len(s) && s[i] == '\'' {
-		end := c.word(s, i+1)
-		if end == i+1 {
-			break
-		}
-		i = end
-	}
-	return i
 }
 
 // splitGPT2 is gpt2Pattern by hand.

@@ -13,17 +13,15 @@ import random
 
 from tokenizers import Tokenizer
 
-LLAMA3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+# A pattern that no rule is written for: words with inner apostrophes.
+APOSTROPHES = r" ?[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s*[\r\n]+|\s+(?!\S)|\s+"
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 SPLIT = lambda pattern: {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}
 VARIANTS = {
     "pebble": {},
     "gpt2": {"pre_tokenizer": {**BYTE_LEVEL, "use_regex": True}},
     "prefix": {"pre_tokenizer": {**BYTE_LEVEL, "use_regex": True, "add_prefix_space": True}},
-    "llama3": {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [SPLIT({"Regex": LLAMA3}), BYTE_LEVEL]}},
+    "apostrophes": {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [SPLIT({"Regex": APOSTROPHES}), BYTE_LEVEL]}},
     "digits": {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, {**BYTE_LEVEL, "use_regex": True}]}},
     "string": {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [SPLIT({"String": "."}), BYTE_LEVEL]}},
     "added": {"added": ["<tool>", "<tool><", " the", "ing th"]},

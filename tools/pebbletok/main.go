@@ -1,8 +1,6 @@
-// Pebbletok writes the tokenizer files of the next Pebble from merges that learn.py has learnt:
+// Pebbletok writes Pebble's tokenizer files from merges that learn.py has learnt:
 //
 //	go run ./tools/pebbletok MERGES.json DIR
-//
-// The first Pebble, which is embedded still, has a pattern of its own and other merges.
 //
 // Ids: 0-255 the bytes, then merges in the order they were learnt, then eight special tokens
 // at the end of the 8,192. The last eight learnt merges make room for those: the rarest ones.
