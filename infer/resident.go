@@ -221,7 +221,7 @@ func (r *resident) newSession(tokens int) (*model.Session, error) {
 func (r *resident) render(messages []outcrop.Message) ([]int32, error) {
 	ms := make([]chattemplate.Message, len(messages))
 	for i, m := range messages {
-		ms[i] = chattemplate.Message(m)
+		ms[i] = chattemplate.Message{Role: m.Role, Text: m.Text}
 	}
 	ids, err := r.template.Prompt(ms)
 	if errors.Is(err, tokenizer.ErrTooLong) {

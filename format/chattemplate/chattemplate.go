@@ -36,8 +36,9 @@ const (
 
 // Message is one contribution to a conversation.
 type Message struct {
-	Role string // System, User or Assistant
-	Text string
+	Role      string // System, User or Assistant
+	Text      string
+	Untrained bool // of an Example: what the assistant says here is only context
 }
 
 // Template renders for one tokenizer. It may be used from several goroutines.
@@ -76,17 +77,23 @@ func (t *Template) Warnings() []string { return t.warnings }
 
 // Row renders a prompt and its completion.
 func (t *Template) Row(prompt, completion string) (Example, error) {
-	return t.Example([]Message{{User, prompt}, {Assistant, completion}})
+	return t.Example([]Message{{Role: User, Text: prompt}, {Role: Assistant, Text: completion}})
 }
 
-// Example renders a whole conversation, which ends with the assistant. The error says which
-// message breaks the order that Prompt wants, or what the template refuses.
+// Example renders a whole conversation, which ends with the assistant, up to the last answer
+// that is trained. The error says which message breaks the order that Prompt wants, or what the
+// template refuses.
 func (t *Template) Example(messages []Message) (Example, error) {
 	if err := checkOrder(messages); err != nil {
 		return Example{}, err
 	}
 	if messages[len(messages)-1].Role != Assistant {
 		return Example{}, fmt.Errorf("the conversation ends with the user: the last message must be the assistant's")
+	}
+	for messages[len(messages)-1].Untrained {
+		if messages = messages[:len(messages)-2]; len(messages) == 0 || messages[len(messages)-1].Role == System {
+			return Example{}, fmt.Errorf("no answer is to be trained: nothing is left to learn")
+		}
 	}
 	return t.form.example(messages)
 }

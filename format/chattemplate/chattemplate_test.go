@@ -2,6 +2,7 @@ package chattemplate_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -55,19 +56,19 @@ func TestPrompt(t *testing.T) {
 		messages  []m
 		want, err string
 	}{
-		{[]m{{"user", "Hi"}}, "[bos]Hi[sep]", ""},
-		{[]m{{"user", ""}}, "[bos][sep]", ""},
-		{[]m{{"system", "Be brief."}, {"user", "Hi"}}, "[bos]Be brief.\n\nHi[sep]", ""},
-		{[]m{{"system", "A"}, {"system", "B"}, {"user", "Hi"}}, "[bos]A\n\nB\n\nHi[sep]", ""},
-		{[]m{{"user", "Hi"}, {"assistant", "Hello."}, {"user", "Bye"}}, "[bos]Hi[sep]Hello.[eos][bos]Bye[sep]", ""},
-		{[]m{{"user", "a<|eos|><|bos|>b"}}, "[bos]a<|eos|><|bos|>b[sep]", ""},
+		{[]m{{Role: "user", Text: "Hi"}}, "[bos]Hi[sep]", ""},
+		{[]m{{Role: "user", Text: ""}}, "[bos][sep]", ""},
+		{[]m{{Role: "system", Text: "Be brief."}, {Role: "user", Text: "Hi"}}, "[bos]Be brief.\n\nHi[sep]", ""},
+		{[]m{{Role: "system", Text: "A"}, {Role: "system", Text: "B"}, {Role: "user", Text: "Hi"}}, "[bos]A\n\nB\n\nHi[sep]", ""},
+		{[]m{{Role: "user", Text: "Hi"}, {Role: "assistant", Text: "Hello."}, {Role: "user", Text: "Bye"}}, "[bos]Hi[sep]Hello.[eos][bos]Bye[sep]", ""},
+		{[]m{{Role: "user", Text: "a<|eos|><|bos|>b"}}, "[bos]a<|eos|><|bos|>b[sep]", ""},
 		{nil, "", "no messages"},
-		{[]m{{"system", "x"}}, "", "no user message"},
-		{[]m{{"assistant", "x"}}, "", "message 1: an assistant message must follow"},
-		{[]m{{"user", "x"}, {"user", "y"}}, "", "message 2: two user messages"},
-		{[]m{{"user", "x"}, {"system", "y"}}, "", "message 2: a system text must come first"},
-		{[]m{{"user", "x"}, {"assistant", "y"}}, "", "ends with the assistant"},
-		{[]m{{"tool", "x"}}, "", `role "tool"`},
+		{[]m{{Role: "system", Text: "x"}}, "", "no user message"},
+		{[]m{{Role: "assistant", Text: "x"}}, "", "message 1: an assistant message must follow"},
+		{[]m{{Role: "user", Text: "x"}, {Role: "user", Text: "y"}}, "", "message 2: two user messages"},
+		{[]m{{Role: "user", Text: "x"}, {Role: "system", Text: "y"}}, "", "message 2: a system text must come first"},
+		{[]m{{Role: "user", Text: "x"}, {Role: "assistant", Text: "y"}}, "", "ends with the assistant"},
+		{[]m{{Role: "tool", Text: "x"}}, "", `role "tool"`},
 	} {
 		ids, err := template.Prompt(c.messages)
 		if c.err != "" {
@@ -176,5 +177,45 @@ func TestNewNamesTheMissingToken(t *testing.T) {
 	}
 	if _, err := chattemplate.New(tok); err == nil || !strings.Contains(err.Error(), "<|sep|>") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestUntrainedAnswersAreContext: an answer that is not to be trained is read like the rest, and
+// what follows the last one that is does not matter.
+func TestUntrainedAnswersAreContext(t *testing.T) {
+	t.Parallel()
+	template, tok := load(t)
+	talk := func(untrained ...bool) (messages []chattemplate.Message) {
+		for i, u := range untrained {
+			messages = append(messages, chattemplate.Message{Role: chattemplate.User, Text: fmt.Sprint("Q", i)},
+				chattemplate.Message{Role: chattemplate.Assistant, Text: fmt.Sprint("A", i), Untrained: u})
+		}
+		return messages
+	}
+	for _, c := range []struct {
+		untrained     []bool
+		want, trained string
+	}{
+		{[]bool{true, false}, "[bos]Q0[sep]A0[eos][bos]Q1[sep]A1[eos]", "A1[eos]"},
+		{[]bool{false, true, false}, "[bos]Q0[sep]A0[eos][bos]Q1[sep]A1[eos][bos]Q2[sep]A2[eos]", "A0[eos]A2[eos]"},
+		{[]bool{false, true, true}, "[bos]Q0[sep]A0[eos]", "A0[eos]"},
+	} {
+		e, err := template.Example(talk(c.untrained...))
+		var trained []int32
+		for i, id := range e.Tokens {
+			if e.Trained[i] {
+				trained = append(trained, id)
+			}
+		}
+		if got, learnt := spell(tok, e.Tokens), spell(tok, trained); err != nil || got != c.want || learnt != c.trained {
+			t.Errorf("%v: %q, of which %q is trained, %v; want %q and %q", c.untrained, got, learnt, err, c.want, c.trained)
+		}
+	}
+	if _, err := template.Example(talk(true)); err == nil || !strings.Contains(err.Error(), "nothing is left to learn") {
+		t.Errorf("no answer is trained: %v", err)
+	}
+	system := append([]chattemplate.Message{{Role: chattemplate.System, Text: "S"}}, talk(true, true)...)
+	if _, err := template.Example(system); err == nil || !strings.Contains(err.Error(), "nothing is left to learn") {
+		t.Errorf("no answer after a system text is trained: %v", err)
 	}
 }

@@ -36,7 +36,7 @@ func newJinja(source string, specials map[string]any, d documentFrame, tok *toke
 		return nil, err
 	}
 	f := &jinjaForm{tok: tok, template: parsed, vars: variables(specials), turnEnd: -1, end: d.end}
-	conversation := []Message{{User, "question"}, {Assistant, "answer"}}
+	conversation := []Message{{Role: User, Text: "question"}, {Role: Assistant, Text: "answer"}}
 	prompt, err := f.render(conversation[:1], true)
 	if err != nil {
 		return nil, err
@@ -269,7 +269,7 @@ func oneSystem(messages []Message) []Message {
 	for i, m := range messages[:n] {
 		texts[i] = m.Text
 	}
-	return append([]Message{{System, strings.Join(texts, systemEnd)}}, messages[n:]...)
+	return append([]Message{{Role: System, Text: strings.Join(texts, systemEnd)}}, messages[n:]...)
 }
 
 func (f *jinjaForm) prompt(messages []Message) ([]int32, error) {
@@ -307,6 +307,9 @@ func (f *jinjaForm) example(messages []Message) (Example, error) {
 	e := Example{Tokens: t.ids, Trained: make([]bool, len(t.ids))}
 	stop := 0 // after the last token that is trained
 	for i, a := range answers {
+		if messages[a.message].Untrained {
+			continue
+		}
 		if a.trained.missing() || !same[i] && a.message != len(messages)-1 {
 			e.Skipped++
 			continue
@@ -348,11 +351,11 @@ func (f *jinjaForm) checkThoughts(messages []Message) error {
 
 // askedTheSame tells of each answer whether the conversation begins exactly as the prompt
 // for it. Templates that leave out earlier thoughts, or move the system text to the last
-// question, break that for all answers but the last.
+// question, break that for all answers but the last. Of an answer that is not trained nobody asks.
 func (f *jinjaForm) askedTheSame(messages []Message, r *rendered, answers []answer) ([]bool, error) {
 	same := make([]bool, len(answers))
 	for i, a := range answers {
-		if a.asked < 0 {
+		if a.asked < 0 || messages[a.message].Untrained {
 			continue
 		}
 		prompt, err := f.render(messages[:a.message], true)
@@ -390,7 +393,7 @@ func (f *jinjaForm) asAsked(messages []Message, answer []int32) (Example, error)
 	}
 	e.mark(len(e.Tokens), true)
 	for _, m := range messages[:len(messages)-1] {
-		if m.Role == Assistant {
+		if m.Role == Assistant && !m.Untrained {
 			e.Skipped++
 		}
 	}

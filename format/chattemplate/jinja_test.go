@@ -52,7 +52,7 @@ func loadFamilies(t testing.TB) *families {
 
 func (f *families) messages(i int) (messages []Message) {
 	for _, m := range f.Conversations[i] {
-		messages = append(messages, Message{m.Role, m.Content})
+		messages = append(messages, Message{Role: m.Role, Text: m.Content})
 	}
 	return messages
 }
@@ -253,6 +253,22 @@ func trainedText(tok *tokenizer.Tokenizer, e Example) (parts []string) {
 	return parts
 }
 
+// checkUntrained compares a conversation with the same one whose first answer is only context.
+func checkUntrained(t *testing.T, style string, template *Template, tok *tokenizer.Tokenizer, messages []Message, all Example) {
+	t.Helper()
+	first := slices.IndexFunc(messages, func(m Message) bool { return m.Role == Assistant })
+	messages = slices.Clone(messages)
+	messages[first].Untrained = true
+	e, err := template.Example(messages)
+	want := trainedText(tok, all)
+	if all.Skipped == 0 {
+		want = want[1:]
+	}
+	if got := trainedText(tok, e); err != nil || !slices.Equal(got, want) || e.Skipped != 0 || !slices.Equal(e.Tokens, all.Tokens) {
+		t.Errorf("%s: with its first answer as context: trained %q, %d skipped, %v; want %q", style, got, e.Skipped, err, want)
+	}
+}
+
 // TestTrainedIsWhatTheModelHasToSay names, for conversations of several answers, exactly the
 // text that is trained.
 func TestTrainedIsWhatTheModelHasToSay(t *testing.T) {
@@ -297,6 +313,7 @@ func TestTrainedIsWhatTheModelHasToSay(t *testing.T) {
 		if !e.Trained[len(e.Trained)-1] || len(e.Trained) != len(e.Tokens) {
 			t.Errorf("%s %d: the last token is not trained, or the lengths differ", c.style, c.conversation)
 		}
+		checkUntrained(t, c.style, template, f.tok, all.messages(c.conversation), e)
 	}
 }
 
@@ -383,11 +400,11 @@ func TestTextNeverBecomesSpecial(t *testing.T) {
 			if name == "qwen3" && strings.Contains(text, thoughtEnd) {
 				continue // refused
 			}
-			hostile := []Message{{User, text}, {Assistant, text}, {User, text}, {Assistant, text}}
-			harmless := []Message{{User, "a"}, {Assistant, "a"}, {User, "a"}, {Assistant, "a"}}
+			hostile := []Message{{Role: User, Text: text}, {Role: Assistant, Text: text}, {Role: User, Text: text}, {Role: Assistant, Text: text}}
+			harmless := []Message{{Role: User, Text: "a"}, {Role: Assistant, Text: "a"}, {Role: User, Text: "a"}, {Role: Assistant, Text: "a"}}
 			if name != "gemma" {
-				hostile = append([]Message{{System, text}}, hostile...)
-				harmless = append([]Message{{System, "a"}}, harmless...)
+				hostile = append([]Message{{Role: System, Text: text}}, hostile...)
+				harmless = append([]Message{{Role: System, Text: "a"}}, harmless...)
 			}
 			for _, whole := range []bool{false, true} {
 				render := func(messages []Message) []int32 {
@@ -425,7 +442,7 @@ func TestHalfATokenOfEachSide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := template.Prompt([]Message{{User, "im_end"}})
+	ids, err := template.Prompt([]Message{{Role: User, Text: "im_end"}})
 	if err != nil || plainText(tok, ids) == "" {
 		t.Fatal(err)
 	}
@@ -440,15 +457,15 @@ func TestHalfATokenOfEachSide(t *testing.T) {
 func TestSystemTexts(t *testing.T) {
 	t.Parallel()
 	template, _ := loadStyle(t, "llama2")
-	several, err := template.Prompt([]Message{{System, "A"}, {System, "B"}, {User, "x"}})
+	several, err := template.Prompt([]Message{{Role: System, Text: "A"}, {Role: System, Text: "B"}, {Role: User, Text: "x"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := template.Prompt([]Message{{System, "A\n\nB"}, {User, "x"}})
+	one, err := template.Prompt([]Message{{Role: System, Text: "A\n\nB"}, {Role: User, Text: "x"}})
 	if err != nil || !slices.Equal(several, one) {
 		t.Errorf("%v, %v, %v", several, one, err)
 	}
-	e, err := template.Example([]Message{{System, "A"}, {System, "B"}, {User, "x"}, {Assistant, "y"}})
+	e, err := template.Example([]Message{{Role: System, Text: "A"}, {Role: System, Text: "B"}, {Role: User, Text: "x"}, {Role: Assistant, Text: "y"}})
 	if err != nil || !slices.Equal(e.Tokens[:len(one)], one) {
 		t.Errorf("%v, %v", e, err)
 	}
@@ -467,11 +484,11 @@ func TestWarnsOfWhatIsAskedOtherwise(t *testing.T) {
 func TestThoughtsAreRefused(t *testing.T) {
 	t.Parallel()
 	template, _ := loadStyle(t, "qwen3") // which is asked with an empty thought
-	_, err := template.Example([]Message{{User, "Why?"}, {Assistant, "<think>hm</think>So."}})
+	_, err := template.Example([]Message{{Role: User, Text: "Why?"}, {Role: Assistant, Text: "<think>hm</think>So."}})
 	if err == nil || !strings.Contains(err.Error(), "message 2: the answer holds a thought") {
 		t.Errorf("%v", err)
 	}
-	if _, err := template.Prompt([]Message{{User, "Why?"}, {Assistant, "<think>hm</think>So."}, {User, "And?"}}); err != nil {
+	if _, err := template.Prompt([]Message{{Role: User, Text: "Why?"}, {Role: Assistant, Text: "<think>hm</think>So."}, {Role: User, Text: "And?"}}); err != nil {
 		t.Errorf("in a prompt: %v", err)
 	}
 }

@@ -58,7 +58,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		ids, err := template.Prompt([]Message{{User, "Hi"}})
+		ids, err := template.Prompt([]Message{{Role: User, Text: "Hi"}})
 		if got := strings.ReplaceAll(spellIDs(tok, ids), "|", ""); err != nil || got != strings.ReplaceAll(c.want, "|", "") || !strings.HasPrefix(template.String(), c.form) {
 			t.Errorf("%s: %s, %q, %v; want %s, %q", c.name, template, got, err, c.form, c.want)
 		}
@@ -140,7 +140,7 @@ func TestPlain(t *testing.T) {
 			}
 			return ids
 		}
-		e, err := template.Example([]Message{{System, "S"}, {User, "cat"}, {Assistant, "aract"}, {User, "<s>"}, {Assistant, " x"}})
+		e, err := template.Example([]Message{{Role: System, Text: "S"}, {Role: User, Text: "cat"}, {Role: Assistant, Text: "aract"}, {Role: User, Text: "<s>"}, {Role: Assistant, Text: " x"}})
 		want := slices.Concat(c.want, encode("S\n\ncat"), encode("aract"), []int32{8192}, encode("<s>"), encode(" x"), []int32{8192})
 		if err != nil || !slices.Equal(e.Tokens, want) || !strings.HasPrefix(template.String(), "plain text") || template.EndOfText() != 8192 {
 			t.Errorf("%s: %s %v, %v; want %v", c.name, template, e.Tokens, err, want)
@@ -148,7 +148,7 @@ func TestPlain(t *testing.T) {
 		if n := len(encode("aract")) + len(encode(" x")) + 2; e.CompletionTokens() != n {
 			t.Errorf("%s: %d tokens are trained, want %d", c.name, e.CompletionTokens(), n)
 		}
-		prompt, err := template.Prompt([]Message{{System, "S"}, {User, "cat"}})
+		prompt, err := template.Prompt([]Message{{Role: System, Text: "S"}, {Role: User, Text: "cat"}})
 		if err != nil || !slices.Equal(prompt, e.Tokens[:len(prompt)]) || e.Trained[len(prompt)-1] || !e.Trained[len(prompt)] {
 			t.Errorf("%s: prompt %v, %v", c.name, prompt, err)
 		}
@@ -243,7 +243,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		messages := []Message{{User, question}, {Assistant, answer}, {User, answer}, {Assistant, question}}
+		messages := []Message{{Role: User, Text: question}, {Role: Assistant, Text: answer}, {Role: User, Text: answer}, {Role: Assistant, Text: question}}
 		e, err := template.Example(messages)
 		if err != nil {
 			return

@@ -90,7 +90,7 @@ func (f *turns) example(messages []Message) (e Example, err error) {
 		if err != nil {
 			return Example{}, fmt.Errorf("message %d: %w", i+1, err)
 		}
-		e.mark(len(e.Tokens), m.Role == Assistant)
+		e.mark(len(e.Tokens), m.Role == Assistant && !m.Untrained)
 	}
 	return e, nil
 }

@@ -10,7 +10,8 @@
 //	{"prompt": "…", "completion": "…"}                                        Completions
 //	{"schemaVersion": "bedrock-conversation-2024", "system": [{"text": "…"}], BedrockConversation
 //	 "messages": [{"role": "user", "content": [{"text": "…"}]}, …]}
-//	{"messages": [{"role": "user", "content": "…"}, …]}                       Chat
+//	{"messages": [{"role": "user", "content": "…"}, …]}                       Chat, with OpenAI's
+//	                                                                          content parts and weights
 //	{"input": "…"}                                                            Documents
 //
 // Keys may be in any order, and there are no others. Every text has something in it. The
@@ -52,8 +53,9 @@ const (
 
 // Message is one contribution to a conversation.
 type Message struct {
-	Role string // "system", "user" or "assistant"
-	Text string
+	Role      string // "system", "user" or "assistant"
+	Text      string
+	Untrained bool // an answer that is only context: OpenAI's "weight": 0
 }
 
 // Row is one line's content.

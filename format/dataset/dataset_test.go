@@ -33,7 +33,7 @@ func TestReadAccepts(t *testing.T) {
 	} {
 		for _, end := range []string{"", "\n", "\r\n"} {
 			rows, r := readAll(t, c.line+end, Limits{})
-			want := Row{Line: 1, Format: Completions, Messages: []Message{{user, c.prompt}, {assistant, c.completion}}}
+			want := Row{Line: 1, Format: Completions, Messages: []Message{{Role: user, Text: c.prompt}, {Role: assistant, Text: c.completion}}}
 			if len(rows) != 1 || !reflect.DeepEqual(rows[0], want) || r.ProblemCount != 0 || r.Lines != 1 || r.Format != Completions {
 				t.Errorf("%q: %+v, %+v", c.line+end, rows, r)
 			}

@@ -25,15 +25,20 @@ func TestConversations(t *testing.T) {
 		format Format
 		want   []Message
 	}{
-		{bedrockRow, BedrockConversation, []m{{system, "S"}, {user, "U"}, {assistant, "A"}}},
+		{bedrockRow, BedrockConversation, []m{{Role: system, Text: "S"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
 		{`{"messages":[{"content":[{"text":"U"},{"text":"V"}],"role":"user"},{"role":"assistant","content":[{"text":" A\n"}]}],"schemaVersion":"bedrock-conversation-2024"}`,
-			BedrockConversation, []m{{user, "U\nV"}, {assistant, " A\n"}}},
+			BedrockConversation, []m{{Role: user, Text: "U\nV"}, {Role: assistant, Text: " A\n"}}},
 		{`{"system":[{"text":"S"},{"text":"T"}],"schemaVersion":"bedrock-conversation-2024","messages":[{"role":"user","content":[{"text":"U"}]},{"role":"assistant","content":[{"text":"A"}]}]}`,
-			BedrockConversation, []m{{system, "S"}, {system, "T"}, {user, "U"}, {assistant, "A"}}},
-		{chatRow, Chat, []m{{user, "U"}, {assistant, "A"}}},
+			BedrockConversation, []m{{Role: system, Text: "S"}, {Role: system, Text: "T"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
+		{chatRow, Chat, []m{{Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
 		{` { "messages" : [ { "role" : "system" , "content" : "S" } , {"role":"user","content":"U"}, {"role":"assistant","content":"A"},{"role":"user","content":"V"},{"role":"assistant","content":"B"} ] } `,
-			Chat, []m{{system, "S"}, {user, "U"}, {assistant, "A"}, {user, "V"}, {assistant, "B"}}},
-		{`{"messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}],"system":"S"}`, Chat, []m{{system, "S"}, {user, "U"}, {assistant, "A"}}},
+			Chat, []m{{Role: system, Text: "S"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}, {Role: user, Text: "V"}, {Role: assistant, Text: "B"}}},
+		{`{"messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}],"system":"S"}`, Chat, []m{{Role: system, Text: "S"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
+		{`{"messages":[{"role":"developer","content":"S"},{"role":"user","content":[{"type":"text","text":"U"},{"text":"V","type":"text"}]},{"weight":0,"role":"assistant","content":"A"},` +
+			`{"role":"user","content":"V"},{"role":"assistant","content":"B","weight": 1 }]}`,
+			Chat, []m{{Role: system, Text: "S"}, {Role: user, Text: "U\nV"}, {Role: assistant, Text: "A", Untrained: true}, {Role: user, Text: "V"}, {Role: assistant, Text: "B"}}},
+		{`{"system":[{"type":"text","text":"S"}],"messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}]}`,
+			Chat, []m{{Role: system, Text: "S"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
 	} {
 		rows, r := readAll(t, c.line+"\n", Limits{})
 		if len(rows) != 1 || rows[0].Format != c.format || !reflect.DeepEqual(rows[0].Messages, c.want) || r.Format != c.format {
@@ -103,6 +108,20 @@ func TestConversationsThatAreRefused(t *testing.T) {
 		{`{"schemaVersion":"bedrock-conversation-2024"}`, Content, `key "messages" is missing`},
 		{`{"schemaVersion":"bedrock-conversation-2024","system":[{"text":""}],"messages":[]}`, Content, `"system[0].text" is empty`},
 		{`{"schemaVersion":"bedrock-conversation-2024","system":"S","messages":[` + bu + "," + ba + `]}`, Content, "text stands where a list"},
+		{chat(u + `,{"role":"assistant","content":"A","weight":0}`), Content, "every answer has the weight 0"},
+		{chat(u + `,{"role":"assistant","content":"A","weight":0.5}`), Content, `"messages[1].weight" is another number: it must be 0 or 1`},
+		{chat(u + `,{"role":"assistant","content":"A","weight":10}`), Content, `it must be 0 or 1`},
+		{chat(u + `,{"role":"assistant","content":"A","weight":-1}`), Content, `"messages[1].weight" is a number: it must be 0 or 1`},
+		{chat(u + `,{"role":"assistant","content":"A","weight":true}`), Content, `"messages[1].weight" is a boolean`},
+		{chat(`{"role":"user","content":"U","weight":1},` + a), Content, `messages[0] has a weight, and its role is "user"`},
+		{chat(u + `,{"role":"developer","content":"S"},` + a), Content, "a system text must come first"},
+		{chat(`{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]},` + a), Content, `messages[0].content[0] has "image_url"`},
+		{chat(`{"role":"user","content":[{"type":"refusal","text":"x"}]},` + a), Content, `messages[0].content[0] is of type "refusal": only "text" can be trained on`},
+		{chat(`{"role":"user","content":[{"type":"text"}]},` + a), Content, `key "text" of messages[0].content[0] is missing`},
+		{chat(`{"role":"user","content":[{"type":"text","text":"U"}]},` + ba), Content, `add "schemaVersion"`},
+		{bedrock(bu + `,{"role":"assistant","content":[{"text":"A"}],"weight":1}`), Content, "a message has a weight: in this schema"},
+		{bedrock(`{"role":"user","content":[{"type":"text","text":"U"}]},` + ba), Content, "a block has a type: in this schema"},
+		{bedrock(`{"role":"developer","content":[{"text":"S"}]},` + bu + "," + ba), Content, `a role is "developer": in this schema`},
 		{`{"messages":[` + u + "," + a, NotJSONL, "the line ends where a comma or ]"},
 		{`{"messages":[` + u + "," + a + `,]}`, NotJSONL, "where an object"},
 		{`{"messages":` + deepArray, Content, `"messages[0]" is an array`},
@@ -179,6 +198,7 @@ type anyRow struct {
 	Messages                                 []struct {
 		Role    string
 		Content json.RawMessage
+		Weight  *int
 	}
 }
 
@@ -203,15 +223,18 @@ func (a anyRow) read() (messages []Message, text string) {
 	case a.Input != nil:
 		return nil, *a.Input
 	case a.Prompt != nil:
-		return []Message{{user, *a.Prompt}, {assistant, *a.Completion}}, ""
+		return []Message{{Role: user, Text: *a.Prompt}, {Role: assistant, Text: *a.Completion}}, ""
 	}
 	if a.System != nil {
 		for _, t := range texts(a.System) {
-			messages = append(messages, Message{system, t})
+			messages = append(messages, Message{Role: system, Text: t})
 		}
 	}
 	for _, m := range a.Messages {
-		messages = append(messages, Message{m.Role, strings.Join(texts(m.Content), "\n")})
+		if m.Role == developer {
+			m.Role = system
+		}
+		messages = append(messages, Message{Role: m.Role, Text: strings.Join(texts(m.Content), "\n"), Untrained: m.Weight != nil && *m.Weight == 0})
 	}
 	return messages, ""
 }
@@ -224,6 +247,7 @@ func FuzzRead(f *testing.F) {
 		`{"prompt":"p","completion":"c","x":{"y":[1,2]}}`, "{\"prompt\":\"\xff\"}", `{"Prompt":"p"}`, "\r\n", `{"prompt":"\ud800"}`,
 		bedrockRow, chatRow, inputRow, chatRow + "\n" + inputRow, `{"system":"S","messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}]}`,
 		`{"messages":[{"role":"user","content":[{"text":"x"},{"image":1}]}]}`, `{"messages":[[]]}`, `{"input":"x","input":"y"}`,
+		`{"messages":[{"role":"developer","content":[{"type":"text","text":"x"}]},{"role":"user","content":"U"},{"role":"assistant","content":"A","weight":1}]}`,
 	} {
 		f.Add([]byte(s))
 	}

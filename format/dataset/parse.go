@@ -15,6 +15,8 @@ const (
 	system    = "system"
 	user      = "user"
 	assistant = "assistant"
+
+	developer = "developer" // OpenAI's newer name of system
 )
 
 // line is a row being read, key by key, in any order.
@@ -25,8 +27,8 @@ type line struct {
 	texts    map[string]string // by key: of the keys that are text
 	system   []Message
 	messages []Message
-	blocks   bool // some content is a list of blocks
-	plain    bool // some content, or system, is text
+	blocks   bool   // some content is a list of Bedrock's blocks
+	only     string // what the row has first that only Chat has; "" if nothing
 }
 
 // parse returns the row, or what is wrong with the line first.
@@ -74,17 +76,16 @@ func (l *line) member(key string) (bad *Problem) {
 	case key == "messages":
 		return l.readMessages()
 	case key == "system" && l.peek() == '[':
-		l.blocks = true
 		return l.array(func(i int) *Problem {
 			text, bad := l.block(fmt.Sprintf("system[%d]", i))
-			l.system = append(l.system, Message{system, text})
+			l.system = append(l.system, Message{Role: system, Text: text})
 			return bad
 		})
 	case key == "system":
-		l.plain = true
+		l.chatOnly("text stands where a list of blocks must")
 		var text string
 		if text, bad = l.text(key); bad == nil {
-			l.system = append(l.system, Message{system, text})
+			l.system = append(l.system, Message{Role: system, Text: text})
 			bad = notBlank(key, text)
 		}
 		return bad
@@ -139,8 +140,11 @@ func (l *line) readMessage(at string) *Problem {
 			m.Role, bad = l.text(at + ".role")
 		case key == "content":
 			m.Text, bad = l.readContent(at + ".content")
+		case key == "weight":
+			l.chatOnly("a message has a weight")
+			m.Untrained, bad = l.weight(at + ".weight")
 		default:
-			return content(`key %s of %s is not known: a message has exactly "role" and "content"`, short(key), at)
+			return content(`key %s of %s is not known: a message has "role" and "content", and an answer may have a "weight"`, short(key), at)
 		}
 		seen = append(seen, key)
 		return bad
@@ -153,22 +157,48 @@ func (l *line) readMessage(at string) *Problem {
 			return content("key %q of %s is missing", key, at)
 		}
 	}
+	switch {
+	case m.Role == developer:
+		l.chatOnly("a role is \"developer\"")
+		m.Role = system
+	case m.Role != assistant && slices.Contains(seen, "weight"):
+		return content(`%s has a weight, and its role is %s: only what the assistant says is learnt`, at, short(m.Role))
+	}
 	l.messages = append(l.messages, m)
 	return nil
+}
+
+// weight reads OpenAI's 0 for an answer that is only context, or 1.
+func (l *line) weight(at string) (untrained bool, bad *Problem) {
+	digit := l.peek()
+	if digit != '0' && digit != '1' {
+		return false, l.wrongType(at, "0 or 1")
+	}
+	l.i++
+	if c := l.peek(); c == '.' || c == 'e' || c == 'E' || c >= '0' && c <= '9' {
+		return false, content("%q is another number: it must be 0 or 1", at)
+	}
+	return digit == '0', nil
+}
+
+// chatOnly remembers the first thing in the row that Bedrock's conversations do not have.
+func (l *line) chatOnly(what string) {
+	if l.only == "" {
+		l.only = what
+	}
 }
 
 // readContent reads a message's content: text, or blocks of text, which become lines as in a
 // request of Converse.
 func (l *line) readContent(at string) (string, *Problem) {
 	if l.peek() != '[' {
-		l.plain = true
+		l.chatOnly("text stands where a list of blocks must")
 		text, bad := l.text(at)
 		if bad == nil {
 			bad = notBlank(at, text)
 		}
 		return text, bad
 	}
-	l.blocks = true
 	var texts []string
 	bad := l.array(func(i int) *Problem {
 		text, bad := l.block(fmt.Sprintf("%s[%d]", at, i))
@@ -181,29 +211,32 @@ func (l *line) readContent(at string) (string, *Problem) {
 	return strings.Join(texts, "\n"), bad
 }
 
-// block reads {"text": "..."}.
+// block reads Bedrock's {"text": "..."} or OpenAI's {"type": "text", "text": "..."}.
 func (l *line) block(at string) (text string, bad *Problem) {
 	if l.peek() != '{' {
 		return "", l.wrongType(at, `an object with "text"`)
 	}
-	found := false
-	bad = l.object(func(key string) *Problem {
-		if key != "text" || found {
+	members := map[string]string{}
+	bad = l.object(func(key string) (bad *Problem) {
+		if _, twice := members[key]; key != "text" && key != "type" || twice {
 			return content(`%s has %s: a block has exactly "text", and nothing else can be trained on`, at, short(key))
 		}
-		found = true
-		var bad *Problem
-		text, bad = l.text(at + ".text")
+		members[key], bad = l.text(at + "." + key)
 		return bad
 	})
-	switch {
-	case bad != nil:
-	case !found:
-		bad = content(`key "text" of %s is missing`, at)
-	default:
-		bad = notBlank(at+".text", text)
+	if bad != nil {
+		return "", bad
 	}
-	return text, bad
+	if kind, typed := members["type"]; !typed {
+		l.blocks = true
+	} else if l.chatOnly("a block has a type"); kind != "text" {
+		return "", content(`%s is of type %s: only "text" can be trained on`, at, short(kind))
+	}
+	text, found := members["text"]
+	if !found {
+		return "", content(`key "text" of %s is missing`, at)
+	}
+	return text, notBlank(at+".text", text)
 }
 
 func notBlank(at, text string) *Problem {
@@ -235,7 +268,7 @@ func (l *line) row() (Row, *Problem) {
 	if l.format == Documents {
 		return Row{Format: Documents, Text: l.texts["input"]}, nil
 	}
-	return Row{Format: Completions, Messages: []Message{{user, l.texts["prompt"]}, {assistant, l.texts["completion"]}}}, nil
+	return Row{Format: Completions, Messages: []Message{{Role: user, Text: l.texts["prompt"]}, {Role: assistant, Text: l.texts["completion"]}}}, nil
 }
 
 // conversation checks a row with messages: either all in Bedrock's form or all in OpenAI's.
@@ -250,8 +283,8 @@ func (l *line) conversation() (Row, *Problem) {
 	switch {
 	case !slices.Contains(l.seen, "messages"):
 		return r, content(`key "messages" is missing: write %s`, r.Format.shape())
-	case r.Format == BedrockConversation && l.plain:
-		return r, content("text stands where a list of blocks must: in this schema, content and system are written [{\"text\": \"...\"}]")
+	case r.Format == BedrockConversation && l.only != "":
+		return r, content("%s: in this schema, content and system are written [{\"text\": \"...\"}], and a message has nothing else", l.only)
 	case r.Format == Chat && l.blocks:
 		return r, content("content or system is a list of blocks: add \"schemaVersion\": %q, or write them as text", schemaVersion)
 	}
@@ -280,8 +313,11 @@ func checkTurns(messages []Message, f Format, hasSystem bool) *Problem {
 		}
 		last = m.Role
 	}
-	if last != assistant {
+	switch {
+	case last != assistant:
 		return content(`"messages" must end with the assistant, whose answer is what is learnt`)
+	case !slices.ContainsFunc(messages, func(m Message) bool { return m.Role == assistant && !m.Untrained }):
+		return content("every answer has the weight 0: nothing is left to learn")
 	}
 	return nil
 }

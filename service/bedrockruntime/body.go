@@ -22,6 +22,7 @@ import (
 type body struct {
 	found      int
 	violations []string // the first of them
+	hint       string   // follows AWS's words, if there are findings
 }
 
 const (
@@ -48,18 +49,12 @@ func (b *body) err() error {
 	switch n := b.found; {
 	case n == 0:
 		return nil
-	case n == 1:
-		return malformed(all)
 	case n > violationsMax:
-		return malformed(fmt.Sprintf("#: %d schema violations found, the first %d: %s", n, violationsMax, all))
-	default:
-		return malformed(fmt.Sprintf("#: %d schema violations found: %s", n, all))
+		all = fmt.Sprintf("#: %d schema violations found, the first %d: %s", n, violationsMax, all)
+	case n > 1:
+		all = fmt.Sprintf("#: %d schema violations found: %s", n, all)
 	}
-}
-
-// malformed returns AWS's error for a body that the model does not understand.
-func malformed(detail string) error {
-	return outcrop.Errorf(outcrop.CodeValidation, "Malformed input request: %s, please reformat your input and try again.", detail)
+	return outcrop.Errorf(outcrop.CodeValidation, "Malformed input request: %s, please reformat your input and try again.%s", all, b.hint)
 }
 
 // members returns the members of the object in raw, of which only those named in known may

@@ -42,6 +42,9 @@ func (titan) parse(raw []byte) (outcrop.GenerateRequest, error) {
 	var input string
 	if m["inputText"] == nil {
 		b.violate("#", "required key [inputText] not found")
+		if m["messages"] != nil || m["prompt"] != nil {
+			b.hint = ` The body is that of another family of models: this one reads {"inputText": "..."}. Converse takes the same request for every model.`
+		}
 	}
 	b.str("#/inputText", m["inputText"], 1, &input)
 	if config := m["textGenerationConfig"]; config != nil {

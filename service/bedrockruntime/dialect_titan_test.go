@@ -176,3 +176,20 @@ func FuzzTitan(f *testing.F) {
 		}
 	})
 }
+
+// TestTitanNamesAnotherFamilysBody: an alias of another vendor's id reads Titan's bodies too.
+func TestTitanNamesAnotherFamilysBody(t *testing.T) {
+	t.Parallel()
+	const hint = "please reformat your input and try again. The body is that of another family of models"
+	for body, hinted := range map[string]bool{
+		`{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[]}`: true,
+		`{"prompt":"hi","max_gen_len":9}`:                                         true,
+		`{}`:                                                                      false,
+		`{"inputText":"hi","prompt":"hi"}`:                                        false,
+	} {
+		_, err := titan{}.parse([]byte(body))
+		if err == nil || strings.Contains(err.Error(), hint) != hinted {
+			t.Errorf("%s: %v, with a hint: want %v", body, err, hinted)
+		}
+	}
+}
