@@ -106,10 +106,22 @@ func (e *Engine) Load(ctx context.Context, m outcrop.ModelFiles) error {
 		return err
 	}
 	defer e.release(r)
+	return e.pin(r)
+}
+
+// pin keeps a model that is in use until an Unload. After Close nobody would take that back.
+func (e *Engine) pin(r *resident) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.closed {
+		return errClosed()
+	}
 	r.pins++
 	return nil
+}
+
+func errClosed() error {
+	return outcrop.Errorf(outcrop.CodeServiceUnavailable, "The server is shutting down. Try again.")
 }
 
 // Unload takes back one Load. After the last one the model's memory goes as soon as its

@@ -210,3 +210,25 @@ func TestClose(t *testing.T) {
 	_, err := e.Generate(context.Background(), ask(dir, "x", 3), nil)
 	wantCode(t, err, outcrop.CodeServiceUnavailable)
 }
+
+// TestCloseDuringLoad: a Load that has its model when the engine is closed keeps nothing there.
+func TestCloseDuringLoad(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, nil)
+	e := newEngine(t, Options{})
+	r, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan bool)
+	go func() { e.Close(); close(closed) }()
+	for { // until it has begun to close
+		if _, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+			break
+		}
+		e.release(r)
+	}
+	wantCode(t, e.pin(r), outcrop.CodeServiceUnavailable)
+	e.release(r)
+	<-closed
+}
