@@ -2,6 +2,9 @@ package infer
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -113,5 +116,37 @@ func TestAdaptersOfAnotherModel(t *testing.T) {
 	wantCode(t, e.Load(context.Background(), wrong), outcrop.CodeModelError, model.BaseFile)
 	if err := e.Load(context.Background(), m); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestBaseIsRestored: adapters that could not be loaded because files of their base were missing are
+// loaded once these are back, also if the base stayed in memory; until then the message is the base's.
+func TestBaseIsRestored(t *testing.T) {
+	t.Parallel()
+	base := tinyModel(t, tinyContext, nil)
+	m := tinyAdapters(t, base, 1)
+	e := newEngine(t, Options{})
+	weights := filepath.Join(base, model.WeightsFile)
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(weights, weights+".away")
+	err := e.Load(context.Background(), m)
+	wantCode(t, err, outcrop.CodeModelError, base)
+	if said := err.(*outcrop.Error); strings.Count(said.Msg, "cannot be loaded") != 1 {
+		t.Errorf("it says %q", said.Msg)
+	}
+	move(weights+".away", weights)
+	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: base}); err != nil {
+		t.Fatal(err)
+	}
+	move(weights, weights+".away")
+	wantCode(t, e.Load(context.Background(), m), outcrop.CodeModelError, base)
+	move(weights+".away", weights)
+	if err := e.Load(context.Background(), m); err != nil {
+		t.Errorf("with the files back: %v", err)
 	}
 }

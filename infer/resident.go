@@ -30,7 +30,7 @@ type resident struct {
 	// the sessions; nil for a whole model.
 	base    *resident
 	adapter *model.Adapter
-	digest  func() (string, error) // model.WeightsDigest, computed at the first call
+	digest  *weightsDigest
 
 	serving   *model.Serving
 	tokenizer *tokenizer.Tokenizer
@@ -72,7 +72,7 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return nil, outcrop.Errorf(outcrop.CodeServiceUnavailable, "The server is shutting down. Try again.")
+		return nil, errClosed()
 	}
 	r := e.models[m.Dir]
 	if r == nil {
@@ -149,13 +149,22 @@ func (e *Engine) load(r *resident) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil {
-		r.err = &outcrop.Error{
-			Code: outcrop.CodeModelError, Err: err,
-			Msg: fmt.Sprintf("The model cannot be loaded: %v. Restore its directory, or delete the model and train it again.", err),
-		}
+		r.err = cannotLoad(err)
 	}
 	close(r.ready)
 	e.settle(r)
+}
+
+// cannotLoad tells a person why a model cannot be loaded. What is said of a base model already is
+// said of its adapters as it is: it is not them that need to be mended.
+func cannotLoad(err error) error {
+	if said := (*outcrop.Error)(nil); errors.As(err, &said) {
+		return said
+	}
+	return &outcrop.Error{
+		Code: outcrop.CodeModelError, Err: err,
+		Msg: fmt.Sprintf("The model cannot be loaded: %v. Restore its directory, or delete the model and train it again.", err),
+	}
 }
 
 // read loads a whole model.
@@ -176,7 +185,7 @@ func (r *resident) read(opt Options) error {
 		return err
 	}
 	r.serving = serving
-	r.digest = sync.OnceValues(func() (string, error) { return model.WeightsDigest(dir) })
+	r.digest = &weightsDigest{dir: dir}
 	r.places = semaphore.NewWeighted(int64(opt.Sequences))
 	r.waiting = make(chan struct{}, opt.Sequences+opt.Waiting)
 	r.scheduler = newScheduler(serving, opt.Exec)
@@ -195,7 +204,7 @@ func (e *Engine) attach(r *resident) error {
 		return err
 	}
 	r.base = base // which evict releases, also after an error
-	digest, err := base.digest()
+	digest, err := base.digest.get()
 	if err != nil {
 		return err
 	}
@@ -206,6 +215,24 @@ func (e *Engine) attach(r *resident) error {
 	r.places, r.waiting, r.scheduler = base.places, base.waiting, base.scheduler
 	r.adapter, err = base.serving.LoadAdapter(r.files.Dir)
 	return err
+}
+
+// weightsDigest is model.WeightsDigest of dir, computed when it is first asked for, and again
+// after an error: files that were missing may have been restored.
+type weightsDigest struct {
+	dir string
+
+	mu  sync.Mutex
+	sum string
+}
+
+func (d *weightsDigest) get() (sum string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sum == "" {
+		d.sum, err = model.WeightsDigest(d.dir)
+	}
+	return d.sum, err
 }
 
 // newSession returns an empty session of so many tokens, which carries the adapters if r is some.
