@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -23,6 +24,7 @@ const countedContexts = 4
 // load sets does not change after ready.
 type resident struct {
 	files outcrop.ModelFiles
+	dir   os.FileInfo   // of files.Dir when load began; nil if there was none
 	ready chan struct{} // closed when load has ended
 	err   error         // why it could not be loaded
 
@@ -43,6 +45,7 @@ type resident struct {
 	uses   int         // requests ever
 	pins   int         // Loads that no Unload took back
 	unload bool        // leave without delay when the last user and pin have gone
+	gone   bool        // evict has had it
 	idle   func() bool // stops the timer that would unload the model; nil if there is none
 }
 
@@ -74,9 +77,19 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	if e.closed {
 		return nil, errClosed()
 	}
+	dir, err := os.Stat(m.Dir)
+	if err != nil {
+		dir = nil // whoever reads it says why
+	}
 	r := e.models[m.Dir]
+	if r != nil && r.replacedBy(dir) {
+		delete(e.models, m.Dir)
+		r.unload = true
+		e.settle(r)
+		r = nil
+	}
 	if r == nil {
-		r = &resident{files: m, ready: make(chan struct{})}
+		r = &resident{files: m, dir: dir, ready: make(chan struct{})}
 		e.models[m.Dir] = r
 		e.gone.Add(1)
 		go e.load(r)
@@ -88,6 +101,12 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 		r.idle = nil
 	}
 	return r, nil
+}
+
+// replacedBy reports whether another model lies where r was loaded from: one was removed and
+// another added under its name. What is only removed is served on, as is what is held by a Load.
+func (r *resident) replacedBy(dir os.FileInfo) bool {
+	return r.pins == 0 && r.dir != nil && dir != nil && !(os.SameFile(r.dir, dir) && r.dir.ModTime().Equal(dir.ModTime()))
 }
 
 // release ends a use.
@@ -102,7 +121,7 @@ func (e *Engine) release(r *resident) {
 // after Options.Keep. e.mu is held.
 func (e *Engine) settle(r *resident) {
 	switch {
-	case r.users > 0 || r.pins > 0 || e.models[r.files.Dir] != r:
+	case r.users > 0 || r.pins > 0 || r.gone:
 	case r.unload || r.err != nil:
 		e.evict(r)
 	case r.idle == nil:
@@ -115,7 +134,7 @@ func (e *Engine) settle(r *resident) {
 func (e *Engine) expire(r *resident, uses int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r.uses == uses && r.pins == 0 && e.models[r.files.Dir] == r {
+	if r.uses == uses && r.pins == 0 && !r.gone {
 		e.evict(r)
 	}
 }
@@ -125,7 +144,9 @@ func (e *Engine) evict(r *resident) {
 	if r.idle != nil {
 		r.idle()
 	}
-	delete(e.models, r.files.Dir)
+	if r.gone = true; e.models[r.files.Dir] == r {
+		delete(e.models, r.files.Dir)
+	}
 	e.cache.forget(r)
 	go func() {
 		defer e.gone.Done()
