@@ -10,6 +10,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/tensor/gemm"
 )
 
 // tinyAdapters writes random adapters of the model in base and returns where they are.
@@ -74,6 +75,38 @@ func TestAdapters(t *testing.T) {
 	wg.Wait()
 	if a, b := inMemory(t, e, models[1].Dir), inMemory(t, e, base); a.serving != b.serving || a.scheduler != b.scheduler {
 		t.Error("the adapters have a base model of their own")
+	}
+}
+
+// TestInt8Adapters: over a base of eight bits too an answer is the same alone and beside others, with
+// every kernel, and it is the adapters' own.
+func TestInt8Adapters(t *testing.T) {
+	t.Parallel()
+	base := tinyModel(t, longContext, letters)
+	models := []outcrop.ModelFiles{{Dir: base}, tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
+	for _, k := range gemm.Kernels() {
+		exec := newExec(t, k.Name())
+		exec.Int8 = true
+		alone, together := newEngine(t, Options{Exec: exec, Sequences: 1, NoReuse: true}), newEngine(t, Options{Exec: exec})
+		texts := map[string]bool{}
+		var wg sync.WaitGroup
+		for i := range 30 {
+			seed := uint64(i / 6)
+			req := ask("", strings.Repeat("slate ", i/3), 30)
+			req.Tenant, req.Model, req.Temperature, req.TopK, req.Seed, req.Logprobs = "a", models[i%3], 1, 10, &seed, 2
+			want := generate(t, alone, req)
+			texts[want.Text] = true
+			wg.Go(func() {
+				got, err := together.Generate(context.Background(), req, nil)
+				if got.ReusedTokens = 0; err != nil || !same(got, want) {
+					t.Errorf("%s, request %d: got %+v, %v; want %+v", k.Name(), i, got, err, want)
+				}
+			})
+		}
+		wg.Wait()
+		if len(texts) < 28 {
+			t.Errorf("%s: only %d of 30 answers differ", k.Name(), len(texts))
+		}
 	}
 }
 
