@@ -210,6 +210,56 @@ func TestUpdate(t *testing.T) {
 	})
 }
 
+// Throughput that has failed serves nothing, and keeps nothing in memory.
+func TestUpdateFails(t *testing.T) {
+	in(t, func(w *world) {
+		w.engine.failing["/b"] = []error{outcrop.Errorf(outcrop.CodeModelError, "broken")}
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(loadTime)
+		a = w.get(a)
+		a.Status, a.DesiredModelARN = outcrop.ThroughputUpdating, "arn:b"
+		w.apply(outcrop.OpUpdate, a)
+		pass(loadTime)
+		w.is(a, outcrop.ThroughputFailed)
+		w.engine.has(t)
+		w.apply(outcrop.OpDelete, w.get(a))
+		w.engine.has(t)
+	})
+}
+
+// A model that is loaded again, since its row could not be written, is still one that leaves.
+func TestWrittenLater(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		full := errors.New("disk full")
+		w.r.store = &failingStore{Store: w.r.store, fails: []error{full, full}}
+		a := w.create("a", "arn:a")
+		pass(time.Minute)
+		w.is(a, outcrop.ThroughputInService)
+		if n := len(w.engine.loads); n != 3 {
+			t.Errorf("%d loads", n)
+		}
+		w.apply(outcrop.OpDelete, w.get(a))
+		w.engine.has(t)
+	})
+}
+
+// failingStore fails its next Applies.
+type failingStore struct {
+	outcrop.Store
+	fails []error
+}
+
+func (s *failingStore) Apply(ctx context.Context, changes ...outcrop.Change) error {
+	if len(s.fails) > 0 {
+		err := s.fails[0]
+		s.fails = s.fails[1:]
+		return err
+	}
+	return s.Store.Apply(ctx, changes...)
+}
+
 func TestModelThatCannotBeLoaded(t *testing.T) {
 	broken := outcrop.Errorf(outcrop.CodeModelError, "The model in /a has no weights.")
 	odd := errors.New("read: input/output error")
