@@ -64,6 +64,7 @@ type workload struct {
 	exec           nn.Exec
 	tokenizerBytes int64              // of its file
 	facts          outcrop.TrainFacts // without Need
+	provenRows     int                // that there are to prove the finished model with
 	largest        func(t outcrop.TrainSpec) train.Batch
 }
 
@@ -105,6 +106,7 @@ func newWorkload(modelDir string, exec nn.Exec) (*workload, error) {
 // work adds to w what a report tells of the data: of what only the rows themselves tell exactly,
 // an estimate.
 func (r *Report) work(w *workload) {
+	w.provenRows = r.Files[min(1, len(r.Files)-1)].Rows // of the first validation file, if there is one
 	for _, f := range r.Files {
 		if w.facts.Longest = max(w.facts.Longest, min(f.Length.Max, r.ContextLength)); f.Role == Training {
 			w.facts.Rows, w.facts.Tokens = f.trainedRows(), f.tokens()
@@ -171,7 +173,7 @@ func (w *workload) memory(t outcrop.TrainSpec) Memory {
 		Data:    rows*dataBytesPerRow + tokens*dataBytesPerToken,
 		Process: processBytes + tokenizerFactor*w.tokenizerBytes,
 	}
-	m.Proof = int64(proofBytes*float64(w.config.Params())) + m.Data + m.Process
+	m.Proof = int64(proofBytes*float64(w.config.Params())) + parityBytes(w.config, w.exec, w.provenRows, max(w.facts.Longest, 1)) + m.Data + m.Process
 	return m
 }
 
