@@ -248,8 +248,6 @@ func (f *fileCheck) add(r scanned) {
 		f.problem(r.line, NoLabel, "the row has no tokens of this model, so nothing is left to learn: remove it")
 		return
 	}
-	f.PromptTokens += int64(e.PromptTokens())
-	f.CompletionTokens += int64(e.CompletionTokens())
 	f.lengths = append(f.lengths, len(e.Tokens))
 	if e.Skipped > 0 {
 		f.Untrained.add(r.line)
@@ -261,6 +259,8 @@ func (f *fileCheck) add(r scanned) {
 		f.fit(r.line, e)
 		e = e.Truncate(f.context)
 	}
+	f.PromptTokens += int64(e.PromptTokens())
+	f.CompletionTokens += int64(e.CompletionTokens())
 	if f.keep {
 		f.examples = append(f.examples, e)
 	}

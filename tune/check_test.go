@@ -89,6 +89,10 @@ func TestTruncation(t *testing.T) {
 			t.Errorf("context %d: truncated %v, no label %d, problems %v", c.context, f.Truncated, f.NoLabel, f.Problems)
 		}
 	}
+	// What is cut off is not trained: 3 tokens of 4 are, behind the prompt's 5.
+	if f := check(t, 8, train).Files[0]; f.PromptTokens != 5 || f.CompletionTokens != 3 {
+		t.Errorf("%d tokens are given and %d trained", f.PromptTokens, f.CompletionTokens)
+	}
 	err := check(t, 5, train).Err()
 	if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), "Maximum input token count 5 exceeds limit of 5: train.jsonl line 1: the prompt has 5 tokens") {
 		t.Errorf("error %v", err)

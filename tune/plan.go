@@ -64,6 +64,7 @@ type workload struct {
 	exec           nn.Exec
 	tokenizerBytes int64              // of its file
 	facts          outcrop.TrainFacts // without Need
+	rows           int                // in memory: of all files, and documents one by one
 	provenRows     int                // that there are to prove the finished model with
 	largest        func(t outcrop.TrainSpec) train.Batch
 }
@@ -108,6 +109,7 @@ func newWorkload(modelDir string, exec nn.Exec) (*workload, error) {
 func (r *Report) work(w *workload) {
 	w.provenRows = r.Files[min(1, len(r.Files)-1)].Rows // of the first validation file, if there is one
 	for _, f := range r.Files {
+		w.rows += f.Rows
 		if w.facts.Longest = max(w.facts.Longest, min(f.Length.Max, r.ContextLength)); f.Role == Training {
 			w.facts.Rows, w.facts.Tokens = f.trainedRows(), f.tokens()
 		} else {
@@ -149,7 +151,7 @@ func (f *File) largestBatch(n, context, micro int) train.Batch {
 	}
 	const p95 = 1.645 // standard deviations above the median, if lengths were normal
 	mean := float64(f.tokens()) / float64(f.Rows)
-	deviation := float64(f.Length.P95-f.Length.P50) / p95
+	deviation := float64(min(f.Length.P95, context)-min(f.Length.P50, context)) / p95
 	estimate := float64(n)*mean + 3*math.Sqrt(float64(n))*deviation
 	longest := min(f.Length.Max, context)
 	tokens := min(max(int(estimate), longest), n*longest, micro)
@@ -167,7 +169,7 @@ func (w *workload) plan(spec outcrop.TrainSpec) *Plan {
 
 // memory measures the training that t says.
 func (w *workload) memory(t outcrop.TrainSpec) Memory {
-	rows, tokens := int64(w.facts.Rows), w.facts.Tokens+w.facts.ValidationTokens
+	rows, tokens := int64(w.rows), w.facts.Tokens+w.facts.ValidationTokens
 	m := Memory{
 		Memory:  train.Measure(w.config, lora(t), w.exec, max(w.facts.Longest, 1), w.options(t)),
 		Data:    rows*dataBytesPerRow + tokens*dataBytesPerToken,

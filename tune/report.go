@@ -44,7 +44,7 @@ type File struct {
 	Lines            int               `json:"lines"`
 	Rows             int               `json:"rows"`             // lines that are right
 	Packs            int               `json:"packs,omitempty"`  // of documents: the rows that they are packed into for training
-	PromptTokens     int64             `json:"promptTokens"`     // that are given
+	PromptTokens     int64             `json:"promptTokens"`     // that are given, of what is not cut off
 	CompletionTokens int64             `json:"completionTokens"` // that are trained
 	Length           Percentiles       `json:"length"`           // tokens of a row
 	Duplicates       Lines             `json:"duplicates"`

@@ -245,12 +245,13 @@ func (r *run) plan(w *workload) (train.Options, error) {
 // work adds to w what the job's data are, exactly.
 func (r *run) work(w *workload) {
 	w.facts = outcrop.TrainFacts{Rows: r.rows.Count(), Tokens: tokensOf(r.rows.All), Longest: r.longest, MemoryBytes: r.MemoryBytes}
-	w.provenRows = len(r.rows.All)
+	w.rows, w.provenRows = len(r.rows.All), len(r.rows.All)
 	if len(r.validation) > 0 {
 		w.provenRows = len(r.validation[0])
 	}
 	var parts [][]train.Example
 	for _, set := range r.validation {
+		w.rows += len(set)
 		w.facts.ValidationTokens += tokensOf(set)
 		parts = slices.AppendSeq(parts, slices.Chunk(set, evaluationRows))
 	}
