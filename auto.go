@@ -20,15 +20,17 @@ type TrainFacts struct {
 // Resolve returns t with a value for everything that is Open. It is a pure function: the same
 // spec and facts choose the same values (docs/hyperparameters.md has the rules).
 func (t TrainSpec) Resolve(f TrainFacts) TrainSpec {
-	open := t.Open
-	t.Open = nil
 	for _, h := range hyperFields {
-		if slices.Contains(open, h.name) {
+		if t.open(h.name) {
 			h.rule(&t, f)
 		}
 	}
+	t.Open = nil
 	return t
 }
+
+// open reports whether a hyperparameter is left to us: what is not, a rule must take as it is.
+func (t *TrainSpec) open(name string) bool { return slices.Contains(t.Open, name) }
 
 // Steps returns how many steps the epochs of t have over rows.
 func (t TrainSpec) Steps(rows int) int { return t.Epochs * ((rows + t.BatchSize - 1) / t.BatchSize) }
@@ -42,8 +44,13 @@ func (f TrainFacts) fits(t TrainSpec) bool {
 // autoMethod trains all weights where that fits, if need be in the least memory.
 func autoMethod(t *TrainSpec, f TrainFacts) {
 	least := *t
-	least.Method, least.Recompute = MethodFull, true
-	least.MicroTokens = max(microTokensLow, f.Longest)
+	least.Method = MethodFull
+	if t.open("activationCheckpointing") {
+		least.Recompute = true
+	}
+	if t.open("microBatchTokens") {
+		least.MicroTokens = max(microTokensLow, f.Longest)
+	}
 	if t.Method = MethodFull; !f.fits(least) {
 		t.Method = MethodLoRA
 	}
@@ -152,10 +159,13 @@ func autoSequence(t *TrainSpec, _ TrainFacts) { t.MaxSequenceLength = 0 }
 // less than products of fewer rows do.
 const microTokensLow = 512
 
-// autoMicroTokens is the largest that fits without Recompute, in halves of the usual.
+// autoMicroTokens is the largest that fits, in halves of the usual: without Recompute, unless that
+// is given.
 func autoMicroTokens(t *TrainSpec, f TrainFacts) {
 	plain := *t
-	plain.Recompute = false
+	if t.open("activationCheckpointing") {
+		plain.Recompute = false
+	}
 	for plain.MicroTokens = microTokensUsual; plain.MicroTokens > microTokensLow && !f.fits(plain); {
 		plain.MicroTokens /= 2
 	}
