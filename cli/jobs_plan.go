@@ -55,7 +55,7 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 	if err != nil {
 		return nil, err
 	}
-	var checker tune.Checker
+	checker := tune.Checker{Context: m.ContextLength}
 	report, err := checker.Check(ctx, m.Dir, tune.RowLength(m.ContextLength, spec), fileSource(files[0]), fileSources(files[1:]))
 	if err != nil {
 		return nil, err

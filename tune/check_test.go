@@ -99,6 +99,28 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
+// TestShortenedRows: a job's maxSequenceLength cuts rows off, and the limit on their characters
+// stays that of the model.
+func TestShortenedRows(t *testing.T) {
+	t.Parallel()
+	check := func(prompt string, length int) *Report {
+		c := Checker{Context: 5000}
+		r, err := c.Check(t.Context(), pebbleDir, length, text("s3://b/k/train.jsonl", rows(prompt, strings.Repeat("x ", 14_000))), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	r := check("p", 100)
+	if err := r.Err(); err != nil || !strings.Contains(strings.Join(r.Warnings, "\n"), "cut off at the 100 tokens of maxSequenceLength: 1 row (line 1)") {
+		t.Errorf("%v, %q", err, r.Warnings)
+	}
+	err := check(strings.Repeat("a ", 100), 100).Err()
+	if err == nil || !strings.Contains(err.Error(), "rows are cut off at 100 (maxSequenceLength)") {
+		t.Errorf("%v does not name maxSequenceLength", err)
+	}
+}
+
 func TestErrNamesTheFirstAndCountsAll(t *testing.T) {
 	t.Parallel()
 	bad := strings.Repeat("x\n", 7) + rows("p", " ")

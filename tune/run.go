@@ -147,7 +147,7 @@ func (r *run) check(ctx context.Context) error {
 	for _, uri := range r.job.ValidationURIs {
 		validation = append(validation, r.source(uri))
 	}
-	c := Checker{Workers: r.Exec.Pool.Threads()}
+	c := Checker{Workers: r.Exec.Pool.Threads(), Context: r.job.ContextLength}
 	report, data, err := c.load(ctx, cmp.Or(r.job.BaseDir, r.job.ModelDir), r.rowLength(), r.source(r.job.TrainingURI), validation, true)
 	if err != nil {
 		return err
