@@ -417,6 +417,18 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
+// TestRuinedAfterTheBest: the weights of the best step are published, whatever became of later ones.
+func TestRuinedAfterTheBest(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(1), job(t, 1)
+	j.Train.LearningRate, j.Train.WarmupSteps, j.Train.Epochs, j.Train.EvaluationInterval = 10, 1000, 8, 1
+	j.Train.Best = outcrop.BestValidationLoss
+	progress, err := Run(t.Context(), f, j, options())
+	if err != nil || progress.PublishedStep >= progress.Steps || *progress.TrainingLoss > 10 {
+		t.Errorf("%v; step %d of %d", err, progress.PublishedStep, progress.Steps)
+	}
+}
+
 func pebbleWithoutWeights(t *testing.T) string {
 	dir := t.TempDir()
 	for _, name := range []string{TokenizerFile, "config.json"} {
