@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"outcrop.dev/outcrop"
 )
@@ -111,9 +112,19 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 // validates refuses hyperparameters that need validation data of a request without.
 func validates(in *CreateModelCustomizationJobInput, train outcrop.TrainSpec) error {
 	if train.Validates() && (in.ValidationDataConfig == nil || len(in.ValidationDataConfig.Validators) == 0) {
-		return invalid("Early stopping and bestCheckpoint go by validation data. Name them in validationDataConfig, or leave the hyperparameters out.")
+		return invalid("Early stopping and bestCheckpoint go by validation data. Name them in validationDataConfig, or leave out %s.", strings.Join(validating(in.HyperParameters), ", "))
 	}
 	return nil
+}
+
+// validating returns the names of hyperparameters that were given and need validation data.
+func validating(given map[string]string) (names []string) {
+	for _, name := range []string{"earlyStoppingPatience", "earlyStoppingThreshold", "bestCheckpoint"} {
+		if _, ok := given[name]; ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // adapts refuses adapters on adapters.

@@ -179,7 +179,7 @@ func TestCreateJobRefusals(t *testing.T) {
 		}, nil, "ResourceNotFoundException", "eu-west-1"},
 		"nothing to validate with": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.ValidationDataConfig, in.HyperParameters = nil, map[string]string{"earlyStoppingPatience": "2"}
-		}, nil, "ValidationException", "go by validation data"},
+		}, nil, "ValidationException", "go by validation data. Name them in validationDataConfig, or leave out earlyStoppingPatience."},
 		"hyperparameters": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.HyperParameters = map[string]string{"epochCount": "11", "batchSize": "0", "rank": "8"}
 		}, nil, "ValidationException", `"11" of hyperparameter epochCount`},
