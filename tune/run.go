@@ -232,7 +232,7 @@ func (r *run) plan(w *workload) (train.Options, error) {
 	if r.MemoryBytes > 0 && p.Memory.Total() > r.MemoryBytes {
 		p.Train.Recompute = true // which changes no bit of the result
 		if p.Memory = w.memory(p.Train); p.Memory.Total() > r.MemoryBytes {
-			return train.Options{}, outOfMemory(w.tooLarge(p.Train, r.MemoryBytes))
+			return train.Options{}, r.outOfMemory(w.tooLarge(p.Train, r.MemoryBytes))
 		}
 	}
 	r.Log.Info("plan", "memory", mebibytes(p.Memory.Total()), "of", p.Memory.String(), "activation checkpointing", p.Train.Recompute)
@@ -240,6 +240,16 @@ func (r *run) plan(w *workload) (train.Options, error) {
 	r.rows.Epochs, r.rows.BatchSize = r.spec.Epochs, r.spec.BatchSize
 	r.progress.Steps = r.rows.Steps()
 	return w.options(r.spec), nil
+}
+
+// outOfMemory refuses a job that cannot fit; why says so with the numbers. One that has been
+// trained has fitted before: it tries again, for what else takes the memory now may end.
+func (r *run) outOfMemory(why string) error {
+	code := outcrop.ExitOutOfMemory
+	if saved, _ := os.ReadDir(filepath.Join(r.job.ScratchDir, checkpointsDir)); len(saved) > 0 {
+		code = outcrop.ExitTemporary
+	}
+	return &exitError{code, outcrop.Errorf(outcrop.CodeModelError, "%s", why)}
 }
 
 // work adds to w what the job's data are, exactly.

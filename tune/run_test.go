@@ -417,6 +417,32 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
+// TestMemoryAfterACheckpoint: what a job has trained is not given up because something else takes
+// the memory when it goes on.
+func TestMemoryAfterACheckpoint(t *testing.T) {
+	t.Parallel()
+	f, j, o := newFake(1), job(t, 1), options()
+	f.command = func(int) string {
+		if f.last().Step > 3 {
+			return "preempt"
+		}
+		return "run"
+	}
+	if _, err := Run(t.Context(), f, j, o); attempt.ExitCode(err) != outcrop.ExitTemporary {
+		t.Fatal(err)
+	}
+	f.command = nil
+	short := o
+	short.MemoryBytes = 1 << 20
+	_, err := Run(t.Context(), f, j, short)
+	if attempt.ExitCode(err) != outcrop.ExitTemporary || !strings.Contains(err.Error(), "MiB of memory and there are 1 MiB") {
+		t.Errorf("%v", err)
+	}
+	if p, err := Run(t.Context(), f, j, o); err != nil || p.PublishedStep != p.Steps {
+		t.Errorf("%v; step %d of %d", err, p.PublishedStep, p.Steps)
+	}
+}
+
 // TestRuinedAfterTheBest: the weights of the best step are published, whatever became of later ones.
 func TestRuinedAfterTheBest(t *testing.T) {
 	t.Parallel()
