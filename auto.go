@@ -139,7 +139,13 @@ func autoRank(t *TrainSpec, f TrainFacts) {
 	}
 }
 
-func autoAlpha(t *TrainSpec, _ TrainFacts) { t.LoRA.Alpha = float64(2 * t.LoRA.Rank) }
+// autoAlpha has the adapters scaled by 2, which the rate is meant for, however they are scaled by
+// their rank.
+func autoAlpha(t *TrainSpec, _ TrainFacts) {
+	if t.LoRA.Alpha = float64(2 * t.LoRA.Rank); t.LoRA.RSLoRA {
+		t.LoRA.Alpha = 2 * math.Sqrt(float64(t.LoRA.Rank))
+	}
+}
 
 // autoDropout is for few rows, which are seen many times.
 func autoDropout(t *TrainSpec, f TrainFacts) {
@@ -150,7 +156,7 @@ func autoDropout(t *TrainSpec, f TrainFacts) {
 
 func autoTargets(t *TrainSpec, _ TrainFacts) { t.LoRA.Targets = nil }
 
-// autoRSLoRA is for ranks at which alpha/rank would make adapters too weak.
+// autoRSLoRA is for ranks at which alpha/rank would make adapters too weak, if alpha is given.
 func autoRSLoRA(t *TrainSpec, _ TrainFacts) { t.LoRA.RSLoRA = t.LoRA.Rank > 64 }
 
 func autoSequence(t *TrainSpec, _ TrainFacts) { t.MaxSequenceLength = 0 }

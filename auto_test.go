@@ -64,6 +64,8 @@ func TestAuto(t *testing.T) {
 		{"loraRank", "auto", "method lora", with(small, func(f *facts) { f.Rows = 999 }), "8"},
 		{"loraRank", "auto", "method lora", with(small, func(f *facts) { f.Rows = 10_000 }), "32"},
 		{"loraAlpha", "auto", "method lora,loraRank 12", small, "24"},
+		{"loraAlpha", "auto", "method lora,loraRank 16,rsLora true", small, "8"},
+		{"loraAlpha", "auto", "method lora,loraRank 256,rsLora auto", small, "32"},
 		{"loraDropout", "auto", "method lora", small, "0"},
 		{"loraDropout", "auto", "method lora", with(small, func(f *facts) { f.Rows = 999 }), "0.05"},
 		{"loraTargets", "auto", "method lora", small, "all linear layers"},
