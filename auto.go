@@ -197,7 +197,11 @@ const (
 // autoInterval evaluates eight times, or fewer if that costs too much.
 func autoInterval(t *TrainSpec, f TrainFacts) {
 	wanted := float64(evaluationsWanted)
-	if perEvaluation := float64(f.ValidationTokens) * forwardShare; perEvaluation > 0 {
+	perEvaluation := float64(f.ValidationTokens) * forwardShare
+	if t.Best == BestExactMatch {
+		perEvaluation *= 2 // which takes a pass of its own
+	}
+	if perEvaluation > 0 {
 		wanted = min(wanted, float64(f.Tokens)*float64(t.Epochs)*evaluationShare/perEvaluation)
 	}
 	t.EvaluationInterval = max(int(math.Ceil(float64(t.Steps(f.Rows))/max(wanted, 1))), 1)
