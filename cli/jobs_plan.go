@@ -71,5 +71,5 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 		return nil, err
 	}
 	defer exec.Pool.Close()
-	return tune.NewPlan(m.Dir, exec, report, spec, memory)
+	return tune.NewPlan(outcrop.ModelFiles{Dir: m.Dir}, exec, report, spec, memory)
 }

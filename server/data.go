@@ -33,7 +33,7 @@ func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.
 	}
 	answer := bedrock.DataReport{Err: report.Err(), JSON: report.JSON()}
 	if answer.Err == nil {
-		plan, err := tune.NewPlan(whole, d.exec, report, ask.Train, d.memory)
+		plan, err := tune.NewPlan(ask.Model, d.exec, report, ask.Train, d.memory)
 		if err != nil {
 			return answer, err
 		}

@@ -118,7 +118,7 @@ func childOfMemoryTest(t *testing.T, of string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := NewPlan(dir, exec(), report, spec, 0)
+	plan, err := NewPlan(outcrop.ModelFiles{Dir: dir}, exec(), report, spec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,13 @@
 package tune
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"outcrop.dev/outcrop"
@@ -62,6 +64,7 @@ func RowLength(context int, t outcrop.TrainSpec) int {
 type workload struct {
 	config         model.Config
 	exec           nn.Exec
+	merged         bool               // the base model is adapters: there are no adapters on those
 	tokenizerBytes int64              // of its file
 	facts          outcrop.TrainFacts // without Need
 	rows           int                // in memory: of all files, and documents one by one
@@ -70,13 +73,14 @@ type workload struct {
 }
 
 // NewPlan chooses what spec leaves open for a job on the data of report, and plans its memory.
-// modelDir holds the base model; memory is what training may take, 0 if that is not known.
+// files are the base model's; memory is what training may take, 0 if that is not known.
 // CodeValidation for a job that does not fit, with the numbers and with what would.
-func NewPlan(modelDir string, exec nn.Exec, report *Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
-	w, err := newWorkload(modelDir, exec)
+func NewPlan(files outcrop.ModelFiles, exec nn.Exec, report *Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
+	w, err := newWorkload(cmp.Or(files.BaseDir, files.Dir), exec)
 	if err != nil {
 		return nil, err
 	}
+	w.merged = files.BaseDir != ""
 	report.work(w)
 	w.facts.MemoryBytes = memory
 	p := w.plan(spec)
@@ -163,6 +167,9 @@ func (w *workload) plan(spec outcrop.TrainSpec) *Plan {
 	f := w.facts
 	f.Params = int64(w.config.Params())
 	f.Need = func(t outcrop.TrainSpec) int64 { return w.memory(t).Total() }
+	if open := slices.Index(spec.Open, "method"); open >= 0 && w.merged {
+		spec.Method, spec.Open = outcrop.MethodFull, slices.Delete(slices.Clone(spec.Open), open, open+1)
+	}
 	spec = spec.Resolve(f)
 	return &Plan{Train: spec, Rows: f.Rows, Steps: spec.Steps(f.Rows), Memory: w.memory(spec)}
 }
@@ -225,9 +232,13 @@ func (w *workload) tooLarge(t outcrop.TrainSpec, memory int64) string {
 	}
 	less := max(w.facts.Longest, microTokensLess)
 	try("activationCheckpointing true", func(t *outcrop.TrainSpec) { t.Recompute = true })
-	try(fmt.Sprintf("microBatchTokens %d", less), func(t *outcrop.TrainSpec) { t.MicroTokens = less })
-	try("both of them", func(t *outcrop.TrainSpec) { t.Recompute, t.MicroTokens = true, less })
-	try("method lora", func(t *outcrop.TrainSpec) { t.Method = outcrop.MethodLoRA })
+	if less < t.MicroTokens {
+		try(fmt.Sprintf("microBatchTokens %d", less), func(t *outcrop.TrainSpec) { t.MicroTokens = less })
+		try("both of them", func(t *outcrop.TrainSpec) { t.Recompute, t.MicroTokens = true, less })
+	}
+	if !w.merged {
+		try("method lora", func(t *outcrop.TrainSpec) { t.Method = outcrop.MethodLoRA })
+	}
 	advice := "Use a smaller base model, shorten the longest rows (maxSequenceLength), or give the server more memory."
 	if len(fit) > 0 {
 		advice = "It would fit with one of these hyperparameters: " + strings.Join(fit, ", ") + "."

@@ -188,6 +188,7 @@ func (r *run) prepare() error {
 	if err != nil {
 		return r.unusable(err)
 	}
+	w.merged = r.job.BaseDir != ""
 	options, err := r.plan(w)
 	if err != nil {
 		return err
