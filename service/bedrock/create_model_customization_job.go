@@ -97,7 +97,7 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 		DataProcessing: outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 		Training:       outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 	}
-	if err := errors.Join(validates(in, train), adapts(base, train), nameable(in, train)); err != nil {
+	if err := together(validates(in, train), adapts(base, train), nameable(in, train)); err != nil {
 		return nil, err
 	}
 	if in.ValidationDataConfig != nil {
@@ -107,6 +107,20 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 	}
 	job.VPCConfig, err = vpcRecord(in.VpcConfig)
 	return job, err
+}
+
+// together is one error of all that is invalid; nil if nothing is.
+func together(errs ...error) error {
+	var all []string
+	for _, err := range errs {
+		if e := (*outcrop.Error)(nil); errors.As(err, &e) {
+			all = append(all, e.Msg)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return invalid("%s", strings.Join(all, " "))
 }
 
 // validates refuses hyperparameters that need validation data of a request without.
