@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -76,7 +77,23 @@ func Run(ctx context.Context, a Attempt, job Job, o Options) (outcrop.Progress, 
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return r.progress, classify(err, job.Train.PeakRate())
+	return r.progress, r.patient(classify(err, job.Train.PeakRate()))
+}
+
+// patient has a job that has been trained try again for long where the disk is full: room may be
+// made, and what it has trained is not given up.
+func (r *run) patient(err error) error {
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	if full && r.hasCheckpoint() {
+		return &exitError{outcrop.ExitTemporary, err}
+	}
+	return err
+}
+
+// hasCheckpoint tells whether an attempt has saved what it trained.
+func (r *run) hasCheckpoint() bool {
+	saved, _ := os.ReadDir(filepath.Join(r.job.ScratchDir, checkpointsDir))
+	return len(saved) > 0
 }
 
 // closeModel releases what training needs most of its memory for.
@@ -247,7 +264,7 @@ func (r *run) plan(w *workload) (train.Options, error) {
 // trained has fitted before: it tries again, for what else takes the memory now may end.
 func (r *run) outOfMemory(why string) error {
 	code := outcrop.ExitOutOfMemory
-	if saved, _ := os.ReadDir(filepath.Join(r.job.ScratchDir, checkpointsDir)); len(saved) > 0 {
+	if r.hasCheckpoint() {
 		code = outcrop.ExitTemporary
 	}
 	return &exitError{code, outcrop.Errorf(outcrop.CodeModelError, "%s", why)}

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -440,6 +441,25 @@ func TestMemoryAfterACheckpoint(t *testing.T) {
 	}
 	if p, err := Run(t.Context(), f, j, o); err != nil || p.PublishedStep != p.Steps {
 		t.Errorf("%v; step %d of %d", err, p.PublishedStep, p.Steps)
+	}
+}
+
+// TestFullDisk: a job that has a checkpoint is not given up because the disk is full.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	r := &run{job: job(t, 0)}
+	full := fmt.Errorf("save a checkpoint: %w", &fs.PathError{Op: "write", Path: "state", Err: syscall.ENOSPC})
+	if got := attempt.ExitCode(r.patient(full)); got != outcrop.ExitSoftware {
+		t.Errorf("exit code %d of a job that has trained nothing", got)
+	}
+	if err := os.MkdirAll(filepath.Join(r.job.ScratchDir, checkpointsDir, "step-00000001"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.patient(full); attempt.ExitCode(err) != outcrop.ExitTemporary || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+		t.Errorf("%v, exit code %d", err, attempt.ExitCode(err))
+	}
+	if err := r.patient(io.ErrUnexpectedEOF); err != io.ErrUnexpectedEOF || r.patient(nil) != nil {
+		t.Errorf("another error became %v", err)
 	}
 }
 
