@@ -192,12 +192,18 @@ const (
 	// forwardShare is the cost of a token that is only evaluated: a forward pass without its
 	// backward pass, which costs twice as much.
 	forwardShare = 1.0 / 3
+	// forwardShareOfAdapters is that where the gradients of the weights, half of it, are not taken.
+	forwardShareOfAdapters = 1.0 / 2
 )
 
 // autoInterval evaluates eight times, or fewer if that costs too much.
 func autoInterval(t *TrainSpec, f TrainFacts) {
 	wanted := float64(evaluationsWanted)
-	perEvaluation := float64(f.ValidationTokens) * forwardShare
+	share := forwardShare
+	if t.Method == MethodLoRA {
+		share = forwardShareOfAdapters
+	}
+	perEvaluation := float64(f.ValidationTokens) * share
 	if t.Best == BestExactMatch {
 		perEvaluation *= 2 // which takes a pass of its own
 	}

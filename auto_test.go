@@ -83,6 +83,7 @@ func TestAuto(t *testing.T) {
 		{"evaluationInterval", "auto", "batchSize 1", large, "1875"},                                                                                                    // no validation data: eight times, if there were
 		{"evaluationInterval", "auto", "epochCount 1", with(small, func(f *facts) { f.ValidationTokens = 5_000_000 }), "313"},                                           // longer than the training itself: at the end
 		{"evaluationInterval", "auto", "epochCount 2,batchSize 10", with(small, func(f *facts) { f.Rows, f.Tokens, f.ValidationTokens = 1000, 100_000, 20_000 }), "45"}, // 15 % allow 4.5
+		{"evaluationInterval", "auto", "epochCount 2,batchSize 10,method lora", with(small, func(f *facts) { f.Rows, f.Tokens, f.ValidationTokens = 1000, 100_000, 20_000 }), "67"},
 		{"evaluationInterval", "auto", "epochCount 2,batchSize 10,bestCheckpoint exactMatch", with(small, func(f *facts) { f.Rows, f.Tokens, f.ValidationTokens = 1000, 100_000, 20_000 }), "89"},
 		{"evaluationInterval", "auto", "", with(small, func(f *facts) { f.Rows, f.Tokens = 3, 300 }), "3"},
 		{"earlyStoppingPatience", "auto", "", small, "3"},
