@@ -20,15 +20,17 @@ type TrainFacts struct {
 // Resolve returns t with a value for everything that is Open. It is a pure function: the same
 // spec and facts choose the same values (docs/hyperparameters.md has the rules).
 func (t TrainSpec) Resolve(f TrainFacts) TrainSpec {
-	open := t.Open
-	t.Open = nil
 	for _, h := range hyperFields {
-		if slices.Contains(open, h.name) {
+		if t.open(h.name) {
 			h.rule(&t, f)
 		}
 	}
+	t.Open = nil
 	return t
 }
+
+// open reports whether a hyperparameter is left to us: what is not, a rule must take as it is.
+func (t *TrainSpec) open(name string) bool { return slices.Contains(t.Open, name) }
 
 // Steps returns how many steps the epochs of t have over rows.
 func (t TrainSpec) Steps(rows int) int { return t.Epochs * ((rows + t.BatchSize - 1) / t.BatchSize) }
@@ -42,8 +44,13 @@ func (f TrainFacts) fits(t TrainSpec) bool {
 // autoMethod trains all weights where that fits, if need be in the least memory.
 func autoMethod(t *TrainSpec, f TrainFacts) {
 	least := *t
-	least.Method, least.Recompute = MethodFull, true
-	least.MicroTokens = max(microTokensLow, f.Longest)
+	least.Method = MethodFull
+	if t.open("activationCheckpointing") {
+		least.Recompute = true
+	}
+	if t.open("microBatchTokens") {
+		least.MicroTokens = max(microTokensLow, f.Longest)
+	}
 	if t.Method = MethodFull; !f.fits(least) {
 		t.Method = MethodLoRA
 	}
@@ -132,7 +139,13 @@ func autoRank(t *TrainSpec, f TrainFacts) {
 	}
 }
 
-func autoAlpha(t *TrainSpec, _ TrainFacts) { t.LoRA.Alpha = float64(2 * t.LoRA.Rank) }
+// autoAlpha has the adapters scaled by 2, which the rate is meant for, however they are scaled by
+// their rank.
+func autoAlpha(t *TrainSpec, _ TrainFacts) {
+	if t.LoRA.Alpha = float64(2 * t.LoRA.Rank); t.LoRA.RSLoRA {
+		t.LoRA.Alpha = 2 * math.Sqrt(float64(t.LoRA.Rank))
+	}
+}
 
 // autoDropout is for few rows, which are seen many times.
 func autoDropout(t *TrainSpec, f TrainFacts) {
@@ -143,7 +156,7 @@ func autoDropout(t *TrainSpec, f TrainFacts) {
 
 func autoTargets(t *TrainSpec, _ TrainFacts) { t.LoRA.Targets = nil }
 
-// autoRSLoRA is for ranks at which alpha/rank would make adapters too weak.
+// autoRSLoRA is for ranks at which alpha/rank would make adapters too weak, if alpha is given.
 func autoRSLoRA(t *TrainSpec, _ TrainFacts) { t.LoRA.RSLoRA = t.LoRA.Rank > 64 }
 
 func autoSequence(t *TrainSpec, _ TrainFacts) { t.MaxSequenceLength = 0 }
@@ -152,10 +165,13 @@ func autoSequence(t *TrainSpec, _ TrainFacts) { t.MaxSequenceLength = 0 }
 // less than products of fewer rows do.
 const microTokensLow = 512
 
-// autoMicroTokens is the largest that fits without Recompute, in halves of the usual.
+// autoMicroTokens is the largest that fits, in halves of the usual: without Recompute, unless that
+// is given.
 func autoMicroTokens(t *TrainSpec, f TrainFacts) {
 	plain := *t
-	plain.Recompute = false
+	if t.open("activationCheckpointing") {
+		plain.Recompute = false
+	}
 	for plain.MicroTokens = microTokensUsual; plain.MicroTokens > microTokensLow && !f.fits(plain); {
 		plain.MicroTokens /= 2
 	}
@@ -176,12 +192,22 @@ const (
 	// forwardShare is the cost of a token that is only evaluated: a forward pass without its
 	// backward pass, which costs twice as much.
 	forwardShare = 1.0 / 3
+	// forwardShareOfAdapters is that where the gradients of the weights, half of it, are not taken.
+	forwardShareOfAdapters = 1.0 / 2
 )
 
 // autoInterval evaluates eight times, or fewer if that costs too much.
 func autoInterval(t *TrainSpec, f TrainFacts) {
 	wanted := float64(evaluationsWanted)
-	if perEvaluation := float64(f.ValidationTokens) * forwardShare; perEvaluation > 0 {
+	share := forwardShare
+	if t.Method == MethodLoRA {
+		share = forwardShareOfAdapters
+	}
+	perEvaluation := float64(f.ValidationTokens) * share
+	if t.Best == BestExactMatch {
+		perEvaluation *= 2 // which takes a pass of its own
+	}
+	if perEvaluation > 0 {
 		wanted = min(wanted, float64(f.Tokens)*float64(t.Epochs)*evaluationShare/perEvaluation)
 	}
 	t.EvaluationInterval = max(int(math.Ceil(float64(t.Steps(f.Rows))/max(wanted, 1))), 1)

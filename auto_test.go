@@ -36,6 +36,9 @@ func TestAuto(t *testing.T) {
 		{"method", "auto", "", small, "full"},
 		{"method", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 3 << 30 }), "full"},
 		{"method", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2 << 30 }), "lora"},
+		{"method", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "full"}, // with activations computed again
+		{"method", "auto", "activationCheckpointing false", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "lora"},
+		{"method", "auto", "microBatchTokens 65536", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "lora"},
 		{"epochCount", "auto", "", small, "3"},
 		{"epochCount", "auto", "", with(small, func(f *facts) { f.Rows = 999 }), "4"},
 		{"epochCount", "auto", "", with(small, func(f *facts) { f.Rows = 10 }), "10"},
@@ -61,6 +64,8 @@ func TestAuto(t *testing.T) {
 		{"loraRank", "auto", "method lora", with(small, func(f *facts) { f.Rows = 999 }), "8"},
 		{"loraRank", "auto", "method lora", with(small, func(f *facts) { f.Rows = 10_000 }), "32"},
 		{"loraAlpha", "auto", "method lora,loraRank 12", small, "24"},
+		{"loraAlpha", "auto", "method lora,loraRank 16,rsLora true", small, "8"},
+		{"loraAlpha", "auto", "method lora,loraRank 256,rsLora auto", small, "32"},
 		{"loraDropout", "auto", "method lora", small, "0"},
 		{"loraDropout", "auto", "method lora", with(small, func(f *facts) { f.Rows = 999 }), "0.05"},
 		{"loraTargets", "auto", "method lora", small, "all linear layers"},
@@ -70,13 +75,16 @@ func TestAuto(t *testing.T) {
 		{"microBatchTokens", "auto", "", small, "1024"},
 		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_161_500_000 }), "1024"},
 		{"microBatchTokens", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "512"},
+		{"microBatchTokens", "auto", "activationCheckpointing true", with(large, func(f *facts) { f.MemoryBytes = 2_160_300_000 }), "1024"},
 		{"activationCheckpointing", "auto", "", small, "false"},
 		{"activationCheckpointing", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_160_200_000 }), "true"},
 		{"activationCheckpointing", "auto", "", with(large, func(f *facts) { f.MemoryBytes = 2_170_000_000 }), "false"},
-		{"evaluationInterval", "auto", "", small, "118"},                                                                      // of 939 steps
-		{"evaluationInterval", "auto", "batchSize 1", large, "1875"},                                                          // no validation data: eight times, if there were
-		{"evaluationInterval", "auto", "epochCount 1", with(small, func(f *facts) { f.ValidationTokens = 5_000_000 }), "313"}, // longer than the training itself: at the end
+		{"evaluationInterval", "auto", "", small, "118"},                                                                                                                // of 939 steps
+		{"evaluationInterval", "auto", "batchSize 1", large, "1875"},                                                                                                    // no validation data: eight times, if there were
+		{"evaluationInterval", "auto", "epochCount 1", with(small, func(f *facts) { f.ValidationTokens = 5_000_000 }), "313"},                                           // longer than the training itself: at the end
 		{"evaluationInterval", "auto", "epochCount 2,batchSize 10", with(small, func(f *facts) { f.Rows, f.Tokens, f.ValidationTokens = 1000, 100_000, 20_000 }), "45"}, // 15 % allow 4.5
+		{"evaluationInterval", "auto", "epochCount 2,batchSize 10,method lora", with(small, func(f *facts) { f.Rows, f.Tokens, f.ValidationTokens = 1000, 100_000, 20_000 }), "67"},
+		{"evaluationInterval", "auto", "epochCount 2,batchSize 10,bestCheckpoint exactMatch", with(small, func(f *facts) { f.Rows, f.Tokens, f.ValidationTokens = 1000, 100_000, 20_000 }), "89"},
 		{"evaluationInterval", "auto", "", with(small, func(f *facts) { f.Rows, f.Tokens = 3, 300 }), "3"},
 		{"earlyStoppingPatience", "auto", "", small, "3"},
 		{"earlyStoppingPatience", "auto", "", large, "0"},

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -34,17 +35,19 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode generates with the named shapes for some seconds.
+// BenchmarkDecode generates with the named shapes for some seconds, in one session and in many.
 func BenchmarkDecode(b *testing.B) {
 	for _, s := range Shapes {
-		b.Run(s.Name, func(b *testing.B) {
-			for b.Loop() {
-				r, err := Generate(benchEnv(b), s, 1)
-				if err != nil {
-					b.Fatal(err)
+		for _, sessions := range []int{1, 32} {
+			b.Run(fmt.Sprintf("%s/%d", s.Name, sessions), func(b *testing.B) {
+				for b.Loop() {
+					r, err := Generate(benchEnv(b), s, sessions)
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(r.BestGenerate, "tok/s")
 				}
-				b.ReportMetric(r.BestGenerate, "tok/s")
-			}
-		})
+			})
+		}
 	}
 }

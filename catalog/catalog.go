@@ -71,7 +71,7 @@ func open(dataDir string, files map[string][]byte) (*Catalog, error) {
 	if err := extract(filepath.Join(c.dir, PebbleID), files); err != nil {
 		return nil, fmt.Errorf("write the embedded model: %w", err)
 	}
-	if err := removeHalves(c.dir); err != nil {
+	if err := tidy(c.dir); err != nil {
 		return nil, err
 	}
 	return c, c.refresh()

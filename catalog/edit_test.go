@@ -192,6 +192,42 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// TestStartTidies: the first start after a crash ends what commands had begun, but none that is
+// still at work.
+func TestStartTidies(t *testing.T) {
+	t.Parallel()
+	_, dataDir := opened(t)
+	m := added(t, dataDir, "acme.notes:1")
+	entry, half := filepath.Join(m.Dir, EntryFile), filepath.Join(dataDir, Dir, ".acme.other-1")
+	if err := errors.Join(os.Rename(entry, entry+removedSuffix), os.Mkdir(half, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	_, unlock, err := edit(dataDir) // a command that goes on
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Open(dataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.Lookup("acme.notes:1"); ok {
+		t.Error("a model is there that a command is removing")
+	}
+	if _, err := os.Stat(half); err != nil {
+		t.Error("a directory is gone that a command is writing: ", err)
+	}
+	unlock()
+	if c, err = Open(dataDir); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.Lookup("acme.notes:1"); !ok || len(c.Problems()) > 0 {
+		t.Errorf("a model that was half removed is not back; %v", c.Problems())
+	}
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Error("half a directory is still there: ", err)
+	}
+}
+
 func TestRemoveOfSharedFiles(t *testing.T) {
 	t.Parallel()
 	c, dataDir := opened(t)

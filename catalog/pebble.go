@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
@@ -120,20 +119,4 @@ func same(dir string, files map[string][]byte) bool {
 		}
 	}
 	return true
-}
-
-// removeHalves removes what a crash left of extractions and additions.
-func removeHalves(parent string) error {
-	entries, err := os.ReadDir(parent)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), hidden) {
-			if err := os.RemoveAll(filepath.Join(parent, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

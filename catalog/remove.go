@@ -58,6 +58,16 @@ func Remove(dataDir, id string, inUse func() ([]string, error)) error {
 // removedSuffix is added to the name of the entry file of a model that is being removed.
 const removedSuffix = ".removed"
 
+// takeBack undoes a removal that was cut off before its end, if there is one in the directory of
+// a model: nobody was told that it is gone.
+func takeBack(dir string) error {
+	entry := filepath.Join(dir, EntryFile)
+	if _, err := os.Stat(entry + removedSuffix); err != nil {
+		return nil
+	}
+	return durable.Rename(entry+removedSuffix, entry)
+}
+
 // stays returns an error that says what still needs the model.
 func stays(m outcrop.FoundationModel, inUse func() ([]string, error)) error {
 	users, err := inUse()

@@ -55,7 +55,10 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 	if err != nil {
 		return nil, err
 	}
-	var checker tune.Checker
+	if spec.Validates() && len(files) == 1 {
+		return nil, outcrop.Errorf(outcrop.CodeValidation, "Early stopping and bestCheckpoint go by validation data: name a file of them too, or leave those hyperparameters out.")
+	}
+	checker := tune.Checker{Context: m.ContextLength}
 	report, err := checker.Check(ctx, m.Dir, tune.RowLength(m.ContextLength, spec), fileSource(files[0]), fileSources(files[1:]))
 	if err != nil {
 		return nil, err
@@ -68,5 +71,5 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 		return nil, err
 	}
 	defer exec.Pool.Close()
-	return tune.NewPlan(m.Dir, exec, report, spec, memory)
+	return tune.NewPlan(outcrop.ModelFiles{Dir: m.Dir}, exec, report, spec, memory)
 }

@@ -2,11 +2,15 @@ package infer
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/tensor/gemm"
 )
 
 // tinyAdapters writes random adapters of the model in base and returns where they are.
@@ -74,6 +78,38 @@ func TestAdapters(t *testing.T) {
 	}
 }
 
+// TestInt8Adapters: over a base of eight bits too an answer is the same alone and beside others, with
+// every kernel, and it is the adapters' own.
+func TestInt8Adapters(t *testing.T) {
+	t.Parallel()
+	base := tinyModel(t, longContext, letters)
+	models := []outcrop.ModelFiles{{Dir: base}, tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
+	for _, k := range gemm.Kernels() {
+		exec := newExec(t, k.Name())
+		exec.Int8 = true
+		alone, together := newEngine(t, Options{Exec: exec, Sequences: 1, NoReuse: true}), newEngine(t, Options{Exec: exec})
+		texts := map[string]bool{}
+		var wg sync.WaitGroup
+		for i := range 30 {
+			seed := uint64(i / 6)
+			req := ask("", strings.Repeat("slate ", i/3), 30)
+			req.Tenant, req.Model, req.Temperature, req.TopK, req.Seed, req.Logprobs = "a", models[i%3], 1, 10, &seed, 2
+			want := generate(t, alone, req)
+			texts[want.Text] = true
+			wg.Go(func() {
+				got, err := together.Generate(context.Background(), req, nil)
+				if got.ReusedTokens = 0; err != nil || !same(got, want) {
+					t.Errorf("%s, request %d: got %+v, %v; want %+v", k.Name(), i, got, err, want)
+				}
+			})
+		}
+		wg.Wait()
+		if len(texts) < 28 {
+			t.Errorf("%s: only %d of 30 answers differ", k.Name(), len(texts))
+		}
+	}
+}
+
 // TestAdaptersHoldTheirBase: the base model leaves after its last adapters.
 func TestAdaptersHoldTheirBase(t *testing.T) {
 	t.Parallel()
@@ -113,5 +149,37 @@ func TestAdaptersOfAnotherModel(t *testing.T) {
 	wantCode(t, e.Load(context.Background(), wrong), outcrop.CodeModelError, model.BaseFile)
 	if err := e.Load(context.Background(), m); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestBaseIsRestored: adapters that could not be loaded because files of their base were missing are
+// loaded once these are back, also if the base stayed in memory; until then the message is the base's.
+func TestBaseIsRestored(t *testing.T) {
+	t.Parallel()
+	base := tinyModel(t, tinyContext, nil)
+	m := tinyAdapters(t, base, 1)
+	e := newEngine(t, Options{})
+	weights := filepath.Join(base, model.WeightsFile)
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(weights, weights+".away")
+	err := e.Load(context.Background(), m)
+	wantCode(t, err, outcrop.CodeModelError, base)
+	if said := err.(*outcrop.Error); strings.Count(said.Msg, "cannot be loaded") != 1 {
+		t.Errorf("it says %q", said.Msg)
+	}
+	move(weights+".away", weights)
+	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: base}); err != nil {
+		t.Fatal(err)
+	}
+	move(weights, weights+".away")
+	wantCode(t, e.Load(context.Background(), m), outcrop.CodeModelError, base)
+	move(weights+".away", weights)
+	if err := e.Load(context.Background(), m); err != nil {
+		t.Errorf("with the files back: %v", err)
 	}
 }

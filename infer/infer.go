@@ -101,15 +101,36 @@ func New(opt Options) *Engine {
 // Load makes a model resident until an Unload of its Dir for every Load. CodeModelError if it
 // cannot be loaded; then no Unload is due.
 func (e *Engine) Load(ctx context.Context, m outcrop.ModelFiles) error {
-	r, err := e.acquire(ctx, m)
-	if err != nil {
-		return err
+	for {
+		r, err := e.acquire(ctx, m)
+		if err != nil {
+			return err
+		}
+		pinned, err := e.pin(r)
+		e.release(r)
+		if pinned || err != nil {
+			return err
+		}
 	}
-	defer e.release(r)
+}
+
+// pin keeps a model that is in use until an Unload, unless another has taken its place meanwhile.
+// After Close nobody would take that back.
+func (e *Engine) pin(r *resident) (pinned bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.closed {
+		return false, errClosed()
+	}
+	if e.models[r.files.Dir] != r {
+		return false, nil
+	}
 	r.pins++
-	return nil
+	return true, nil
+}
+
+func errClosed() error {
+	return outcrop.Errorf(outcrop.CodeServiceUnavailable, "The server is shutting down. Try again.")
 }
 
 // Unload takes back one Load. After the last one the model's memory goes as soon as its

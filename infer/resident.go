@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -23,6 +24,7 @@ const countedContexts = 4
 // load sets does not change after ready.
 type resident struct {
 	files outcrop.ModelFiles
+	dir   os.FileInfo   // of files.Dir when load began; nil if there was none
 	ready chan struct{} // closed when load has ended
 	err   error         // why it could not be loaded
 
@@ -30,7 +32,7 @@ type resident struct {
 	// the sessions; nil for a whole model.
 	base    *resident
 	adapter *model.Adapter
-	digest  func() (string, error) // model.WeightsDigest, computed at the first call
+	digest  *weightsDigest
 
 	serving   *model.Serving
 	tokenizer *tokenizer.Tokenizer
@@ -43,6 +45,7 @@ type resident struct {
 	uses   int         // requests ever
 	pins   int         // Loads that no Unload took back
 	unload bool        // leave without delay when the last user and pin have gone
+	gone   bool        // evict has had it
 	idle   func() bool // stops the timer that would unload the model; nil if there is none
 }
 
@@ -72,11 +75,21 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return nil, outcrop.Errorf(outcrop.CodeServiceUnavailable, "The server is shutting down. Try again.")
+		return nil, errClosed()
+	}
+	dir, err := os.Stat(m.Dir)
+	if err != nil {
+		dir = nil // whoever reads it says why
 	}
 	r := e.models[m.Dir]
+	if r != nil && r.replacedBy(dir) {
+		delete(e.models, m.Dir)
+		r.unload = true
+		e.settle(r)
+		r = nil
+	}
 	if r == nil {
-		r = &resident{files: m, ready: make(chan struct{})}
+		r = &resident{files: m, dir: dir, ready: make(chan struct{})}
 		e.models[m.Dir] = r
 		e.gone.Add(1)
 		go e.load(r)
@@ -88,6 +101,12 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 		r.idle = nil
 	}
 	return r, nil
+}
+
+// replacedBy reports whether another model lies where r was loaded from: one was removed and
+// another added under its name. What is only removed is served on, as is what is held by a Load.
+func (r *resident) replacedBy(dir os.FileInfo) bool {
+	return r.pins == 0 && r.dir != nil && dir != nil && !(os.SameFile(r.dir, dir) && r.dir.ModTime().Equal(dir.ModTime()))
 }
 
 // release ends a use.
@@ -102,7 +121,7 @@ func (e *Engine) release(r *resident) {
 // after Options.Keep. e.mu is held.
 func (e *Engine) settle(r *resident) {
 	switch {
-	case r.users > 0 || r.pins > 0 || e.models[r.files.Dir] != r:
+	case r.users > 0 || r.pins > 0 || r.gone:
 	case r.unload || r.err != nil:
 		e.evict(r)
 	case r.idle == nil:
@@ -115,7 +134,7 @@ func (e *Engine) settle(r *resident) {
 func (e *Engine) expire(r *resident, uses int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r.uses == uses && r.pins == 0 && e.models[r.files.Dir] == r {
+	if r.uses == uses && r.pins == 0 && !r.gone {
 		e.evict(r)
 	}
 }
@@ -125,7 +144,9 @@ func (e *Engine) evict(r *resident) {
 	if r.idle != nil {
 		r.idle()
 	}
-	delete(e.models, r.files.Dir)
+	if r.gone = true; e.models[r.files.Dir] == r {
+		delete(e.models, r.files.Dir)
+	}
 	e.cache.forget(r)
 	go func() {
 		defer e.gone.Done()
@@ -149,13 +170,22 @@ func (e *Engine) load(r *resident) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil {
-		r.err = &outcrop.Error{
-			Code: outcrop.CodeModelError, Err: err,
-			Msg: fmt.Sprintf("The model cannot be loaded: %v. Restore its directory, or delete the model and train it again.", err),
-		}
+		r.err = cannotLoad(err)
 	}
 	close(r.ready)
 	e.settle(r)
+}
+
+// cannotLoad tells a person why a model cannot be loaded. What is said of a base model already is
+// said of its adapters as it is: it is not them that need to be mended.
+func cannotLoad(err error) error {
+	if said := (*outcrop.Error)(nil); errors.As(err, &said) {
+		return said
+	}
+	return &outcrop.Error{
+		Code: outcrop.CodeModelError, Err: err,
+		Msg: fmt.Sprintf("The model cannot be loaded: %v. Restore its directory, or delete the model and train it again.", err),
+	}
 }
 
 // read loads a whole model.
@@ -176,7 +206,7 @@ func (r *resident) read(opt Options) error {
 		return err
 	}
 	r.serving = serving
-	r.digest = sync.OnceValues(func() (string, error) { return model.WeightsDigest(dir) })
+	r.digest = &weightsDigest{dir: dir}
 	r.places = semaphore.NewWeighted(int64(opt.Sequences))
 	r.waiting = make(chan struct{}, opt.Sequences+opt.Waiting)
 	r.scheduler = newScheduler(serving, opt.Exec)
@@ -195,7 +225,7 @@ func (e *Engine) attach(r *resident) error {
 		return err
 	}
 	r.base = base // which evict releases, also after an error
-	digest, err := base.digest()
+	digest, err := base.digest.get()
 	if err != nil {
 		return err
 	}
@@ -206,6 +236,24 @@ func (e *Engine) attach(r *resident) error {
 	r.places, r.waiting, r.scheduler = base.places, base.waiting, base.scheduler
 	r.adapter, err = base.serving.LoadAdapter(r.files.Dir)
 	return err
+}
+
+// weightsDigest is model.WeightsDigest of dir, computed when it is first asked for, and again
+// after an error: files that were missing may have been restored.
+type weightsDigest struct {
+	dir string
+
+	mu  sync.Mutex
+	sum string
+}
+
+func (d *weightsDigest) get() (sum string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sum == "" {
+		d.sum, err = model.WeightsDigest(d.dir)
+	}
+	return d.sum, err
 }
 
 // newSession returns an empty session of so many tokens, which carries the adapters if r is some.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -209,4 +210,83 @@ func TestClose(t *testing.T) {
 	e.Close()
 	_, err := e.Generate(context.Background(), ask(dir, "x", 3), nil)
 	wantCode(t, err, outcrop.CodeServiceUnavailable)
+}
+
+// TestCloseDuringLoad: a Load that has its model when the engine is closed keeps nothing there.
+func TestCloseDuringLoad(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, nil)
+	e := newEngine(t, Options{})
+	r, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan bool)
+	go func() { e.Close(); close(closed) }()
+	for { // until it has begun to close
+		if _, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+			break
+		}
+		e.release(r)
+	}
+	_, err = e.pin(r)
+	wantCode(t, err, outcrop.CodeServiceUnavailable)
+	e.release(r)
+	<-closed
+}
+
+// TestReplaced: when another model has come to lie in the directory, requests that come get it,
+// and those under way end with the one that they began with.
+func TestReplaced(t *testing.T) {
+	t.Parallel()
+	first, second := tinyModel(t, tinyContext, letters), tinyModel(t, tinyContext, func(name string, w []float32) {
+		if letters(name, w); name == "model.embed_tokens.weight" {
+			slices.Reverse(w)
+		}
+	})
+	oracle := newEngine(t, Options{})
+	was, is := generate(t, oracle, ask(first, "x", 20)), generate(t, oracle, ask(second, "x", 20))
+	if was.Text == is.Text {
+		t.Fatal("the two models say the same")
+	}
+	dir := filepath.Join(t.TempDir(), "model")
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(first, dir)
+	ts := &timers{}
+	e := newEngine(t, Options{AfterFunc: ts.after})
+	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	old := inMemory(t, e, dir)
+	steps := 0
+	forward := old.scheduler.forward
+	old.scheduler.forward = func(ss []model.Step) ([]float32, error) {
+		if steps++; steps == 3 {
+			e.Unload(dir) // nothing is removed that is served on purpose
+			move(dir, dir+".removed")
+			if got := inMemory(t, e, dir); got != old {
+				t.Error("a model leaves with its files")
+			}
+			move(second, dir)
+			if got := generate(t, e, ask(dir, "x", 20)); !same(got, is) {
+				t.Errorf("got %+v, want %+v", got, is)
+			}
+			if pinned, err := e.pin(old); pinned || err != nil {
+				t.Errorf("the model that was replaced is kept: %v, %v", pinned, err)
+			}
+		}
+		return forward(ss)
+	}
+	if got := generate(t, e, ask(dir, "x", 20)); !same(got, was) {
+		t.Errorf("under way: got %+v, want %+v", got, was)
+	}
+	<-old.scheduler.ended
+	if got := generate(t, e, ask(dir, "x", 20)); !same(got, is) {
+		t.Errorf("later: got %+v, want %+v", got, is)
+	}
 }

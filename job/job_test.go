@@ -220,6 +220,17 @@ func TestLosses(t *testing.T) {
 	})
 }
 
+// A job that waited in vain for room on the disk says what to do about that.
+func TestLossesForWantOfADisk(t *testing.T) {
+	t.Parallel()
+	w := &watch{r: &Reconciler{}}
+	j := &outcrop.Job{Attempt: outcrop.Attempt{Losses: lossesMax, BestStep: 7}}
+	got := w.givenUp(j, ending{code: outcrop.ExitTemporary, message: "save a checkpoint: " + syscall.ENOSPC.Error(), said: true})
+	if !strings.Contains(got, "after step 7, the last time: save a checkpoint: no space left on device. The disk of the server's data directory is full") {
+		t.Errorf("message %q", got)
+	}
+}
+
 // What a worker says reaches the user as it is; what its exit code says is explained.
 func TestFailureMessages(t *testing.T) {
 	for code, want := range map[int][]string{

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -107,7 +108,7 @@ func (w *watch) givenUp(j *outcrop.Job, e ending) string {
 		return sentences(e.explain(j, w.scratch(j)), fmt.Sprintf("It failed %d times in a row %s", a.Failures, where))
 	case a.Losses >= lossesMax:
 		return sentences(fmt.Sprintf("The worker was ended from outside %d times in a row %s, the last time: %s", a.Losses, where, e),
-			"Look for what ends it (a memory limit, a supervisor, a time limit), and create a new job.",
+			cmp.Or(remedy(e.String()), "Look for what ends it (a memory limit, a supervisor, a time limit), and create a new job."),
 			"The worker's log is "+filepath.Join(w.scratch(j), attempt.LogFile))
 	}
 	return ""

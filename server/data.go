@@ -24,7 +24,7 @@ func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.
 	}
 	length := tune.RowLength(ask.Model.ContextLength, ask.Train)
 	checker := *d.checker
-	checker.Customization = ask.CustomizationType
+	checker.Customization, checker.Context = ask.CustomizationType, ask.Model.ContextLength
 	// The form of conversations is the whole model's: adapters lack the config.json that may name the end of text.
 	whole := cmp.Or(ask.Model.BaseDir, ask.Model.Dir)
 	report, err := checker.Check(ctx, whole, length, tune.Source(ask.Training), sources)
@@ -33,7 +33,7 @@ func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.
 	}
 	answer := bedrock.DataReport{Err: report.Err(), JSON: report.JSON()}
 	if answer.Err == nil {
-		plan, err := tune.NewPlan(whole, d.exec, report, ask.Train, d.memory)
+		plan, err := tune.NewPlan(ask.Model, d.exec, report, ask.Train, d.memory)
 		if err != nil {
 			return answer, err
 		}

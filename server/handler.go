@@ -29,10 +29,11 @@ const (
 // handler is everything that a request passes, outermost first.
 func (s *Server) handler() http.Handler {
 	return through(http.HandlerFunc(s.authenticate), // checks the signature, finds the service
-		s.identify,    // a request id on every answer
-		s.logAccess,   // one line for each request
-		s.recoverLast, // a panic is our bug: logged, answered, the server lives
-		s.operate,     // health, metrics, workers: no AWS signature
+		cutStalled(stallTimeout), // a client that takes nothing of its answer is let go
+		s.identify,               // a request id on every answer
+		s.logAccess,              // one line for each request
+		s.recoverLast,            // a panic is our bug: logged, answered, the server lives
+		s.operate,                // health, metrics, workers: no AWS signature
 	)
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // Limits of the HTTP layer. There is none on a whole request: uploads and generations take
-// as long as they take, and end when the client goes.
+// as long as they take, and end when the client goes, or takes nothing any more (stallTimeout).
 const (
 	// bodyTimeout is for the body of a request of which we do not know yet who sends it. It
 	// has at most sigv4.BufferedMax bytes, for which a line of 1 Mbit/s is fast enough.
@@ -32,6 +32,7 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: stallTimeout}, // of a connection: cutStalled is for its streams
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytesMax,

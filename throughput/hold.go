@@ -9,13 +9,14 @@ func (r *Reconciler) holds(arn outcrop.ARN) string {
 	return r.held[arn]
 }
 
-// hold notes that a throughput keeps dir loaded, and no longer what it did before.
+// hold notes that a throughput keeps dir loaded, by a Load of its own, and no longer what it did
+// before.
 func (r *Reconciler) hold(arn outcrop.ARN, dir string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.held[arn]
 	r.held[arn] = dir
-	r.unloadUnused(before)
+	r.unload(before)
 }
 
 // release notes that a throughput keeps nothing loaded.
@@ -24,7 +25,7 @@ func (r *Reconciler) release(arn outcrop.ARN) {
 	defer r.mu.Unlock()
 	before := r.held[arn]
 	delete(r.held, arn)
-	r.unloadUnused(before)
+	r.unload(before)
 }
 
 // releaseMissing releases what throughput held that is not among all any more.
@@ -38,20 +39,15 @@ func (r *Reconciler) releaseMissing(all []*outcrop.Throughput) {
 	for arn, dir := range r.held {
 		if !live[arn] && !r.working[arn] {
 			delete(r.held, arn)
-			r.unloadUnused(dir)
+			r.unload(dir)
 		}
 	}
 }
 
-// unloadUnused lets a model go that no throughput holds. r.mu is held.
-func (r *Reconciler) unloadUnused(dir string) {
-	if dir == "" || dir == unloadable {
-		return
+// unload takes back the one Load for which a throughput held dir. The engine counts them: a model
+// leaves with the last of those that serve it. r.mu is held.
+func (r *Reconciler) unload(dir string) {
+	if dir != "" && dir != unloadable {
+		r.engine.Unload(dir)
 	}
-	for _, other := range r.held {
-		if other == dir {
-			return
-		}
-	}
-	r.engine.Unload(dir)
 }

@@ -162,12 +162,12 @@ func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
 	if ctx.Err() != nil {
 		return
 	}
-	loaded := err == nil
+	loaded, failed := err == nil, false
 	err = r.change(ctx, t.ARN, func(t *outcrop.Throughput) bool {
 		if t.Status != outcrop.ThroughputCreating && t.Status != outcrop.ThroughputUpdating || desired(t) != wanted {
 			return false
 		}
-		if err != nil {
+		if failed = err != nil; failed {
 			t.Status, t.FailureMessage = outcrop.ThroughputFailed, message(err)
 			return true
 		}
@@ -179,6 +179,8 @@ func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
 		r.hold(t.ARN, dir)
 	}
 	switch {
+	case err == nil && failed:
+		r.release(t.ARN) // it serves no model any more, also not the one before an update
 	case outcrop.CodeOf(err) == outcrop.CodeNotFound:
 		r.release(t.ARN) // deleted while its model was loaded
 	case err != nil && ctx.Err() == nil:

@@ -35,7 +35,7 @@ func in(t *testing.T, f func(w *world)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, store: memory.New(time.Now), engine: &fakeEngine{loaded: map[string]bool{}, failing: map[string][]error{}},
+		w := &world{t: t, store: memory.New(time.Now), engine: &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{}},
 			models: map[outcrop.ARN]string{"arn:base": "/base", "arn:a": "/a", "arn:b": "/b"}}
 		t.Cleanup(func() {
 			if w.end != nil {
@@ -118,9 +118,10 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
+// fakeEngine counts Loads and Unloads as an outcrop.Engine does.
 type fakeEngine struct {
 	mu      sync.Mutex
-	loaded  map[string]bool
+	loaded  map[string]int     // Loads that no Unload took back
 	failing map[string][]error // for each directory, what its next loads return
 	loads   []string
 	most    int // at once
@@ -146,17 +147,19 @@ func (e *fakeEngine) Load(ctx context.Context, files outcrop.ModelFiles) error {
 		e.failing[dir] = fs[1:]
 		return fs[0]
 	}
-	e.loaded[dir] = true
+	e.loaded[dir]++
 	return nil
 }
 
 func (e *fakeEngine) Unload(dir string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.loaded[dir] {
+	if e.loaded[dir] == 0 {
 		panic("unloaded " + dir + ", which is not loaded")
 	}
-	delete(e.loaded, dir)
+	if e.loaded[dir]--; e.loaded[dir] == 0 {
+		delete(e.loaded, dir)
+	}
 }
 
 func (e *fakeEngine) has(t *testing.T, want ...string) {
@@ -205,6 +208,56 @@ func TestUpdate(t *testing.T) {
 		}
 		w.engine.has(t, "/b")
 	})
+}
+
+// Throughput that has failed serves nothing, and keeps nothing in memory.
+func TestUpdateFails(t *testing.T) {
+	in(t, func(w *world) {
+		w.engine.failing["/b"] = []error{outcrop.Errorf(outcrop.CodeModelError, "broken")}
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(loadTime)
+		a = w.get(a)
+		a.Status, a.DesiredModelARN = outcrop.ThroughputUpdating, "arn:b"
+		w.apply(outcrop.OpUpdate, a)
+		pass(loadTime)
+		w.is(a, outcrop.ThroughputFailed)
+		w.engine.has(t)
+		w.apply(outcrop.OpDelete, w.get(a))
+		w.engine.has(t)
+	})
+}
+
+// A model that is loaded again, since its row could not be written, is still one that leaves.
+func TestWrittenLater(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		full := errors.New("disk full")
+		w.r.store = &failingStore{Store: w.r.store, fails: []error{full, full}}
+		a := w.create("a", "arn:a")
+		pass(time.Minute)
+		w.is(a, outcrop.ThroughputInService)
+		if n := len(w.engine.loads); n != 3 {
+			t.Errorf("%d loads", n)
+		}
+		w.apply(outcrop.OpDelete, w.get(a))
+		w.engine.has(t)
+	})
+}
+
+// failingStore fails its next Applies.
+type failingStore struct {
+	outcrop.Store
+	fails []error
+}
+
+func (s *failingStore) Apply(ctx context.Context, changes ...outcrop.Change) error {
+	if len(s.fails) > 0 {
+		err := s.fails[0]
+		s.fails = s.fails[1:]
+		return err
+	}
+	return s.Store.Apply(ctx, changes...)
 }
 
 func TestModelThatCannotBeLoaded(t *testing.T) {
@@ -275,7 +328,7 @@ func TestRestart(t *testing.T) {
 		w.create("interrupted", "arn:b")
 		pass(loadTime / 2)
 		w.end()
-		w.engine = &fakeEngine{loaded: map[string]bool{}, failing: map[string][]error{}} // a new process
+		w.engine = &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{}} // a new process
 		created := w.create("created", "arn:base")
 		w.serve()
 		pass(loadTime)
@@ -296,7 +349,7 @@ func TestBrokenModelAfterRestart(t *testing.T) {
 		a := w.create("a", "arn:a")
 		pass(loadTime)
 		w.end()
-		w.engine = &fakeEngine{loaded: map[string]bool{}, failing: map[string][]error{"/a": {outcrop.Errorf(outcrop.CodeModelError, "broken")}}}
+		w.engine = &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{"/a": {outcrop.Errorf(outcrop.CodeModelError, "broken")}}}
 		w.serve()
 		pass(time.Hour)
 		w.is(a, outcrop.ThroughputInService) // a request is told what is wrong

@@ -30,8 +30,9 @@ const (
 
 	// checkpointsKept is how many are kept: the newest, and one in case it is damaged.
 	checkpointsKept = 2
-	// stateBytesMax bounds state.json: 200 bytes a step for more steps than any run has.
-	stateBytesMax = 1 << 30
+	// stateBytesMax bounds state.json: 200 bytes a step for twice the steps that the largest job
+	// has, ten epochs of a million rows one by one.
+	stateBytesMax = 4 << 30
 )
 
 // state is what a checkpoint holds besides tensors. Batches and learning rates are pure

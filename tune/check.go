@@ -41,6 +41,8 @@ type Source struct {
 type Checker struct {
 	Workers       int    // goroutines that tokenize; 0: one for each processor
 	Customization string // a job's type, which decides what rows there may be; "": any
+	// Context is the model's in tokens, if rows are cut off at fewer (maxSequenceLength); 0: they are not.
+	Context int
 }
 
 // formats are those of the data of a type of customization; nil, for no type, are all.
@@ -92,9 +94,10 @@ func (c *Checker) load(ctx context.Context, modelDir string, contextLength int, 
 	if contextLength < 1 {
 		return nil, nil, fmt.Errorf("check against a context of %d tokens", contextLength)
 	}
-	s := scanner{template: template, context: contextLength, workers: c.Workers, formats: formats(c.Customization)}
+	whole := max(c.Context, contextLength)
+	s := scanner{template: template, context: contextLength, whole: whole, workers: c.Workers, formats: formats(c.Customization)}
 	data := &loaded{template: template}
-	report := &Report{ContextLength: contextLength}
+	report := &Report{ContextLength: contextLength, shortened: contextLength < whole}
 
 	trained := newSeen()
 	f, rows, err := s.file(ctx, train, Training, trained, nil, keep)
@@ -185,7 +188,8 @@ func newSeen() *seen { return &seen{map[print]int{}, map[print]int{}} }
 // scanner reads files for one check.
 type scanner struct {
 	template *chattemplate.Template
-	context  int
+	context  int // tokens of a row
+	whole    int // tokens of the model
 	workers  int
 	formats  []dataset.Format
 }
@@ -207,8 +211,8 @@ func (s *scanner) file(ctx context.Context, src Source, role string, own, train 
 		return File{}, nil, err
 	}
 	defer r.Close()
-	f := fileCheck{File: File{Name: src.Name, Role: role}, context: s.context, own: own, train: train, keep: keep}
-	limits := dataset.Limits{CharactersMax: dataset.CharactersPerToken * max(quotaTokens, s.context), Formats: s.formats}
+	f := fileCheck{File: File{Name: src.Name, Role: role}, context: s.context, shortened: s.context < s.whole, own: own, train: train, keep: keep}
+	limits := dataset.Limits{CharactersMax: dataset.CharactersPerToken * max(quotaTokens, s.whole), Formats: s.formats}
 	result, err := s.scan(ctx, r, limits, f.add)
 	if err != nil {
 		return File{}, nil, fmt.Errorf("read %s: %w", src.Name, err)
@@ -221,6 +225,7 @@ func (s *scanner) file(ctx context.Context, src Source, role string, own, train 
 type fileCheck struct {
 	File
 	context    int
+	shortened  bool // the context is less than the model's
 	own, train *seen
 	keep       bool
 	lengths    []int
@@ -248,8 +253,6 @@ func (f *fileCheck) add(r scanned) {
 		f.problem(r.line, NoLabel, "the row has no tokens of this model, so nothing is left to learn: remove it")
 		return
 	}
-	f.PromptTokens += int64(e.PromptTokens())
-	f.CompletionTokens += int64(e.CompletionTokens())
 	f.lengths = append(f.lengths, len(e.Tokens))
 	if e.Skipped > 0 {
 		f.Untrained.add(r.line)
@@ -261,6 +264,8 @@ func (f *fileCheck) add(r scanned) {
 		f.fit(r.line, e)
 		e = e.Truncate(f.context)
 	}
+	f.PromptTokens += int64(e.PromptTokens())
+	f.CompletionTokens += int64(e.CompletionTokens())
 	if f.keep {
 		f.examples = append(f.examples, e)
 	}
@@ -271,6 +276,9 @@ func (f *fileCheck) fit(line int, e chattemplate.Example) {
 	given := slices.Index(e.Trained, true)
 	f.promptMax = max(f.promptMax, given)
 	switch {
+	case given >= f.context && f.shortened:
+		f.NoLabel++
+		f.problem(line, NoLabel, "the prompt has %d tokens, and rows are cut off at %d (maxSequenceLength), so nothing of the completion is left to learn: raise maxSequenceLength, shorten the prompt or remove the row", given, f.context)
 	case given >= f.context:
 		f.NoLabel++
 		f.problem(line, NoLabel, "the prompt has %d tokens of the model's %d, so nothing of the completion is left to learn: shorten the prompt or remove the row", given, f.context)

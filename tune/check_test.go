@@ -89,9 +89,35 @@ func TestTruncation(t *testing.T) {
 			t.Errorf("context %d: truncated %v, no label %d, problems %v", c.context, f.Truncated, f.NoLabel, f.Problems)
 		}
 	}
+	// What is cut off is not trained: 3 tokens of 4 are, behind the prompt's 5.
+	if f := check(t, 8, train).Files[0]; f.PromptTokens != 5 || f.CompletionTokens != 3 {
+		t.Errorf("%d tokens are given and %d trained", f.PromptTokens, f.CompletionTokens)
+	}
 	err := check(t, 5, train).Err()
 	if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), "Maximum input token count 5 exceeds limit of 5: train.jsonl line 1: the prompt has 5 tokens") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestShortenedRows: a job's maxSequenceLength cuts rows off, and the limit on their characters
+// stays that of the model.
+func TestShortenedRows(t *testing.T) {
+	t.Parallel()
+	check := func(prompt string, length int) *Report {
+		c := Checker{Context: 5000}
+		r, err := c.Check(t.Context(), pebbleDir, length, text("s3://b/k/train.jsonl", rows(prompt, strings.Repeat("x ", 14_000))), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	r := check("p", 100)
+	if err := r.Err(); err != nil || !strings.Contains(strings.Join(r.Warnings, "\n"), "cut off at the 100 tokens of maxSequenceLength: 1 row (line 1)") {
+		t.Errorf("%v, %q", err, r.Warnings)
+	}
+	err := check(strings.Repeat("a ", 100), 100).Err()
+	if err == nil || !strings.Contains(err.Error(), "rows are cut off at 100 (maxSequenceLength)") {
+		t.Errorf("%v does not name maxSequenceLength", err)
 	}
 }
 

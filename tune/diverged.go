@@ -43,10 +43,11 @@ func attemptCode(err error) int {
 }
 
 // ruined is the error of a finished run whose numbers are finite and whose model is of no
-// use: too high a learning rate does not always end in NaN.
+// use: too high a learning rate does not always end in NaN. What came after the step whose
+// weights are published says nothing of them.
 func (r *run) ruined() error {
 	guessing := math.Log(float64(r.model.Config.Vocab))
-	h := r.trainer.History()
+	h := r.trainer.History()[:r.published()]
 	if len(h) == 0 {
 		return nil
 	}

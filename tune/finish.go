@@ -159,7 +159,7 @@ func (r *run) prove(dir string) (parity, error) {
 		examples = train.Split(examples[:min(len(examples), parityRows)], parityTokens)
 	}
 	r.closeModel()
-	p, err := measureParity(r.finished(dir), r.Exec, examples[:min(len(examples), parityRows)], r.data.template.EndOfText())
+	p, err := measureParity(r.finished(dir), r.Exec, parityExamples(examples), r.data.template.EndOfText())
 	if err != nil {
 		return parity{}, fmt.Errorf("check the finished model: %w", err)
 	}

@@ -38,6 +38,7 @@ var shapes = []shape{
 	{"cut steps", 128, 384, 4, 4, 4, 8192, 64, 60, 64, map[string]string{"microBatchTokens": "1024"}},
 	{"activations computed again", 96, 256, 12, 4, 4, 8192, 32, 60, 32, map[string]string{"activationCheckpointing": "true"}},
 	{"LoRA", 128, 384, 6, 4, 4, 8192, 32, 40, 32, map[string]string{"method": "lora"}},
+	{"adapters and long rows", 96, 256, 16, 4, 4, 8192, 4, 1500, 2, map[string]string{"method": "lora", "activationCheckpointing": "true"}},
 	{"many rows", 32, 64, 1, 2, 2, 8192, 20_000, 10, 64, nil},
 }
 
@@ -117,7 +118,7 @@ func childOfMemoryTest(t *testing.T, of string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := NewPlan(dir, exec(), report, spec, 0)
+	plan, err := NewPlan(outcrop.ModelFiles{Dir: dir}, exec(), report, spec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,9 @@ const (
 	parityRows = 16
 	// parityTokens is how much of a document they are compared on.
 	parityTokens = 256
+	// parityTokensMax is how many tokens the rows may have together, unless the first has more: their
+	// keys and values are in memory at the same time.
+	parityTokensMax = parityRows * parityTokens
 	// parityTolerance is the largest difference of the two losses, per token. The arithmetic is
 	// the same bit for bit; only the sums of the loss are taken differently.
 	parityTolerance = 1e-5
@@ -80,6 +83,25 @@ func (d onDisk) serve(exec nn.Exec) (*model.Serving, func(tokens int) (*model.Se
 	return m, a.NewSession, nil
 }
 
+// parityExamples returns the rows that are compared: the first ones.
+func parityExamples(examples []train.Example) []train.Example {
+	tokens := 0
+	for i, e := range examples {
+		if tokens += len(e.Tokens); i == parityRows || i > 0 && tokens > parityTokensMax {
+			return examples[:i]
+		}
+	}
+	return examples
+}
+
+// parityBytes is the most memory that the keys and values of so many rows take, none of which has
+// more than longest tokens.
+func parityBytes(c model.Config, exec nn.Exec, rows, longest int) int64 {
+	all := min(rows, parityRows) * c.SessionBytes(exec.Kernel, longest)
+	page := c.SessionBytes(exec.Kernel, 1)
+	return int64(min(all, c.SessionBytes(exec.Kernel, max(parityTokensMax, longest))+parityRows*page))
+}
+
 func measureParity(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32) (parity, error) {
 	p := parity{Rows: len(examples), Tolerance: parityTolerance}
 	trained, err := trainingLoss(d, exec, examples)
@@ -108,7 +130,8 @@ func trainingLoss(d onDisk, exec nn.Exec, examples []train.Example) (total model
 	for _, e := range examples {
 		longest = max(longest, len(e.Tokens))
 	}
-	if err := m.Plan(model.Budget{Tokens: longest, Longest: longest}); err != nil {
+	// The least memory: nothing is computed again where there is no backward pass.
+	if err := m.Plan(model.Budget{Tokens: longest, Longest: longest, Recompute: true}); err != nil {
 		return total, err
 	}
 	var b model.Batch

@@ -1,11 +1,13 @@
 package tune
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"outcrop.dev/outcrop"
@@ -62,19 +64,23 @@ func RowLength(context int, t outcrop.TrainSpec) int {
 type workload struct {
 	config         model.Config
 	exec           nn.Exec
+	merged         bool               // the base model is adapters: there are no adapters on those
 	tokenizerBytes int64              // of its file
 	facts          outcrop.TrainFacts // without Need
+	rows           int                // in memory: of all files, and documents one by one
+	provenRows     int                // that there are to prove the finished model with
 	largest        func(t outcrop.TrainSpec) train.Batch
 }
 
 // NewPlan chooses what spec leaves open for a job on the data of report, and plans its memory.
-// modelDir holds the base model; memory is what training may take, 0 if that is not known.
+// files are the base model's; memory is what training may take, 0 if that is not known.
 // CodeValidation for a job that does not fit, with the numbers and with what would.
-func NewPlan(modelDir string, exec nn.Exec, report *Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
-	w, err := newWorkload(modelDir, exec)
+func NewPlan(files outcrop.ModelFiles, exec nn.Exec, report *Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
+	w, err := newWorkload(cmp.Or(files.BaseDir, files.Dir), exec)
 	if err != nil {
 		return nil, err
 	}
+	w.merged = files.BaseDir != ""
 	report.work(w)
 	w.facts.MemoryBytes = memory
 	p := w.plan(spec)
@@ -105,7 +111,9 @@ func newWorkload(modelDir string, exec nn.Exec) (*workload, error) {
 // work adds to w what a report tells of the data: of what only the rows themselves tell exactly,
 // an estimate.
 func (r *Report) work(w *workload) {
+	w.provenRows = r.Files[min(1, len(r.Files)-1)].Rows // of the first validation file, if there is one
 	for _, f := range r.Files {
+		w.rows += f.Rows
 		if w.facts.Longest = max(w.facts.Longest, min(f.Length.Max, r.ContextLength)); f.Role == Training {
 			w.facts.Rows, w.facts.Tokens = f.trainedRows(), f.tokens()
 		} else {
@@ -147,7 +155,7 @@ func (f *File) largestBatch(n, context, micro int) train.Batch {
 	}
 	const p95 = 1.645 // standard deviations above the median, if lengths were normal
 	mean := float64(f.tokens()) / float64(f.Rows)
-	deviation := float64(f.Length.P95-f.Length.P50) / p95
+	deviation := float64(min(f.Length.P95, context)-min(f.Length.P50, context)) / p95
 	estimate := float64(n)*mean + 3*math.Sqrt(float64(n))*deviation
 	longest := min(f.Length.Max, context)
 	tokens := min(max(int(estimate), longest), n*longest, micro)
@@ -159,19 +167,22 @@ func (w *workload) plan(spec outcrop.TrainSpec) *Plan {
 	f := w.facts
 	f.Params = int64(w.config.Params())
 	f.Need = func(t outcrop.TrainSpec) int64 { return w.memory(t).Total() }
+	if open := slices.Index(spec.Open, "method"); open >= 0 && w.merged {
+		spec.Method, spec.Open = outcrop.MethodFull, slices.Delete(slices.Clone(spec.Open), open, open+1)
+	}
 	spec = spec.Resolve(f)
 	return &Plan{Train: spec, Rows: f.Rows, Steps: spec.Steps(f.Rows), Memory: w.memory(spec)}
 }
 
 // memory measures the training that t says.
 func (w *workload) memory(t outcrop.TrainSpec) Memory {
-	rows, tokens := int64(w.facts.Rows), w.facts.Tokens+w.facts.ValidationTokens
+	rows, tokens := int64(w.rows), w.facts.Tokens+w.facts.ValidationTokens
 	m := Memory{
 		Memory:  train.Measure(w.config, lora(t), w.exec, max(w.facts.Longest, 1), w.options(t)),
 		Data:    rows*dataBytesPerRow + tokens*dataBytesPerToken,
 		Process: processBytes + tokenizerFactor*w.tokenizerBytes,
 	}
-	m.Proof = int64(proofBytes*float64(w.config.Params())) + m.Data + m.Process
+	m.Proof = int64(proofBytes*float64(w.config.Params())) + parityBytes(w.config, w.exec, w.provenRows, max(w.facts.Longest, 1)) + m.Data + m.Process
 	return m
 }
 
@@ -221,9 +232,13 @@ func (w *workload) tooLarge(t outcrop.TrainSpec, memory int64) string {
 	}
 	less := max(w.facts.Longest, microTokensLess)
 	try("activationCheckpointing true", func(t *outcrop.TrainSpec) { t.Recompute = true })
-	try(fmt.Sprintf("microBatchTokens %d", less), func(t *outcrop.TrainSpec) { t.MicroTokens = less })
-	try("both of them", func(t *outcrop.TrainSpec) { t.Recompute, t.MicroTokens = true, less })
-	try("method lora", func(t *outcrop.TrainSpec) { t.Method = outcrop.MethodLoRA })
+	if less < t.MicroTokens {
+		try(fmt.Sprintf("microBatchTokens %d", less), func(t *outcrop.TrainSpec) { t.MicroTokens = less })
+		try("both of them", func(t *outcrop.TrainSpec) { t.Recompute, t.MicroTokens = true, less })
+	}
+	if !w.merged {
+		try("method lora", func(t *outcrop.TrainSpec) { t.Method = outcrop.MethodLoRA })
+	}
 	advice := "Use a smaller base model, shorten the longest rows (maxSequenceLength), or give the server more memory."
 	if len(fit) > 0 {
 		advice = "It would fit with one of these hyperparameters: " + strings.Join(fit, ", ") + "."

@@ -30,9 +30,10 @@ const errorsShown = 5
 
 // Report is what a check found.
 type Report struct {
-	ContextLength int      `json:"contextLength"` // tokens of the model
+	ContextLength int      `json:"contextLength"` // tokens of the model, or of a row if that is less (maxSequenceLength)
 	Files         []File   `json:"files"`         // the training file, then the validation files
 	Warnings      []string `json:"warnings"`      // what does not prevent training
+	shortened     bool     // ContextLength is less than the model's
 }
 
 // File is what was found in one file. Token counts are with the template's own tokens.
@@ -44,7 +45,7 @@ type File struct {
 	Lines            int               `json:"lines"`
 	Rows             int               `json:"rows"`             // lines that are right
 	Packs            int               `json:"packs,omitempty"`  // of documents: the rows that they are packed into for training
-	PromptTokens     int64             `json:"promptTokens"`     // that are given
+	PromptTokens     int64             `json:"promptTokens"`     // that are given, of what is not cut off
 	CompletionTokens int64             `json:"completionTokens"` // that are trained
 	Length           Percentiles       `json:"length"`           // tokens of a row
 	Duplicates       Lines             `json:"duplicates"`
@@ -131,7 +132,7 @@ func (r *Report) warn(template []string) {
 				"To train them too, add a row that ends with each.", f.Untrained.rows())
 		}
 		if f.Truncated.Count > 0 {
-			add(f, "cut off at the model's %s tokens: %s.", thousands(r.ContextLength), f.Truncated.rows())
+			add(f, "cut off at %s: %s.", r.context(), f.Truncated.rows())
 		}
 		if f.Duplicates.Count > 0 {
 			add(f, "repeats of an earlier row: %s.", f.Duplicates.rows())
@@ -140,6 +141,14 @@ func (r *Report) warn(template []string) {
 			add(f, "prompts that are also in the training data, which makes the validation loss look better than it is: %s.", f.Leaks.rows())
 		}
 	}
+}
+
+// context says in words what rows are cut off at.
+func (r *Report) context() string {
+	if r.shortened {
+		return "the " + thousands(r.ContextLength) + " tokens of maxSequenceLength"
+	}
+	return "the model's " + thousands(r.ContextLength) + " tokens"
 }
 
 // thousands writes n with commas.
@@ -239,8 +248,8 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintf(&b, "  rows        %s of %s lines, %s bytes\n", thousands(f.Rows), thousands(f.Lines), thousands(int(f.Bytes)))
 		fmt.Fprintf(&b, "  tokens      %s\n", f.tokenText())
-		fmt.Fprintf(&b, "  row length  p50 %d, p90 %d, p95 %d, p99 %d, max %d of the model's %d tokens\n",
-			f.Length.P50, f.Length.P90, f.Length.P95, f.Length.P99, f.Length.Max, r.ContextLength)
+		fmt.Fprintf(&b, "  row length  p50 %d, p90 %d, p95 %d, p99 %d, max %d of %s\n",
+			f.Length.P50, f.Length.P90, f.Length.P95, f.Length.P99, f.Length.Max, r.context())
 		fmt.Fprintf(&b, "  duplicates  %s\n", f.Duplicates)
 		if f.Role == Validation {
 			fmt.Fprintf(&b, "  leaks       %s\n", f.Leaks)

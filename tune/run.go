@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -76,7 +77,23 @@ func Run(ctx context.Context, a Attempt, job Job, o Options) (outcrop.Progress, 
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return r.progress, classify(err, job.Train.PeakRate())
+	return r.progress, r.patient(classify(err, job.Train.PeakRate()))
+}
+
+// patient has a job that has been trained try again for long where the disk is full: room may be
+// made, and what it has trained is not given up.
+func (r *run) patient(err error) error {
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	if full && r.hasCheckpoint() {
+		return &exitError{outcrop.ExitTemporary, err}
+	}
+	return err
+}
+
+// hasCheckpoint tells whether an attempt has saved what it trained.
+func (r *run) hasCheckpoint() bool {
+	saved, _ := os.ReadDir(filepath.Join(r.job.ScratchDir, checkpointsDir))
+	return len(saved) > 0
 }
 
 // closeModel releases what training needs most of its memory for.
@@ -147,7 +164,7 @@ func (r *run) check(ctx context.Context) error {
 	for _, uri := range r.job.ValidationURIs {
 		validation = append(validation, r.source(uri))
 	}
-	c := Checker{Workers: r.Exec.Pool.Threads()}
+	c := Checker{Workers: r.Exec.Pool.Threads(), Context: r.job.ContextLength}
 	report, data, err := c.load(ctx, cmp.Or(r.job.BaseDir, r.job.ModelDir), r.rowLength(), r.source(r.job.TrainingURI), validation, true)
 	if err != nil {
 		return err
@@ -188,6 +205,7 @@ func (r *run) prepare() error {
 	if err != nil {
 		return r.unusable(err)
 	}
+	w.merged = r.job.BaseDir != ""
 	options, err := r.plan(w)
 	if err != nil {
 		return err
@@ -232,7 +250,7 @@ func (r *run) plan(w *workload) (train.Options, error) {
 	if r.MemoryBytes > 0 && p.Memory.Total() > r.MemoryBytes {
 		p.Train.Recompute = true // which changes no bit of the result
 		if p.Memory = w.memory(p.Train); p.Memory.Total() > r.MemoryBytes {
-			return train.Options{}, outOfMemory(w.tooLarge(p.Train, r.MemoryBytes))
+			return train.Options{}, r.outOfMemory(w.tooLarge(p.Train, r.MemoryBytes))
 		}
 	}
 	r.Log.Info("plan", "memory", mebibytes(p.Memory.Total()), "of", p.Memory.String(), "activation checkpointing", p.Train.Recompute)
@@ -242,11 +260,26 @@ func (r *run) plan(w *workload) (train.Options, error) {
 	return w.options(r.spec), nil
 }
 
+// outOfMemory refuses a job that cannot fit; why says so with the numbers. One that has been
+// trained has fitted before: it tries again, for what else takes the memory now may end.
+func (r *run) outOfMemory(why string) error {
+	code := outcrop.ExitOutOfMemory
+	if r.hasCheckpoint() {
+		code = outcrop.ExitTemporary
+	}
+	return &exitError{code, outcrop.Errorf(outcrop.CodeModelError, "%s", why)}
+}
+
 // work adds to w what the job's data are, exactly.
 func (r *run) work(w *workload) {
 	w.facts = outcrop.TrainFacts{Rows: r.rows.Count(), Tokens: tokensOf(r.rows.All), Longest: r.longest, MemoryBytes: r.MemoryBytes}
+	w.rows, w.provenRows = len(r.rows.All), len(r.rows.All)
+	if len(r.validation) > 0 {
+		w.provenRows = len(r.validation[0])
+	}
 	var parts [][]train.Example
 	for _, set := range r.validation {
+		w.rows += len(set)
 		w.facts.ValidationTokens += tokensOf(set)
 		parts = slices.AppendSeq(parts, slices.Chunk(set, evaluationRows))
 	}

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -414,6 +415,63 @@ func TestRunErrors(t *testing.T) {
 				t.Errorf("the metrics up to the end are lost: %d lines", rows)
 			}
 		})
+	}
+}
+
+// TestMemoryAfterACheckpoint: what a job has trained is not given up because something else takes
+// the memory when it goes on.
+func TestMemoryAfterACheckpoint(t *testing.T) {
+	t.Parallel()
+	f, j, o := newFake(1), job(t, 1), options()
+	f.command = func(int) string {
+		if f.last().Step > 3 {
+			return "preempt"
+		}
+		return "run"
+	}
+	if _, err := Run(t.Context(), f, j, o); attempt.ExitCode(err) != outcrop.ExitTemporary {
+		t.Fatal(err)
+	}
+	f.command = nil
+	short := o
+	short.MemoryBytes = 1 << 20
+	_, err := Run(t.Context(), f, j, short)
+	if attempt.ExitCode(err) != outcrop.ExitTemporary || !strings.Contains(err.Error(), "MiB of memory and there are 1 MiB") {
+		t.Errorf("%v", err)
+	}
+	if p, err := Run(t.Context(), f, j, o); err != nil || p.PublishedStep != p.Steps {
+		t.Errorf("%v; step %d of %d", err, p.PublishedStep, p.Steps)
+	}
+}
+
+// TestFullDisk: a job that has a checkpoint is not given up because the disk is full.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	r := &run{job: job(t, 0)}
+	full := fmt.Errorf("save a checkpoint: %w", &fs.PathError{Op: "write", Path: "state", Err: syscall.ENOSPC})
+	if got := attempt.ExitCode(r.patient(full)); got != outcrop.ExitSoftware {
+		t.Errorf("exit code %d of a job that has trained nothing", got)
+	}
+	if err := os.MkdirAll(filepath.Join(r.job.ScratchDir, checkpointsDir, "step-00000001"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.patient(full); attempt.ExitCode(err) != outcrop.ExitTemporary || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+		t.Errorf("%v, exit code %d", err, attempt.ExitCode(err))
+	}
+	if err := r.patient(io.ErrUnexpectedEOF); err != io.ErrUnexpectedEOF || r.patient(nil) != nil {
+		t.Errorf("another error became %v", err)
+	}
+}
+
+// TestRuinedAfterTheBest: the weights of the best step are published, whatever became of later ones.
+func TestRuinedAfterTheBest(t *testing.T) {
+	t.Parallel()
+	f, j := newFake(1), job(t, 1)
+	j.Train.LearningRate, j.Train.WarmupSteps, j.Train.Epochs, j.Train.EvaluationInterval = 10, 1000, 8, 1
+	j.Train.Best = outcrop.BestValidationLoss
+	progress, err := Run(t.Context(), f, j, options())
+	if err != nil || progress.PublishedStep >= progress.Steps || *progress.TrainingLoss > 10 {
+		t.Errorf("%v; step %d of %d", err, progress.PublishedStep, progress.Steps)
 	}
 }
 

@@ -101,12 +101,9 @@ def one_thread(o, work: str, rate: str, *command: str) -> Row:
 
 
 def llama(o, quantisation: str, streams: int, rate: str) -> Way:
-    # Reading 32 long prompts takes llama.cpp most of a minute: it is given short ones, so that
-    # its answers have less to look back on than Outcrop's.
-    prompt = PROMPT if streams == 1 else SHORT_PROMPT
-    numbers = [prompt, NEW, streams, SECONDS, o.threads]
+    numbers = [PROMPT if streams == 1 else SHORT_PROMPT, NEW, streams, SECONDS, o.threads]
     command = ["node", str(TOOLS / "node" / "llama_peer.mjs"), str(TOOLS / f"b-{quantisation}.gguf"), *map(str, numbers)]
-    return Way(f"llama.cpp {quantisation}" + (f", prompts of {prompt}" if prompt != PROMPT else ""), command, rate)
+    return Way(f"llama.cpp {quantisation}", command, rate)
 
 
 def generation(o, work: str, rate: str, peers: list[Way], *flags: str) -> Row:
@@ -130,11 +127,14 @@ def rows(o) -> list[Row]:
         ),
         generation(
             o,
-            f"{STREAMS} streams of b together, bf16",
+            # Reading 32 long prompts would take llama.cpp most of a minute.
+            f"{STREAMS} streams of b together, bf16, prompts of {SHORT_PROMPT}",
             "bestGenerate",
             [llama(o, "bf16", STREAMS, "rate"), llama(o, "q8_0", STREAMS, "rate")],
             "--sessions",
             str(STREAMS),
+            "--prompt",
+            str(SHORT_PROMPT),
         ),
         float32(o, "avx512-f32"),
         float32(o, "avx2-f32"),

@@ -1,5 +1,7 @@
 package chattemplate
 
+import "slices"
+
 // Example is rendered text to train on.
 type Example struct {
 	Tokens  []int32
@@ -25,12 +27,12 @@ func (e Example) CompletionTokens() int {
 }
 
 // Truncate returns the first n tokens, or e itself if it has no more. What is cut off is
-// the end, so that a completion that is cut is not taught to end there.
+// the end, so that a completion that is cut is not taught to end there, and its memory is free.
 func (e Example) Truncate(n int) Example {
 	if len(e.Tokens) <= n {
 		return e
 	}
-	e.Tokens, e.Trained = e.Tokens[:n], e.Trained[:n]
+	e.Tokens, e.Trained = slices.Clone(e.Tokens[:n]), slices.Clone(e.Trained[:n])
 	return e
 }
 

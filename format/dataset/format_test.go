@@ -113,6 +113,7 @@ func TestConversationsThatAreRefused(t *testing.T) {
 		{chat(u + `,{"role":"assistant","content":"A","weight":10}`), Content, `it must be 0 or 1`},
 		{chat(u + `,{"role":"assistant","content":"A","weight":-1}`), Content, `"messages[1].weight" is a number: it must be 0 or 1`},
 		{chat(u + `,{"role":"assistant","content":"A","weight":true}`), Content, `"messages[1].weight" is a boolean`},
+		{chat(`{"role":"developer","content":"S","weight":0},` + u + "," + a), Content, `messages[0] has a weight, and its role is "developer"`},
 		{chat(`{"role":"user","content":"U","weight":1},` + a), Content, `messages[0] has a weight, and its role is "user"`},
 		{chat(u + `,{"role":"developer","content":"S"},` + a), Content, "a system text must come first"},
 		{chat(`{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]},` + a), Content, `messages[0].content[0] has "image_url"`},

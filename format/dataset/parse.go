@@ -158,7 +158,7 @@ func (l *line) readMessage(at string) *Problem {
 		}
 	}
 	switch {
-	case m.Role == developer:
+	case m.Role == developer && !slices.Contains(seen, "weight"):
 		l.chatOnly("a role is \"developer\"")
 		m.Role = system
 	case m.Role != assistant && slices.Contains(seen, "weight"):

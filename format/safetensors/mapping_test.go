@@ -108,65 +108,6 @@ func TestReadFloat32At(t *testing.T) {
 	}
 }
 
-func TestWriteDir(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	tensors := sample()
-	names := func() (all []string) {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			all = append(all, e.Name())
-		}
-		return all
-	}
-	for _, x := range []struct {
-		limit int64
-		files []string
-	}{ // sample's tensors have 12, 2, 4, 4 and 0 bytes
-		{22, []string{SingleFile}},
-		{21, []string{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", IndexFile}},
-		{4, []string{"model-00001-of-00004.safetensors", "model-00002-of-00004.safetensors", "model-00003-of-00004.safetensors", "model-00004-of-00004.safetensors", IndexFile}},
-		{ShardBytesMax, []string{SingleFile}},
-	} {
-		if err := WriteDir(dir, tensors, x.limit); err != nil {
-			t.Fatal(err)
-		}
-		if got := names(); !slices.Equal(got, x.files) {
-			t.Errorf("limit %d: files %q", x.limit, got)
-		}
-		if got, err := Files(dir); err != nil || !slices.Equal(slices.Sorted(slices.Values(got)), x.files) {
-			t.Errorf("Files: %q, %v", got, err)
-		}
-		s, err := OpenDir(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		for _, want := range tensors {
-			got := make([]float32, len(want.Data))
-			if err := s.ReadFloat32(want.Name, got); err != nil || !slices.Equal(got, want.Data) {
-				t.Errorf("limit %d: %s is %v, %v", x.limit, want.Name, got, err)
-			}
-		}
-		if len(s.Names()) != len(tensors) {
-			t.Errorf("limit %d: tensors %q", x.limit, s.Names())
-		}
-	}
-	if err := WriteDir(dir, []Tensor{tensors[0], tensors[0]}, 1); err == nil || !strings.Contains(err.Error(), "is taken") {
-		t.Errorf("the same name in two files: %v", err)
-	}
-	many := make([]Tensor, ShardsMax+1)
-	for i := range many {
-		many[i] = Tensor{string(rune('a' + i)), F32, nil, []float32{1}}
-	}
-	if err := WriteDir(dir, many, 1); err == nil || !strings.Contains(err.Error(), "more than 1000") {
-		t.Errorf("too many files: %v", err)
-	}
-}
-
 func TestIndexLimits(t *testing.T) {
 	t.Parallel()
 	index := func(shards int) []byte {
@@ -228,7 +169,7 @@ func BenchmarkWrite(b *testing.B) {
 	for _, dtype := range []DType{BF16, F32} {
 		b.Run(string(dtype), func(b *testing.B) {
 			t := benchmarkTensor(dtype)
-			b.SetBytes(t.bytes())
+			b.SetBytes(int64(len(t.Data)) * elementBytes[t.DType])
 			for b.Loop() {
 				if err := Write(discard{}, []Tensor{t}); err != nil {
 					b.Fatal(err)

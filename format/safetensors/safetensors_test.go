@@ -208,6 +208,9 @@ func TestOpenDirSharded(t *testing.T) {
 	if got := s.Names(); !slices.Equal(got, []string{"a", "b", "c"}) {
 		t.Errorf("names %v", got)
 	}
+	if got, err := Files(dir); err != nil || !slices.Equal(got, []string{IndexFile, "s1.safetensors", "s2.safetensors"}) {
+		t.Errorf("files %q, %v", got, err)
+	}
 	x := make([]float32, 1)
 	if err := s.ReadFloat32("c", x); err != nil || x[0] != 3 {
 		t.Errorf("c is %v, %v", x, err)

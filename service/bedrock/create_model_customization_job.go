@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"outcrop.dev/outcrop"
 )
@@ -96,7 +97,7 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 		DataProcessing: outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 		Training:       outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
 	}
-	if err := errors.Join(validates(in, train), adapts(base, train), nameable(in, train)); err != nil {
+	if err := together(validates(in, train), adapts(base, train), nameable(in, train)); err != nil {
 		return nil, err
 	}
 	if in.ValidationDataConfig != nil {
@@ -108,12 +109,36 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 	return job, err
 }
 
+// together is one error of all that is invalid; nil if nothing is.
+func together(errs ...error) error {
+	var all []string
+	for _, err := range errs {
+		if e := (*outcrop.Error)(nil); errors.As(err, &e) {
+			all = append(all, e.Msg)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return invalid("%s", strings.Join(all, " "))
+}
+
 // validates refuses hyperparameters that need validation data of a request without.
 func validates(in *CreateModelCustomizationJobInput, train outcrop.TrainSpec) error {
 	if train.Validates() && (in.ValidationDataConfig == nil || len(in.ValidationDataConfig.Validators) == 0) {
-		return invalid("Early stopping and bestCheckpoint go by validation data. Name them in validationDataConfig, or leave the hyperparameters out.")
+		return invalid("Early stopping and bestCheckpoint go by validation data. Name them in validationDataConfig, or leave out %s.", strings.Join(validating(in.HyperParameters), ", "))
 	}
 	return nil
+}
+
+// validating returns the names of hyperparameters that were given and need validation data.
+func validating(given map[string]string) (names []string) {
+	for _, name := range []string{"earlyStoppingPatience", "earlyStoppingThreshold", "bestCheckpoint"} {
+		if _, ok := given[name]; ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // adapts refuses adapters on adapters.

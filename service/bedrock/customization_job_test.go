@@ -179,7 +179,11 @@ func TestCreateJobRefusals(t *testing.T) {
 		}, nil, "ResourceNotFoundException", "eu-west-1"},
 		"nothing to validate with": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.ValidationDataConfig, in.HyperParameters = nil, map[string]string{"earlyStoppingPatience": "2"}
-		}, nil, "ValidationException", "go by validation data"},
+		}, nil, "ValidationException", "go by validation data. Name them in validationDataConfig, or leave out earlyStoppingPatience."},
+		"nothing to validate with, and no room for names": {func(in *sdk.CreateModelCustomizationJobInput) {
+			in.ValidationDataConfig, in.HyperParameters = nil, map[string]string{"bestCheckpoint": "exactMatch", "keepCheckpoints": "1"}
+			in.CustomModelName = aws.String(strings.Repeat("a", 60))
+		}, nil, "ValidationException", "or leave out bestCheckpoint. With keepCheckpoints, customModelName may have 54 characters"},
 		"hyperparameters": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.HyperParameters = map[string]string{"epochCount": "11", "batchSize": "0", "rank": "8"}
 		}, nil, "ValidationException", `"11" of hyperparameter epochCount`},

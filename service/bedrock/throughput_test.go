@@ -209,6 +209,18 @@ func TestUpdateThroughput(t *testing.T) {
 		_, err := e.DeleteCustomModel(t.Context(), &sdk.DeleteCustomModelInput{ModelIdentifier: &model})
 		fails(t, err, "ConflictException", "in use by the provisioned model throughput")
 	}
+
+	// An update that failed can be taken back; a new name alone mends nothing.
+	update(e, arn, outcrop.ThroughputOf, func(t *outcrop.Throughput) {
+		t.Status, t.FailureMessage = outcrop.ThroughputFailed, "It is broken."
+	})
+	fails(t, change("again", ""), "ValidationException", "renamed is Failed; only")
+	if err := change("", first); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(); *got.DesiredModelArn != first || got.Status != "Updating" || got.FailureMessage != nil {
+		t.Errorf("taken back: %+v", got)
+	}
 }
 
 func TestThroughputOfAnotherBase(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 
 // UpdateProvisionedModelThroughput renames throughput, or has it serve another model. A new
 // name holds at once; a new model leaves the row in Updating, while the old model is still
-// served, until whoever loads models has it ready.
+// served, until whoever loads models has it ready. Throughput that has Failed can be put right so:
+// with the model that it had, or another.
 func (s *Service) UpdateProvisionedModelThroughput(ctx context.Context, in *UpdateProvisionedModelThroughputInput) (*UpdateProvisionedModelThroughputOutput, error) {
 	sc, err := scope(ctx)
 	if err != nil {
@@ -43,8 +44,9 @@ func (s *Service) UpdateProvisionedModelThroughput(ctx context.Context, in *Upda
 // updateThroughput applies a request to throughput. The operation's model lists no
 // ConflictException, so that the wrong state is a ValidationException too.
 func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, in *UpdateProvisionedModelThroughputInput) error {
-	if t.Status != outcrop.ThroughputInService {
-		return invalid("The provisioned model throughput %s is %s; only one that is InService can be updated.", t.Name, t.Status)
+	repair := t.Status == outcrop.ThroughputFailed && in.DesiredModelId != ""
+	if t.Status != outcrop.ThroughputInService && !repair {
+		return invalid("The provisioned model throughput %s is %s; only one that is InService can be updated, or one that has Failed, with a desiredModelId.", t.Name, t.Status)
 	}
 	if in.DesiredProvisionedModelName != "" {
 		t.Name = in.DesiredProvisionedModelName
@@ -63,8 +65,8 @@ func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, i
 		return invalid("The provisioned model throughput %s can serve %s and custom models made from it; %s goes back to %s.",
 			t.Name, t.FoundationModelARN, in.DesiredModelId, m.foundationARN())
 	}
-	if m.arn() != t.ModelARN {
-		t.DesiredModelARN, t.Status = m.arn(), outcrop.ThroughputUpdating
+	if m.arn() != t.ModelARN || repair {
+		t.DesiredModelARN, t.Status, t.FailureMessage = m.arn(), outcrop.ThroughputUpdating, ""
 	}
 	return nil
 }

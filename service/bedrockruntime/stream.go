@@ -33,8 +33,11 @@ var (
 // which the caller makes of the returned error; later it is an exception in the stream, and
 // what is returned is only for the log.
 func endStream(ctx context.Context, w *eventstream.Writer, err error, names map[outcrop.Code]string) error {
-	if err == nil || !w.Started() || ctx.Err() != nil {
+	switch {
+	case err == nil || !w.Started():
 		return err
+	case ctx.Err() != nil: // a frame could not be written, say: with the caller gone that is no fault of ours
+		return errors.Join(ctx.Err(), err)
 	}
 	code := outcrop.CodeOf(err)
 	name, ok := names[code]

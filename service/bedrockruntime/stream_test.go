@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/wire/restjson"
 )
 
 // chunks reads an invoke stream to its end.
@@ -152,6 +156,49 @@ func TestClientGone(t *testing.T) {
 		}
 	})
 }
+
+// TestConnectionBreaks: a frame that cannot be written, whichever it is, is an error of ours only if
+// the caller is still there.
+func TestConnectionBreaks(t *testing.T) {
+	t.Parallel()
+	for frame := range 5 { // three words, the end, and none
+		for _, gone := range []bool{false, true} {
+			var log strings.Builder
+			ctx, hangUp := context.WithCancel(t.Context())
+			router := restjson.NewRouter(func() string { return "request-1" }, slog.New(slog.NewTextHandler(&log, nil)))
+			Register(router, newRig(t).svc)
+			w := &breaking{ResponseWriter: httptest.NewRecorder(), frames: frame, broken: func() {
+				if gone {
+					hangUp()
+				}
+			}}
+			req := httptest.NewRequestWithContext(outcrop.WithCaller(ctx, outcrop.Caller{Account: scope.Account, Region: scope.Region}),
+				"POST", "/model/"+titanID+"/invoke-with-response-stream", strings.NewReader(hi))
+			router.ServeHTTP(w, req)
+			if logged := strings.Contains(log.String(), "internal error"); logged != (frame < 4 && !gone) {
+				t.Errorf("frame %d, caller gone %v: logged %q", frame, gone, log.String())
+			}
+			hangUp()
+		}
+	}
+}
+
+// breaking breaks after so many frames.
+type breaking struct {
+	http.ResponseWriter
+	frames int
+	broken func()
+}
+
+func (w *breaking) Write(p []byte) (int, error) {
+	if w.frames--; w.frames < 0 {
+		w.broken()
+		return 0, errors.New("write: broken pipe")
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *breaking) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // events reads a Converse stream to its end, an event a line.
 func events(t *testing.T, c *sdk.Client, modelID string) (lines []string, err error) {

@@ -30,3 +30,28 @@ func BenchmarkAttention(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDecode computes one token of each of 32 documents of 544 tokens in 30 layers, the shape
+// of SmolLM2-135M: what is limited by how fast keys and values come from memory.
+func BenchmarkDecode(b *testing.B) {
+	const layers, documents, length = 30, 32, 544
+	s := Shape{9, 3, 64}
+	p := tensor.NewPool(2)
+	defer p.Close()
+	a := NewCached(p, gemm.Best(), s)
+	qkv, out := random(1, length*s.Width()), make([]float32, length*s.Heads*s.HeadSize)
+	var runs [layers][]Cached
+	for i := range documents {
+		for l := range layers {
+			c := NewCache(gemm.Best(), s)
+			a.ForwardCached(Rule{Window: 1}, []Cached{{c, Segment{0, length - 1}, 0}}, out, qkv)
+			runs[l] = append(runs[l], Cached{c, Segment{i, 1}, length - 1})
+		}
+	}
+	b.SetBytes(layers * documents * length * int64(s.KVHeads*s.HeadSize) * 2 * 2)
+	for b.Loop() {
+		for l := range layers {
+			a.ForwardCached(Rule{}, runs[l], out, qkv)
+		}
+	}
+}

@@ -31,9 +31,6 @@ type Error struct {
 // Error returns the code and the message.
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// ErrTooLarge is returned by Decode for a document above the limit.
-var ErrTooLarge = errors.New("the XML document is too large")
-
 // Write answers with v as an XML document.
 func Write(w http.ResponseWriter, status int, v any) error {
 	body, err := Encode(v)
@@ -88,19 +85,6 @@ func element(b *bytes.Buffer, name, value string) {
 	b.WriteString("<" + name + ">")
 	_ = xml.EscapeText(b, []byte(value)) // a bytes.Buffer does not fail
 	b.WriteString("</" + name + ">")
-}
-
-// Decode parses one XML document of at most max bytes into v, whose XMLName, if it has one,
-// must name the root element. Errors: ErrTooLarge, those of the reader, syntax errors.
-func Decode(r io.Reader, max int64, v any) error {
-	b, err := io.ReadAll(io.LimitReader(r, max+1))
-	if err != nil {
-		return err
-	}
-	if int64(len(b)) > max {
-		return ErrTooLarge
-	}
-	return Unmarshal(b, v)
 }
 
 // Unmarshal parses one XML document, with nothing behind it. It knows no entities but XML's
