@@ -153,17 +153,36 @@ func examine(dir string, a Addition) (entry, error) {
 	if err != nil {
 		return bad("%v", err)
 	}
-	if _, err := chattemplate.Load(dir, tok); err != nil {
+	template, err := chattemplate.Load(dir, tok)
+	if err != nil {
 		return bad("%v", err)
 	}
-	if tok.VocabSize() > config.Vocab {
-		return bad("its tokenizer has %d ids and config.json says vocab_size %d", tok.VocabSize(), config.Vocab)
+	if err := checkVocab(config.Vocab, tok, template); err != nil {
+		return bad("%v", err)
 	}
 	e := newEntry(a, config)
 	if err := e.check(); err != nil {
 		return bad("%v", err)
 	}
 	return e, nil
+}
+
+// checkVocab returns an error if text, or what the template writes round it, becomes tokens that
+// the model has no embedding of. Special tokens that nothing writes may lie beyond it.
+func checkVocab(vocab int, tok *tokenizer.Tokenizer, template *chattemplate.Template) error {
+	if n := tok.Reach(); n > vocab {
+		return fmt.Errorf("its tokenizer makes %d ids of text and config.json says vocab_size %d", n, vocab)
+	}
+	row, err := template.Row("a", "b")
+	if err != nil {
+		return err
+	}
+	for _, id := range append(row.Tokens, template.EndOfText()) {
+		if int(id) >= vocab {
+			return fmt.Errorf("its chat template writes token %d and config.json says vocab_size %d", id, vocab)
+		}
+	}
+	return nil
 }
 
 func newEntry(a Addition, config model.Config) entry {

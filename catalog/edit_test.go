@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +60,44 @@ func TestAddWithNames(t *testing.T) {
 	} {
 		if _, err := Add(dataDir, src, x); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// TestVocabulary: a special token beyond the embedding, as google/gemma-3-1b-it and -270m-it have
+// one for pictures, is no reason to refuse a model; one that text or the template becomes is.
+func TestVocabulary(t *testing.T) {
+	t.Parallel()
+	const rows = 8192
+	for i, x := range []struct {
+		id             int
+		special        bool
+		template, want string
+	}{
+		{rows, true, "", ""},
+		{rows - 1, false, "", "id 8191 is also"},
+		{rows, false, "", "8193 ids of text"},
+		{rows, true, `{% for m in messages %}{{ '<more>' + m.content }}{% endfor %}`, "writes token 8192"},
+	} {
+		_, dataDir := opened(t)
+		src := t.TempDir()
+		for name, b := range tiny(t) {
+			if name == "tokenizer.json" {
+				more := fmt.Sprintf(`"added_tokens":[{"id":%d,"content":"<more>","special":%v},`, x.id, x.special)
+				b = regexp.MustCompile(`"added_tokens":\s*\[`).ReplaceAllLiteral(b, []byte(more))
+			}
+			if err := os.WriteFile(filepath.Join(src, name), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if x.template != "" {
+			if err := os.WriteFile(filepath.Join(src, "chat_template.jinja"), []byte(x.template), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := Add(dataDir, src, Addition{ID: "acme.more"})
+		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
+			t.Errorf("%d: %v, want %q", i, err, x.want)
 		}
 	}
 }
