@@ -13,6 +13,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
@@ -242,13 +243,17 @@ func copyModel(to, from string, e entry, link bool) error {
 	if err != nil {
 		return err
 	}
+	weights, err := safetensors.Files(from)
+	if err != nil {
+		return err
+	}
 	for _, f := range entries {
 		path := filepath.Join(from, f.Name())
 		info, err := os.Stat(path) // the hub's cache is links to files
 		if err != nil {
 			return err
 		}
-		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile || unsafeFile(f.Name()) {
+		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile || unsafeFile(f.Name()) || spareWeights(f.Name(), weights) {
 			continue
 		}
 		if err := bring(filepath.Join(temp, f.Name()), path, link); err != nil {
@@ -268,6 +273,13 @@ func unsafeFile(name string) bool {
 		return true
 	}
 	return false
+}
+
+// spareWeights tells safetensors that are not those which are read: the same weights once more,
+// such as the consolidated.safetensors of Mistral's models. They would double the disk that the
+// model takes, and count in its digest, which says to what an adapter belongs.
+func spareWeights(name string, read []string) bool {
+	return (filepath.Ext(name) == ".safetensors" || name == safetensors.IndexFile) && !slices.Contains(read, name)
 }
 
 // bring copies a file, or links it if asked to and possible.
