@@ -248,9 +248,20 @@ func TestDirectory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "outcrop.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	licence := []string{"LICENSE.txt", "NOTICE.md", "USE_POLICY.md"} // Llama's, Phi's
+	for _, name := range licence {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r, err := Directory(to, Model{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range licence {
+		if _, err := os.Stat(filepath.Join(to, name)); err != nil {
+			t.Error(err)
+		}
 	}
 	if r.Tensors != 20 || r.Bytes < 1000 {
 		t.Errorf("%+v", r)
