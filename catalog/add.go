@@ -13,6 +13,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
@@ -153,17 +154,36 @@ func examine(dir string, a Addition) (entry, error) {
 	if err != nil {
 		return bad("%v", err)
 	}
-	if _, err := chattemplate.Load(dir, tok); err != nil {
+	template, err := chattemplate.Load(dir, tok)
+	if err != nil {
 		return bad("%v", err)
 	}
-	if tok.VocabSize() > config.Vocab {
-		return bad("its tokenizer has %d ids and config.json says vocab_size %d", tok.VocabSize(), config.Vocab)
+	if err := checkVocab(config.Vocab, tok, template); err != nil {
+		return bad("%v", err)
 	}
 	e := newEntry(a, config)
 	if err := e.check(); err != nil {
 		return bad("%v", err)
 	}
 	return e, nil
+}
+
+// checkVocab returns an error if text, or what the template writes round it, becomes tokens that
+// the model has no embedding of. Special tokens that nothing writes may lie beyond it.
+func checkVocab(vocab int, tok *tokenizer.Tokenizer, template *chattemplate.Template) error {
+	if n := tok.Reach(); n > vocab {
+		return fmt.Errorf("its tokenizer makes %d ids of text and config.json says vocab_size %d", n, vocab)
+	}
+	row, err := template.Row("a", "b")
+	if err != nil {
+		return err
+	}
+	for _, id := range append(row.Tokens, template.EndOfText()) {
+		if int(id) >= vocab {
+			return fmt.Errorf("its chat template writes token %d and config.json says vocab_size %d", id, vocab)
+		}
+	}
+	return nil
 }
 
 func newEntry(a Addition, config model.Config) entry {
@@ -223,13 +243,17 @@ func copyModel(to, from string, e entry, link bool) error {
 	if err != nil {
 		return err
 	}
+	weights, err := safetensors.Files(from)
+	if err != nil {
+		return err
+	}
 	for _, f := range entries {
 		path := filepath.Join(from, f.Name())
 		info, err := os.Stat(path) // the hub's cache is links to files
 		if err != nil {
 			return err
 		}
-		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile || unsafeFile(f.Name()) {
+		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile || unsafeFile(f.Name()) || spareWeights(f.Name(), weights) {
 			continue
 		}
 		if err := bring(filepath.Join(temp, f.Name()), path, link); err != nil {
@@ -249,6 +273,13 @@ func unsafeFile(name string) bool {
 		return true
 	}
 	return false
+}
+
+// spareWeights tells safetensors that are not those which are read: the same weights once more,
+// such as the consolidated.safetensors of Mistral's models. They would double the disk that the
+// model takes, and count in its digest, which says to what an adapter belongs.
+func spareWeights(name string, read []string) bool {
+	return (filepath.Ext(name) == ".safetensors" || name == safetensors.IndexFile) && !slices.Contains(read, name)
 }
 
 // bring copies a file, or links it if asked to and possible.

@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +28,7 @@ func TestAddWithNames(t *testing.T) {
 	t.Parallel()
 	c, dataDir := opened(t)
 	src := filepath.Join(dataDir, Dir, PebbleID)
-	for _, name := range []string{"pytorch_model.bin", ".gitattributes", "notes.txt"} {
+	for _, name := range []string{"pytorch_model.bin", "consolidated.safetensors", "model.safetensors.index.json", ".gitattributes", "notes.txt"} {
 		if err := os.WriteFile(filepath.Join(src, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +43,9 @@ func TestAddWithNames(t *testing.T) {
 	if got, ok := c.Lookup("acme.old"); !ok || got.ID != "acme.notes" {
 		t.Errorf("the alias names %q, %v", got.ID, ok)
 	}
-	for name, want := range map[string]bool{"pytorch_model.bin": false, ".gitattributes": false, "notes.txt": true} {
+	for name, want := range map[string]bool{
+		"pytorch_model.bin": false, "consolidated.safetensors": false, "model.safetensors.index.json": false, ".gitattributes": false, "notes.txt": true,
+	} {
 		if _, err := os.Stat(filepath.Join(m.Dir, name)); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -58,6 +62,44 @@ func TestAddWithNames(t *testing.T) {
 	} {
 		if _, err := Add(dataDir, src, x); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// TestVocabulary: a special token beyond the embedding, as google/gemma-3-1b-it and -270m-it have
+// one for pictures, is no reason to refuse a model; one that text or the template becomes is.
+func TestVocabulary(t *testing.T) {
+	t.Parallel()
+	const rows = 8192
+	for i, x := range []struct {
+		id             int
+		special        bool
+		template, want string
+	}{
+		{rows, true, "", ""},
+		{rows - 1, false, "", "id 8191 is also"},
+		{rows, false, "", "8193 ids of text"},
+		{rows, true, `{% for m in messages %}{{ '<more>' + m.content }}{% endfor %}`, "writes token 8192"},
+	} {
+		_, dataDir := opened(t)
+		src := t.TempDir()
+		for name, b := range tiny(t) {
+			if name == "tokenizer.json" {
+				more := fmt.Sprintf(`"added_tokens":[{"id":%d,"content":"<more>","special":%v},`, x.id, x.special)
+				b = regexp.MustCompile(`"added_tokens":\s*\[`).ReplaceAllLiteral(b, []byte(more))
+			}
+			if err := os.WriteFile(filepath.Join(src, name), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if x.template != "" {
+			if err := os.WriteFile(filepath.Join(src, "chat_template.jinja"), []byte(x.template), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := Add(dataDir, src, Addition{ID: "acme.more"})
+		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
+			t.Errorf("%d: %v, want %q", i, err, x.want)
 		}
 	}
 }

@@ -42,7 +42,7 @@ type Report struct {
 var side = []string{
 	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
 	"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
-	"README.md", "LICENSE", "LICENSE.txt", "NOTICE",
+	"README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
 }
 
 // ErrExists is returned for a place that is taken: nothing is ever written over.

@@ -155,6 +155,7 @@ func TestGGUFRefuses(t *testing.T) {
 		},
 		"neither byte-level nor":        func(f map[string]any) { f["pre_tokenizer"] = nil },
 		"has id 8192, and the model ha": func(f map[string]any) { f["model"].(map[string]any)["vocab"].(map[string]any)["zz"] = 8192 },
+		"has id 8193, and the model ha": func(f map[string]any) { addToken(f, 8193, false) },
 	} {
 		dir := tiny(t)
 		edit(t, filepath.Join(dir, "tokenizer.json"), spoil)
@@ -170,6 +171,22 @@ func TestGGUFRefuses(t *testing.T) {
 	}
 	if _, err := GGUF(to, Model{Dir: tiny(t)}, Options{}); !errors.Is(err, ErrExists) {
 		t.Errorf("a file was written over: %v", err)
+	}
+}
+
+func addToken(f map[string]any, id int, special bool) {
+	f["added_tokens"] = append(f["added_tokens"].([]any), map[string]any{"id": id, "content": "<more>", "special": special})
+}
+
+// TestGGUFLeavesOutWhatHasNoEmbedding: a special token beyond the embedding, as the small Gemma 3s
+// have one for pictures, is not written.
+func TestGGUFLeavesOutWhatHasNoEmbedding(t *testing.T) {
+	t.Parallel()
+	dir := tiny(t)
+	edit(t, filepath.Join(dir, "tokenizer.json"), func(f map[string]any) { addToken(f, 8192, true) })
+	f, _ := exported(t, dir, Options{})
+	if tokens, _ := f.Value("tokenizer.ggml.tokens"); reflect.ValueOf(tokens).Len() != 8192 {
+		t.Errorf("%d tokens, want as many as the embedding has rows", reflect.ValueOf(tokens).Len())
 	}
 }
 
@@ -231,9 +248,20 @@ func TestDirectory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "outcrop.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	licence := []string{"LICENSE.txt", "NOTICE.md", "USE_POLICY.md"} // Llama's, Phi's
+	for _, name := range licence {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r, err := Directory(to, Model{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range licence {
+		if _, err := os.Stat(filepath.Join(to, name)); err != nil {
+			t.Error(err)
+		}
 	}
 	if r.Tensors != 20 || r.Bytes < 1000 {
 		t.Errorf("%+v", r)

@@ -166,6 +166,9 @@ func (g *conversion) tokens(file *tokenizerFile) (tokens []string, types []int32
 		if a.Special {
 			kind = tokenControl
 		}
+		if a.Special && a.ID >= n {
+			continue // no text becomes it: the small Gemma 3s have such a one, for pictures
+		}
 		if err := put(a.ID, a.Content, kind); err != nil {
 			return nil, nil, err
 		}

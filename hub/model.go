@@ -126,7 +126,7 @@ func (c *Client) read(ctx context.Context, path string, most int64) ([]byte, err
 var wanted = []string{
 	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
 	"special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
-	"README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "USE_POLICY.md",
+	"README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
 }
 
 // choose takes from the list what is needed.

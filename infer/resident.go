@@ -199,8 +199,8 @@ func (r *resident) read(opt Options) error {
 	if err != nil {
 		return err
 	}
-	if have, want := serving.Vocab, r.tokenizer.VocabSize(); have < want {
-		return fmt.Errorf("%s: the tokenizer has %d ids, the model %d", dir, want, have)
+	if have, want := serving.Vocab, r.tokenizer.Reach(); have < want {
+		return fmt.Errorf("%s: the tokenizer makes %d ids of text, and the model has %d", dir, want, have)
 	}
 	if r.template, err = chattemplate.Load(dir, r.tokenizer.Limit(countedContexts*serving.Context)); err != nil {
 		return err

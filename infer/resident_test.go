@@ -11,6 +11,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/nn"
 )
 
 // inMemory returns the model in dir, nil if it is not in memory.
@@ -70,6 +71,24 @@ func TestLoadFails(t *testing.T) {
 		}
 		wantCode(t, e.Load(context.Background(), outcrop.ModelFiles{Dir: bad}), outcrop.CodeModelError)
 	}
+}
+
+// TestLoadVocabulary: a special token may lie beyond the embedding, but nothing that text becomes.
+func TestLoadVocabulary(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, Options{})
+	load := func(vocab int) error {
+		dir := saveModel(t, model.Config{
+			Family: "llama", Hidden: 16, FFN: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadSize: 8, Vocab: vocab,
+			Context: 32, NormEps: 1e-5, Theta: 10000, DType: model.Float32,
+		}, func(*nn.Param) {})
+		writeTokenizer(t, dir) // 256 bytes, and four special tokens
+		return e.Load(context.Background(), outcrop.ModelFiles{Dir: dir})
+	}
+	if err := load(259); err != nil {
+		t.Error(err)
+	}
+	wantCode(t, load(255), outcrop.CodeModelError, "256 ids of text")
 }
 
 func TestLoadGivenUp(t *testing.T) {

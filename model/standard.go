@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -148,8 +149,8 @@ func (s *standard) rope(c *Config) error {
 	if err != nil {
 		return err
 	}
-	if len(s.RopeParams) == 0 {
-		r = old
+	if len(s.Scaling) > 0 && !neutral(s.Scaling) { // it goes first in transformers, too, where a file has both
+		r.Scaling, r.Theta, r.Partial = old.Scaling, cmp.Or(old.Theta, r.Theta), cmp.Or(old.Partial, r.Partial)
 	}
 	c.Scaling, c.Theta = r.Scaling, or(r.Theta, or(s.Theta, 10000))
 	if c.Theta == 0 {

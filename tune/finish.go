@@ -18,7 +18,7 @@ import (
 // in the form that it was taught.
 var carried = []string{
 	TokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
-	"chat_template.jinja", "LICENSE", "NOTICE",
+	"chat_template.jinja", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
 }
 
 // finish writes the model, proves that serving computes what training computed, and stores

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -53,5 +54,22 @@ func TestRunOnAdapters(t *testing.T) {
 	otherBase(t, other.BaseDir)
 	if _, err := Run(t.Context(), newFake(1), other, options()); err == nil || !strings.Contains(err.Error(), "was trained on outcrop.test with weights of SHA-256") {
 		t.Errorf("another base than the adapters': %v", err)
+	}
+}
+
+// TestCarry: the licence of the base goes with what is made of it, whatever its files are called.
+func TestCarry(t *testing.T) {
+	t.Parallel()
+	from, to := t.TempDir(), t.TempDir()
+	for name, want := range map[string]bool{"LICENSE.txt": true, "LICENSE.md": true, "NOTICE.md": true, "USE_POLICY.md": true, "README.md": false} {
+		if err := os.WriteFile(filepath.Join(from, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := carry(to, from); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(to, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

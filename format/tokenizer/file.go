@@ -100,7 +100,7 @@ func Parse(b []byte) (*Tokenizer, error) {
 	}
 	t := &Tokenizer{special: map[string]int32{}, kind: f.Model.Type}
 	for _, step := range []func(*file) error{
-		t.readNormalizers, t.readTokens, t.readAdded, t.readModel, t.readPost, t.readDecoder,
+		t.readNormalizers, t.readTokens, t.readAdded, t.readReach, t.readModel, t.readPost, t.readDecoder,
 	} {
 		if err := step(&f); err != nil {
 			return nil, err
@@ -158,6 +158,22 @@ func (t *Tokenizer) readTokens(f *file) error {
 		if err := t.setToken(id, token); err != nil {
 			return fmt.Errorf("model.vocab %q: %w", token, err)
 		}
+	}
+	return nil
+}
+
+// readReach finds the largest id that is not special, or stands for unknown characters.
+func (t *Tokenizer) readReach(f *file) error {
+	for id, exists := range t.exists {
+		if exists && !t.IsSpecial(int32(id)) {
+			t.reach = id + 1
+		}
+	}
+	if unk, ok := f.Model.vocab.ids[deref(f.Model.UnkToken)]; ok {
+		t.reach = max(t.reach, int(unk)+1)
+	}
+	if f.Model.UnkID != nil {
+		t.reach = max(t.reach, *f.Model.UnkID+1)
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type Tokenizer struct {
 	frame           []part
 	steps           []stepMaker
 
+	reach     int      // one more than the largest id that text becomes
 	content   []string // of each id, as the file writes it
 	exists    []bool
 	bytes     [][]byte // of each id: what it stands for inside a text
@@ -52,6 +53,10 @@ type Tokenizer struct {
 
 // VocabSize is one more than the largest id.
 func (t *Tokenizer) VocabSize() int { return len(t.content) }
+
+// Reach is one more than the largest id that a text becomes. Special tokens may lie beyond it:
+// the small Gemma 3s have one more, for pictures, than their embedding has rows.
+func (t *Tokenizer) Reach() int { return t.reach }
 
 // Special returns the id of a special token, such as "<|eos|>".
 func (t *Tokenizer) Special(content string) (id int32, ok bool) {

@@ -139,7 +139,7 @@ func TestSpecialTokensAreNotInText(t *testing.T) {
 			t.Errorf("%s became special in text: %v, %v", content, ids, err)
 		}
 	}
-	if tok.VocabSize() != 8192 || tok.IsSpecial(8183) || tok.IsSpecial(-1) || tok.IsSpecial(8192) {
+	if tok.VocabSize() != 8192 || tok.Reach() != 8184 || tok.IsSpecial(8183) || tok.IsSpecial(-1) || tok.IsSpecial(8192) {
 		t.Errorf("vocabulary of %d", tok.VocabSize())
 	}
 	if s := tok.Decode([]int32{8184, 'H' - '!' + 33, 8186, -1, 9999}); s != "H" {
