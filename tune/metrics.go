@@ -63,8 +63,12 @@ func appendRow(b []byte, step, epoch int, loss float64) []byte {
 	b = append(b, ',')
 	b = strconv.AppendInt(b, int64(epoch), 10)
 	for _, x := range []float64{loss, math.Exp(loss)} {
+		form := byte('f')
+		if x >= 1e15 { // the perplexity of a run that has gone bad has hundreds of digits
+			form = 'e'
+		}
 		b = append(b, ',')
-		b = strconv.AppendFloat(b, x, 'f', 6, 64)
+		b = strconv.AppendFloat(b, x, form, 6, 64)
 	}
 	return append(b, '\n')
 }

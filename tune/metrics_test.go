@@ -17,3 +17,17 @@ func TestValidationEpochs(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
+
+// TestPerplexityOfABadRun: however large a loss is, its row stays short and a number.
+func TestPerplexityOfABadRun(t *testing.T) {
+	t.Parallel()
+	for loss, want := range map[float64]string{
+		2:    "7,0,2.000000,7.389056\n",
+		300:  "7,0,300.000000,1.942426e+130\n",
+		1000: "7,0,1000.000000,+Inf\n",
+	} {
+		if got := string(appendRow(nil, 7, 0, loss)); got != want {
+			t.Errorf("loss %v: %q, want %q", loss, got, want)
+		}
+	}
+}
