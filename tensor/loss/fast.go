@@ -16,9 +16,9 @@ func init() {
 	}
 }
 
-func (f fast) logSumExp(x []float32) float32 {
-	top := f.Max(x)
-	return top + float32(math.Log(float64(f.SumExp(x, -top))))
+func (f fast) logSumExp(x []float32) (top float32, rest float64) {
+	top = f.Max(x)
+	return top, math.Log(float64(f.SumExp(x, -top)))
 }
 
 func (f fast) softmax(x []float32, lse, scale float32) { f.ExpScale(x, -lse, scale) }

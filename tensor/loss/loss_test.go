@@ -33,13 +33,19 @@ func TestRow(t *testing.T) {
 	t.Parallel()
 	for _, n := range lengths {
 		for _, spread := range []float64{0, 1, 10, 200} {
-			x := logits(n, spread)
-			target := n / 2
-			got, lse := Row(x, target)
-			want := lseOf(x)
-			bound := math.Exp2(-20) * (1 + math.Abs(want))
-			if !(math.Abs(float64(lse)-want) <= bound) || !(math.Abs(float64(got)-(want-float64(x[target]))) <= 2*bound) {
-				t.Errorf("n=%d spread=%g: loss %g lse %g, want lse %g", n, spread, got, lse, want)
+			for _, shift := range []float32{0, -1000, 3000} { // which changes no probability
+				x := logits(n, spread)
+				for i := range x {
+					x[i] += shift
+				}
+				target := n / 2
+				got, lse := Row(x, target)
+				want := lseOf(x)
+				wantLoss := want - float64(x[target])
+				bound := func(of float64) float64 { return math.Exp2(-20) * (1 + math.Abs(of) + math.Log(float64(n))) }
+				if !(math.Abs(float64(lse)-want) <= bound(want)) || !(math.Abs(float64(got)-wantLoss) <= bound(wantLoss)) {
+					t.Errorf("n=%d spread=%g shift=%g: loss %g lse %g, want %g and %g", n, spread, shift, got, lse, wantLoss, want)
+				}
 			}
 		}
 	}
