@@ -14,7 +14,7 @@ var (
 // Row returns the cross-entropy −log softmax(logits)[target] and the row's log-sum-exp,
 // which RowBackward needs.
 //
-// logits (V); the sum of exponentials is float32 in at least four partial sums. |loss−exact| ≤
+// logits (V); the exponentials are added up in float32, some thousands at a time. |loss−exact| ≤
 // 2⁻²⁰·(1+loss+log V), however large the logits are, |lse−exact| ≤ 2⁻²⁰·(1+|lse|+log V) (TestRow). NaN or
 // +Inf in the row shows in both results. Panics if target is not in 0…V−1.
 func Row(logits []float32, target int) (loss, lse float32) {

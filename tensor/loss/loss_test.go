@@ -51,6 +51,21 @@ func TestRow(t *testing.T) {
 	}
 }
 
+// TestRowOfMany: the sum of many equal numbers, each of which is rounded the same way, is as exact
+// as of few.
+func TestRowOfMany(t *testing.T) {
+	t.Parallel()
+	x := make([]float32, 262_144)
+	for i := range x[1:] {
+		x[1+i] = -0.1
+	}
+	got, lse := Row(x, 0)
+	want := lseOf(x)
+	if bound := math.Exp2(-20) * (1 + want + math.Log(float64(len(x)))); !(math.Abs(float64(got)-want) <= bound) || !(math.Abs(float64(lse)-want) <= bound) {
+		t.Errorf("loss %g lse %g, want %g within %g", got, lse, want, bound)
+	}
+}
+
 func TestRowBackward(t *testing.T) {
 	t.Parallel()
 	for _, n := range lengths {
