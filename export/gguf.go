@@ -54,17 +54,14 @@ func writeGGUF(to, dir string, o Options) (Report, error) {
 	if !ok {
 		return Report{}, fmt.Errorf("a %s model cannot be exported as GGUF yet: %s can", c.Family, strings.Join(GGUFFamilies(), ", "))
 	}
-	g := &conversion{dir: dir, config: c, typ: gguf.F32}
-	if c.DType == model.BFloat16 {
-		g.typ = gguf.BF16
-	}
-	if o.Type != nil {
-		g.typ = *o.Type
-	}
+	g := &conversion{dir: dir, config: c}
 	if g.files, err = safetensors.OpenDir(dir); err != nil {
 		return Report{}, err
 	}
 	defer g.files.Close()
+	if g.typ = g.filesType(); o.Type != nil {
+		g.typ = *o.Type
+	}
 	if err := g.convert(family, o.Name); err != nil {
 		return Report{}, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -88,6 +85,24 @@ type conversion struct {
 	fields  []gguf.Field
 	tensors []gguf.Tensor
 	notes   []string
+}
+
+// filesType is the type that most elements of the files' matrices have. config.json does not
+// tell it: it may name another, and bfloat16 would take three digits from float16.
+func (g *conversion) filesType() gguf.Type {
+	elements := map[safetensors.DType]int{}
+	for _, name := range g.files.Names() {
+		if info, _ := g.files.Info(name); len(info.Shape) == 2 {
+			elements[info.DType] += info.Elements()
+		}
+	}
+	switch most := max(elements[safetensors.F32], elements[safetensors.F16], elements[safetensors.BF16]); most {
+	case elements[safetensors.F32]:
+		return gguf.F32
+	case elements[safetensors.F16]:
+		return gguf.F16
+	}
+	return gguf.BF16
 }
 
 func (g *conversion) set(key string, value any) {

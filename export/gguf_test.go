@@ -143,6 +143,46 @@ func TestGGUFTypes(t *testing.T) {
 	}
 }
 
+// TestGGUFKeepsTheFilesType: halves stay halves, whatever config.json says.
+func TestGGUFKeepsTheFilesType(t *testing.T) {
+	t.Parallel()
+	dir := tiny(t)
+	set, err := safetensors.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	var tensors []safetensors.Tensor
+	for _, name := range set.Names() {
+		info, _ := set.Info(name)
+		x := make([]float32, info.Elements())
+		if err := set.ReadFloat32(name, x); err != nil {
+			t.Fatal(err)
+		}
+		x[0] = 1 + 0x1p-10 // which bfloat16 cannot hold
+		tensors = append(tensors, safetensors.Tensor{Name: name, DType: safetensors.F16, Shape: info.Shape, Data: x})
+	}
+	if err := safetensors.WriteFile(filepath.Join(dir, safetensors.SingleFile), tensors); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "config.json"), func(f map[string]any) { f["torch_dtype"] = "float16" })
+	f, _ := exported(t, dir, Options{})
+	x, _ := f.Float32("blk.0.ffn_up.weight")
+	if kind, _ := f.Value("general.file_type"); kind != uint32(1) || x[0] != 1+0x1p-10 {
+		t.Errorf("file type %v, value %v", kind, x[0])
+	}
+}
+
+// TestGGUFNotesComposition: Qwen's and Pythia's tokenizers compose characters, llama.cpp does not.
+func TestGGUFNotesComposition(t *testing.T) {
+	t.Parallel()
+	dir := tiny(t)
+	edit(t, filepath.Join(dir, "tokenizer.json"), func(f map[string]any) { f["normalizer"] = map[string]any{"type": "NFC"} })
+	if _, r := exported(t, dir, Options{}); !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "NFC") }) {
+		t.Errorf("notes %q", r.Notes)
+	}
+}
+
 // TestGGUFRefuses: what llama.cpp has no word for is an error that names it, and nothing is
 // written over.
 func TestGGUFRefuses(t *testing.T) {
@@ -152,6 +192,13 @@ func TestGGUFRefuses(t *testing.T) {
 		"Unigram tokenizer": func(f map[string]any) { f["model"].(map[string]any)["type"] = "Unigram" },
 		"no pre-tokenizer that cuts": func(f map[string]any) {
 			f["pre_tokenizer"] = map[string]any{"type": "ByteLevel", "add_prefix_space": true}
+		},
+		"its normalizer Lowercase": func(f map[string]any) {
+			f["normalizer"] = map[string]any{"type": "Sequence", "normalizers": []any{map[string]any{"type": "NFC"}, map[string]any{"type": "Lowercase"}}}
+		},
+		"does not cut text by Digits": func(f map[string]any) {
+			sentencePiece(f)
+			f["pre_tokenizer"] = map[string]any{"type": "Sequence", "pretokenizers": []any{map[string]any{"type": "Metaspace"}, map[string]any{"type": "Digits"}}}
 		},
 		"neither byte-level nor":        func(f map[string]any) { f["pre_tokenizer"] = nil },
 		"has id 8192, and the model ha": func(f map[string]any) { f["model"].(map[string]any)["vocab"].(map[string]any)["zz"] = 8192 },
