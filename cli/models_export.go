@@ -69,6 +69,9 @@ func (a *app) exportModel(ctx context.Context, r *exportRequest) error {
 	if !slices.Contains([]string{formatSafetensors, formatPEFT, formatGGUF}, r.format) {
 		return usagef("--format %q is not known: use safetensors, peft or gguf", r.format)
 	}
+	if r.to == "" { // a variable that is not set: an error now, not after the work
+		return usagef("--to is empty: name what to write")
+	}
 	options := export.Options{}
 	if r.typ != "" {
 		t, ok := gguf.ParseType(r.typ)

@@ -26,6 +26,9 @@ func GGUF(to string, m Model, o Options) (Report, error) {
 	if err := free(to); err != nil {
 		return Report{}, err
 	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(to)), 0o755); err != nil {
+		return Report{}, err
+	}
 	if o.Name == "" {
 		o.Name = filepath.Base(filepath.Clean(m.Dir))
 	}

@@ -27,7 +27,7 @@ func tiny(t *testing.T) string {
 
 func exported(t *testing.T, dir string, o Options) (*gguf.File, Report) {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "m.gguf")
+	to := filepath.Join(t.TempDir(), "new", "m.gguf") // as of Directory, the folder need not be there
 	r, err := GGUF(to, Model{Dir: dir}, o)
 	if err != nil {
 		t.Fatal(err)
