@@ -234,6 +234,41 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// TestRemoveAfterOneCutOff: what a removal that was cut off has left aside is no obstacle to the next.
+func TestRemoveAfterOneCutOff(t *testing.T) {
+	t.Parallel()
+	c, dataDir := opened(t)
+	m := added(t, dataDir, "acme.notes")
+	left := filepath.Join(c.dir, hidden+"removed-acme.notes", "x")
+	if err := os.MkdirAll(left, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Remove(dataDir, "acme.notes", noUsers); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{m.Dir, filepath.Dir(left)} {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", dir, err)
+		}
+	}
+}
+
+// TestOtherSpellings: what finds a model without being its id or alias is neither removed nor said
+// to be.
+func TestOtherSpellings(t *testing.T) {
+	t.Parallel()
+	_, dataDir := opened(t)
+	added(t, dataDir, "acme.notes", "acme.alias")
+	for alias, want := range map[string]string{"acme.alias:0": "acme.notes has acme.alias", "acme.notes:0": "no alias"} {
+		if _, err := RemoveAliases(dataDir, []string{alias}); outcrop.CodeOf(err) != outcrop.CodeNotFound || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", alias, err)
+		}
+	}
+	if err := Remove(dataDir, "acme.notes:0", noUsers); err == nil || !strings.Contains(err.Error(), "means acme.notes") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestStartTidies: the first start after a crash ends what commands had begun, but none that is
 // still at work.
 func TestStartTidies(t *testing.T) {
