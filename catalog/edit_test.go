@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +16,7 @@ import (
 
 func added(t *testing.T, dataDir, id string, aliases ...string) outcrop.FoundationModel {
 	t.Helper()
-	m, err := Add(dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: id, Aliases: aliases})
+	m, err := Add(t.Context(), dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: id, Aliases: aliases})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestAddWithNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m, err := Add(dataDir, src, Addition{ID: "acme.notes", Aliases: []string{"acme.old", "acme.notes", "acme.old"}, Name: "Notes", Provider: "Acme", Description: "Ours.", Link: true})
+	m, err := Add(t.Context(), dataDir, src, Addition{ID: "acme.notes", Aliases: []string{"acme.old", "acme.notes", "acme.old"}, Name: "Notes", Provider: "Acme", Description: "Ours.", Link: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +61,21 @@ func TestAddWithNames(t *testing.T) {
 		"each must be":              {ID: "acme.new", Aliases: []string{"Old"}},
 		"must have 1 to 20 charact": {ID: "acme.new", Name: strings.Repeat("n", 21)},
 	} {
-		if _, err := Add(dataDir, src, x); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Add(t.Context(), dataDir, src, x); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
+	}
+}
+
+// TestAddIsInterrupted: an interrupt ends the copying, and leaves nothing.
+func TestAddIsInterrupted(t *testing.T) {
+	t.Parallel()
+	c, dataDir := opened(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Add(ctx, dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: "acme.notes"})
+	if entries, _ := os.ReadDir(c.dir); !errors.Is(err, context.Canceled) || len(entries) != 1 {
+		t.Errorf("error %v, %d entries", err, len(entries))
 	}
 }
 
@@ -97,7 +110,7 @@ func TestVocabulary(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := Add(dataDir, src, Addition{ID: "acme.more"})
+		_, err := Add(t.Context(), dataDir, src, Addition{ID: "acme.more"})
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
 			t.Errorf("%d: %v, want %q", i, err, x.want)
 		}
@@ -337,7 +350,7 @@ func TestAddTakesNoOthersDirectory(t *testing.T) {
 	if err := os.WriteFile(entry, []byte(strings.ReplaceAll(string(b), "acme.first", "acme.second")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Add(dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: "acme.first"})
+	_, err = Add(t.Context(), dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: "acme.first"})
 	if outcrop.CodeOf(err) != outcrop.CodeConflict || !strings.Contains(err.Error(), "another model") {
 		t.Errorf("got %v", err)
 	}

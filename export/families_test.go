@@ -206,7 +206,7 @@ func TestFamiliesRefuse(t *testing.T) {
 		"rope_local_base_freq":    `{"model_type":"gemma3_text",` + usual + `,"head_dim":16,"query_pre_attn_scalar":16,"sliding_window":8,"rope_local_base_freq":20000}`,
 		"scores are scaled by":    `{"model_type":"gemma3_text",` + usual + `,"head_dim":16,"query_pre_attn_scalar":64,"sliding_window":8}`,
 	} {
-		if _, err := GGUF(filepath.Join(t.TempDir(), "m.gguf"), Model{Dir: familyDir(t, config)}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := GGUF(t.Context(), filepath.Join(t.TempDir(), "m.gguf"), Model{Dir: familyDir(t, config)}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,7 +23,7 @@ type Options struct {
 // the rotary pairs, its tokenizer and its chat template. Vectors are float32; a matrix whose
 // rows the type does not divide is f16. An adapter is merged into its base first. The error
 // names a family, a tensor or a tokenizer that llama.cpp has no word for.
-func GGUF(to string, m Model, o Options) (Report, error) {
+func GGUF(ctx context.Context, to string, m Model, o Options) (Report, error) {
 	if err := free(to); err != nil {
 		return Report{}, err
 	}
@@ -33,7 +34,7 @@ func GGUF(to string, m Model, o Options) (Report, error) {
 		o.Name = filepath.Base(filepath.Clean(m.Dir))
 	}
 	if m.Base == "" {
-		return writeGGUF(to, m.Dir, o)
+		return writeGGUF(ctx, to, m.Dir, o)
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(to)), "."+filepath.Base(to)+"-*"+durable.TempSuffix)
 	if err != nil {
@@ -41,14 +42,14 @@ func GGUF(to string, m Model, o Options) (Report, error) {
 	}
 	defer os.RemoveAll(temp)
 	whole := filepath.Join(temp, "merged")
-	if _, err := merged(whole, m); err != nil {
+	if _, err := merged(ctx, whole, m); err != nil {
 		return Report{}, err
 	}
-	return writeGGUF(to, whole, o)
+	return writeGGUF(ctx, to, whole, o)
 }
 
 // writeGGUF writes the whole model in dir.
-func writeGGUF(to, dir string, o Options) (Report, error) {
+func writeGGUF(ctx context.Context, to, dir string, o Options) (Report, error) {
 	c, err := model.Check(dir)
 	if err != nil {
 		return Report{}, err
@@ -68,7 +69,7 @@ func writeGGUF(to, dir string, o Options) (Report, error) {
 	if err := g.convert(family, o.Name); err != nil {
 		return Report{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	if err := gguf.WriteFile(to, g.fields, g.tensors); err != nil {
+	if err := gguf.WriteFile(to, g.fields, until(ctx, g.tensors)); err != nil {
 		return Report{}, err
 	}
 	info, err := os.Stat(to)
@@ -76,6 +77,20 @@ func writeGGUF(to, dir string, o Options) (Report, error) {
 		return Report{}, err
 	}
 	return Report{to, len(g.tensors), info.Size(), g.notes}, nil
+}
+
+// until makes reading the tensors end with ctx.
+func until(ctx context.Context, tensors []gguf.Tensor) []gguf.Tensor {
+	for i := range tensors {
+		read := tensors[i].Rows
+		tensors[i].Rows = func(dst []float32, first int) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return read(dst, first)
+		}
+	}
+	return tensors
 }
 
 // conversion is one model on its way into a GGUF file.

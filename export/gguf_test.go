@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -28,7 +29,7 @@ func tiny(t *testing.T) string {
 func exported(t *testing.T, dir string, o Options) (*gguf.File, Report) {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "new", "m.gguf") // as of Directory, the folder need not be there
-	r, err := GGUF(to, Model{Dir: dir}, o)
+	r, err := GGUF(t.Context(), to, Model{Dir: dir}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +207,7 @@ func TestGGUFRefuses(t *testing.T) {
 	} {
 		dir := tiny(t)
 		edit(t, filepath.Join(dir, "tokenizer.json"), spoil)
-		if _, err := GGUF(to, Model{Dir: dir}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := GGUF(t.Context(), to, Model{Dir: dir}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
@@ -216,7 +217,7 @@ func TestGGUFRefuses(t *testing.T) {
 	if err := os.WriteFile(to, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := GGUF(to, Model{Dir: tiny(t)}, Options{}); !errors.Is(err, ErrExists) {
+	if _, err := GGUF(t.Context(), to, Model{Dir: tiny(t)}, Options{}); !errors.Is(err, ErrExists) {
 		t.Errorf("a file was written over: %v", err)
 	}
 }
@@ -289,6 +290,19 @@ func TestGGUFSentencePiece(t *testing.T) {
 	}
 }
 
+// TestInterrupted: when the context ends, nothing is left, neither of a file nor of a directory.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	dir, parent := tiny(t), t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, first := GGUF(ctx, filepath.Join(parent, "m.gguf"), Model{Dir: dir}, Options{})
+	_, second := Directory(ctx, filepath.Join(parent, "m"), Model{Dir: dir})
+	if entries, _ := os.ReadDir(parent); !errors.Is(first, context.Canceled) || !errors.Is(second, context.Canceled) || len(entries) > 0 {
+		t.Errorf("errors %v, %v, left %v", first, second, entries)
+	}
+}
+
 func TestDirectory(t *testing.T) {
 	t.Parallel()
 	dir, to := tiny(t), filepath.Join(t.TempDir(), "new", "out")
@@ -301,7 +315,7 @@ func TestDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := Directory(to, Model{Dir: dir})
+	r, err := Directory(t.Context(), to, Model{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,10 +333,10 @@ func TestDirectory(t *testing.T) {
 	if !slices.Equal(weights(t, to, "model.norm.weight"), weights(t, dir, "model.norm.weight")) {
 		t.Error("other weights")
 	}
-	if _, err := Directory(to, Model{Dir: dir}); !errors.Is(err, ErrExists) {
+	if _, err := Directory(t.Context(), to, Model{Dir: dir}); !errors.Is(err, ErrExists) {
 		t.Errorf("written over: %v", err)
 	}
-	if _, err := Directory(filepath.Join(t.TempDir(), "x"), Model{Dir: t.TempDir()}); err == nil {
+	if _, err := Directory(t.Context(), filepath.Join(t.TempDir(), "x"), Model{Dir: t.TempDir()}); err == nil {
 		t.Error("a directory without a model was exported")
 	}
 	entries, _ := os.ReadDir(filepath.Dir(to))

@@ -180,9 +180,9 @@ func (p *partFile) fill(ctx context.Context, f File) error {
 			return err
 		}
 	}
-	err := p.verify(f)
-	if err == nil {
-		return nil
+	err := p.verify(ctx, f)
+	if err == nil || ctx.Err() != nil { // interrupted, it says nothing of the bytes
+		return err
 	}
 	if p.fresh { // the hub itself has other bytes than it says
 		err = &finalError{err}
