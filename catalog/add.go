@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ type Addition struct {
 // Add puts the model in dir, in Hugging Face layout, into the catalog of a data directory,
 // and returns its entry. It may be called while a server runs there, which sees the model at
 // once, whole. CodeValidation says what is wrong with the ids or the model, CodeConflict that
-// an id is taken.
-func Add(dataDir, dir string, a Addition) (outcrop.FoundationModel, error) {
+// an id is taken. When ctx ends before the files are copied, nothing is added.
+func Add(ctx context.Context, dataDir, dir string, a Addition) (outcrop.FoundationModel, error) {
 	if a.ID == "" {
 		a.ID = DefaultID(dir)
 	}
@@ -56,7 +57,7 @@ func Add(dataDir, dir string, a Addition) (outcrop.FoundationModel, error) {
 	if _, err := os.Stat(filepath.Join(to, EntryFile)); err == nil { // which does not say this id, or cannot be used
 		return outcrop.FoundationModel{}, outcrop.Errorf(outcrop.CodeConflict, "The directory %s holds another model: choose another id, or move it away.", to)
 	}
-	if err := copyModel(to, dir, e, a.Link); err != nil {
+	if err := copyModel(ctx, to, dir, e, a.Link); err != nil {
 		return outcrop.FoundationModel{}, fmt.Errorf("add %s: %w", e.ID, err)
 	}
 	m, ok := c.Lookup(e.ID)
@@ -233,7 +234,7 @@ func clip(s string) string {
 
 // copyModel makes the directory to from the regular files of from, and no other's links or
 // folders, and its entry.
-func copyModel(to, from string, e entry, link bool) error {
+func copyModel(ctx context.Context, to, from string, e entry, link bool) error {
 	temp, err := os.MkdirTemp(filepath.Dir(to), hidden+filepath.Base(to)+"-")
 	if err != nil {
 		return err
@@ -256,7 +257,7 @@ func copyModel(to, from string, e entry, link bool) error {
 		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile || unsafeFile(f.Name()) || spareWeights(f.Name(), weights) {
 			continue
 		}
-		if err := bring(filepath.Join(temp, f.Name()), path, link); err != nil {
+		if err := bring(ctx, filepath.Join(temp, f.Name()), path, link); err != nil {
 			return err
 		}
 	}
@@ -283,13 +284,13 @@ func spareWeights(name string, read []string) bool {
 }
 
 // bring copies a file, or links it if asked to and possible.
-func bring(to, from string, link bool) error {
+func bring(ctx context.Context, to, from string, link bool) error {
 	if link {
 		if file, err := filepath.EvalSymlinks(from); err == nil && os.Link(file, to) == nil {
 			return nil
 		}
 	}
-	return durable.CopyFile(to, from, 0o644)
+	return durable.CopyFileContext(ctx, to, from, 0o644)
 }
 
 func writeEntries(dir string, f entryFile) error {

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
@@ -50,6 +52,9 @@ func RemoveAliases(dataDir string, aliases []string) (outcrop.FoundationModel, e
 				return "", err
 			case m.ID == alias:
 				return "", outcrop.Errorf(outcrop.CodeValidation, "%s is a model of its own, not an alias: `outcrop models remove` removes models.", alias)
+			}
+			if !slices.Contains(m.Aliases, alias) { // found by an ARN, or without its version
+				return "", outcrop.Errorf(outcrop.CodeNotFound, "%s is no alias: %s has %s.", alias, m.ID, cmp.Or(strings.Join(m.Aliases, ", "), "none"))
 			}
 			if id = m.ID; all[alias] == m.ID {
 				delete(all, alias)

@@ -162,7 +162,7 @@ func TestAdd(t *testing.T) {
 	t.Parallel()
 	c, dataDir := opened(t)
 	src := filepath.Join(dataDir, Dir, PebbleID)
-	m, err := Add(dataDir, src, Addition{ID: "acme.notes-v1:0"})
+	m, err := Add(t.Context(), dataDir, src, Addition{ID: "acme.notes-v1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestAdd(t *testing.T) {
 		{src, "nodot", outcrop.CodeValidation, "must be PROVIDER.NAME"},
 		{t.TempDir(), "acme.empty", outcrop.CodeValidation, "config.json"},
 	} {
-		if _, err := Add(dataDir, x.dir, Addition{ID: x.id}); outcrop.CodeOf(err) != x.code || !strings.Contains(err.Error(), x.want) {
+		if _, err := Add(t.Context(), dataDir, x.dir, Addition{ID: x.id}); outcrop.CodeOf(err) != x.code || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v, want %s %q", x.id, err, x.code, x.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +16,7 @@ import (
 
 func added(t *testing.T, dataDir, id string, aliases ...string) outcrop.FoundationModel {
 	t.Helper()
-	m, err := Add(dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: id, Aliases: aliases})
+	m, err := Add(t.Context(), dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: id, Aliases: aliases})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestAddWithNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m, err := Add(dataDir, src, Addition{ID: "acme.notes", Aliases: []string{"acme.old", "acme.notes", "acme.old"}, Name: "Notes", Provider: "Acme", Description: "Ours.", Link: true})
+	m, err := Add(t.Context(), dataDir, src, Addition{ID: "acme.notes", Aliases: []string{"acme.old", "acme.notes", "acme.old"}, Name: "Notes", Provider: "Acme", Description: "Ours.", Link: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +61,21 @@ func TestAddWithNames(t *testing.T) {
 		"each must be":              {ID: "acme.new", Aliases: []string{"Old"}},
 		"must have 1 to 20 charact": {ID: "acme.new", Name: strings.Repeat("n", 21)},
 	} {
-		if _, err := Add(dataDir, src, x); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Add(t.Context(), dataDir, src, x); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
+	}
+}
+
+// TestAddIsInterrupted: an interrupt ends the copying, and leaves nothing.
+func TestAddIsInterrupted(t *testing.T) {
+	t.Parallel()
+	c, dataDir := opened(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Add(ctx, dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: "acme.notes"})
+	if entries, _ := os.ReadDir(c.dir); !errors.Is(err, context.Canceled) || len(entries) != 1 {
+		t.Errorf("error %v, %d entries", err, len(entries))
 	}
 }
 
@@ -97,7 +110,7 @@ func TestVocabulary(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := Add(dataDir, src, Addition{ID: "acme.more"})
+		_, err := Add(t.Context(), dataDir, src, Addition{ID: "acme.more"})
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
 			t.Errorf("%d: %v, want %q", i, err, x.want)
 		}
@@ -234,6 +247,41 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// TestRemoveAfterOneCutOff: what a removal that was cut off has left aside is no obstacle to the next.
+func TestRemoveAfterOneCutOff(t *testing.T) {
+	t.Parallel()
+	c, dataDir := opened(t)
+	m := added(t, dataDir, "acme.notes")
+	left := filepath.Join(c.dir, hidden+"removed-acme.notes", "x")
+	if err := os.MkdirAll(left, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Remove(dataDir, "acme.notes", noUsers); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{m.Dir, filepath.Dir(left)} {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", dir, err)
+		}
+	}
+}
+
+// TestOtherSpellings: what finds a model without being its id or alias is neither removed nor said
+// to be.
+func TestOtherSpellings(t *testing.T) {
+	t.Parallel()
+	_, dataDir := opened(t)
+	added(t, dataDir, "acme.notes", "acme.alias")
+	for alias, want := range map[string]string{"acme.alias:0": "acme.notes has acme.alias", "acme.notes:0": "no alias"} {
+		if _, err := RemoveAliases(dataDir, []string{alias}); outcrop.CodeOf(err) != outcrop.CodeNotFound || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", alias, err)
+		}
+	}
+	if err := Remove(dataDir, "acme.notes:0", noUsers); err == nil || !strings.Contains(err.Error(), "means acme.notes") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestStartTidies: the first start after a crash ends what commands had begun, but none that is
 // still at work.
 func TestStartTidies(t *testing.T) {
@@ -302,7 +350,7 @@ func TestAddTakesNoOthersDirectory(t *testing.T) {
 	if err := os.WriteFile(entry, []byte(strings.ReplaceAll(string(b), "acme.first", "acme.second")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Add(dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: "acme.first"})
+	_, err = Add(t.Context(), dataDir, filepath.Join(dataDir, Dir, PebbleID), Addition{ID: "acme.first"})
 	if outcrop.CodeOf(err) != outcrop.CodeConflict || !strings.Contains(err.Error(), "another model") {
 		t.Errorf("got %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"outcrop.dev/outcrop"
@@ -46,6 +47,9 @@ func Remove(dataDir, id string, inUse func() ([]string, error)) error {
 	}
 	// A directory that is hidden is removed by the next start at the latest.
 	aside := filepath.Join(c.dir, hidden+"removed-"+filepath.Base(m.Dir))
+	if err := os.RemoveAll(aside); err != nil { // of an earlier model of that id, whose removal was cut off here
+		return err
+	}
 	if err := durable.Rename(m.Dir, aside); err != nil {
 		return err
 	}
@@ -80,6 +84,9 @@ func stays(m outcrop.FoundationModel, inUse func() ([]string, error)) error {
 func (c *Catalog) checkRemovable(m outcrop.FoundationModel, id string) error {
 	if filepath.Base(m.Dir) == PebbleID {
 		return outcrop.Errorf(outcrop.CodeValidation, "The model %s comes with the program and cannot be removed.", m.ID)
+	}
+	if m.ID != id && !slices.Contains(m.Aliases, id) {
+		return outcrop.Errorf(outcrop.CodeValidation, "%s means %s: give the id itself to remove the model.", id, m.ID)
 	}
 	if m.ID != id {
 		return outcrop.Errorf(outcrop.CodeValidation, "%s is an alias of %s: `outcrop models alias --remove %s` removes the alias, `outcrop models remove %s` the model.", id, m.ID, id, m.ID)

@@ -22,10 +22,11 @@ import (
 )
 
 // Main runs the command line args (without the program's name) and returns the exit code.
-// An interrupt or a termination signal ends it in an orderly way.
+// An interrupt or a termination signal ends it in an orderly way; a second one, at once.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // not every command looks at ctx at every moment
 	a := &app{in: stdin, out: stdout, err: stderr, getenv: os.Getenv}
 	root := a.root()
 	root.SetArgs(args)

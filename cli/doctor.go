@@ -196,6 +196,12 @@ func examineDataDir(dir string) finding {
 	return f
 }
 
+// alive reports whether there is a process of that id, also one of another user.
+func alive(pid int) bool {
+	err := unix.Kill(pid, 0)
+	return err == nil || errors.Is(err, unix.EPERM)
+}
+
 // examineServer says whether a server runs here; that none does is no illness.
 func examineServer(dir string) finding {
 	f := finding{What: "server", OK: true, Detail: "none runs with this data directory"}
@@ -204,7 +210,7 @@ func examineServer(dir string) finding {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		f.OK, f.Detail = false, err.Error()
-	case unix.Kill(info.PID, 0) == nil:
+	case alive(info.PID):
 		f.Detail = fmt.Sprintf("%s, process %d", info.URL, info.PID)
 	default:
 		f.Detail = fmt.Sprintf("process %d has died without a farewell; the next start tidies up", info.PID)

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -11,7 +12,7 @@ import (
 // less; 0 if neither is known.
 func totalMemory() uint64 {
 	total := memInfo("MemTotal")
-	limit, limited := readNumber("/sys/fs/cgroup/memory.max")
+	limit, limited := readNumber(filepath.Join(controlGroup, "memory.max"))
 	if limited && (total == 0 || limit < total) {
 		return limit
 	}
@@ -22,16 +23,37 @@ func totalMemory() uint64 {
 // Linux estimates, or what the control group leaves if that is less; 0 if neither is known.
 func availableMemory() uint64 {
 	available := memInfo("MemAvailable")
-	limit, limited := readNumber("/sys/fs/cgroup/memory.max")
-	used, known := readNumber("/sys/fs/cgroup/memory.current")
-	if !limited || !known {
+	left, limited := groupLeft(controlGroup)
+	switch {
+	case !limited:
 		return available
-	}
-	left := limit - min(used, limit)
-	if available == 0 {
+	case available == 0:
 		return left
 	}
 	return min(available, left)
+}
+
+// controlGroup is where a container sees its own control group (cgroup v2).
+const controlGroup = "/sys/fs/cgroup"
+
+// groupLeft returns what a control group may still take; ok is false if it has no limit. What it
+// uses counts the files that the kernel keeps in memory and gives up when memory is asked for:
+// after some gigabytes of models and data have been read, nothing else would seem to be left.
+func groupLeft(dir string) (left uint64, ok bool) {
+	limit, limited := readNumber(filepath.Join(dir, "memory.max"))
+	used, known := readNumber(filepath.Join(dir, "memory.current"))
+	if !limited || !known {
+		return 0, false
+	}
+	if stat, err := os.ReadFile(filepath.Join(dir, "memory.stat")); err == nil {
+		for line := range strings.Lines(string(stat)) {
+			name, number, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if n, err := strconv.ParseUint(number, 10, 64); err == nil && (name == "inactive_file" || name == "active_file") {
+				used -= min(n, used)
+			}
+		}
+	}
+	return limit - min(used, limit), true
 }
 
 // memInfo returns a line of /proc/meminfo in bytes; 0 if there is none.

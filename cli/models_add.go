@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -24,12 +25,12 @@ func (a *app) modelsAddCommand() *cobra.Command {
 		Example: `  outcrop models add ./SmolLM2-135M
   outcrop models add ./SmolLM2-135M --id acme.notes-v1 --alias amazon.nova-micro-v1:0`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			dir, err := a.makeDataDir()
 			if err != nil {
 				return err
 			}
-			return a.addModel(dir, args[0], add)
+			return a.addModel(c.Context(), dir, args[0], add)
 		},
 	}
 	additionFlags(c, &add)
@@ -57,8 +58,8 @@ func (a *app) makeDataDir() (string, error) {
 }
 
 // addModel adds the model in from, and says what it needs.
-func (a *app) addModel(dataDir, from string, add catalog.Addition) error {
-	m, err := catalog.Add(dataDir, from, add)
+func (a *app) addModel(ctx context.Context, dataDir, from string, add catalog.Addition) error {
+	m, err := catalog.Add(ctx, dataDir, from, add)
 	if err != nil {
 		return err
 	}

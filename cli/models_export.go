@@ -69,6 +69,9 @@ func (a *app) exportModel(ctx context.Context, r *exportRequest) error {
 	if !slices.Contains([]string{formatSafetensors, formatPEFT, formatGGUF}, r.format) {
 		return usagef("--format %q is not known: use safetensors, peft or gguf", r.format)
 	}
+	if r.to == "" { // a variable that is not set: an error now, not after the work
+		return usagef("--to is empty: name what to write")
+	}
 	options := export.Options{}
 	if r.typ != "" {
 		t, ok := gguf.ParseType(r.typ)
@@ -82,7 +85,7 @@ func (a *app) exportModel(ctx context.Context, r *exportRequest) error {
 		return err
 	}
 	options.Name = name
-	report, err := a.writeExport(r, from, options)
+	report, err := a.writeExport(ctx, r, from, options)
 	if err != nil {
 		return exportError(r, err)
 	}
@@ -168,9 +171,9 @@ func baseOf(ctx context.Context, dataDir string, m *outcrop.CustomModel) (string
 		"The base model of %s, %s, is no longer there: add it again, or name its directory with --base.", m.Name, m.BaseModelID)
 }
 
-func (a *app) writeExport(r *exportRequest, m export.Model, o export.Options) (export.Report, error) {
+func (a *app) writeExport(ctx context.Context, r *exportRequest, m export.Model, o export.Options) (export.Report, error) {
 	if r.format == formatPEFT {
-		return export.Adapter(r.to, m)
+		return export.Adapter(ctx, r.to, m)
 	}
 	exec, err := a.exec(threadsFlag(0).count())
 	if err != nil {
@@ -179,7 +182,7 @@ func (a *app) writeExport(r *exportRequest, m export.Model, o export.Options) (e
 	defer exec.Pool.Close()
 	m.Exec = exec
 	if r.format == formatGGUF {
-		return export.GGUF(r.to, m, o)
+		return export.GGUF(ctx, r.to, m, o)
 	}
-	return export.Directory(r.to, m)
+	return export.Directory(ctx, r.to, m)
 }

@@ -72,7 +72,7 @@ func (a *app) pullModel(ctx context.Context, ref string, add catalog.Addition) e
 		return err
 	}
 	add.Link = true // within one data directory, and the download goes away
-	if err := a.addModel(dataDir, dir, add); err != nil {
+	if err := a.addModel(ctx, dataDir, dir, add); err != nil {
 		return err
 	}
 	return os.RemoveAll(dir)

@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,7 +16,7 @@ import (
 
 // merged writes what the adapter makes of its base: a model like any other, in the base's
 // type of numbers. The sum is computed in float32, for which the base's weights are in memory.
-func merged(to string, from Model) (Report, error) {
+func merged(ctx context.Context, to string, from Model) (Report, error) {
 	m, err := model.Load(from.Base, from.Exec)
 	if err != nil {
 		return Report{}, err
@@ -24,11 +25,14 @@ func merged(to string, from Model) (Report, error) {
 	if err := m.Merge(from.Dir); err != nil {
 		return Report{}, err
 	}
+	if err := ctx.Err(); err != nil {
+		return Report{}, err
+	}
 	r := Report{Path: to}
 	err = newDirectory(to, func(temp string) error {
 		// The adapter's own tokenizer and template, if it has any, go before the base's.
 		for _, dir := range []string{from.Base, from.Dir} {
-			if err := copySide(temp, dir); err != nil {
+			if err := copySide(ctx, temp, dir); err != nil {
 				return err
 			}
 		}
@@ -59,7 +63,7 @@ func wholeCard(path string) error {
 
 // Adapter copies an adapter, checked against its base, to a new directory as PEFT has them,
 // with the tokenizer and the template if they lie beside it.
-func Adapter(to string, m Model) (Report, error) {
+func Adapter(ctx context.Context, to string, m Model) (Report, error) {
 	if m.Base == "" {
 		return Report{}, fmt.Errorf("%s has no adapter: all its weights were trained", m.Dir)
 	}
@@ -73,11 +77,11 @@ func Adapter(to string, m Model) (Report, error) {
 	r := Report{Path: to}
 	err = newDirectory(to, func(temp string) error {
 		for _, name := range []string{model.AdapterConfigFile, model.AdapterWeightsFile} {
-			if err := durable.CopyFile(filepath.Join(temp, name), filepath.Join(m.Dir, name), 0o644); err != nil {
+			if err := durable.CopyFileContext(ctx, filepath.Join(temp, name), filepath.Join(m.Dir, name), 0o644); err != nil {
 				return err
 			}
 		}
-		if err := copySide(temp, m.Dir); err != nil {
+		if err := copySide(ctx, temp, m.Dir); err != nil {
 			return err
 		}
 		f, err := safetensors.Open(filepath.Join(temp, model.AdapterWeightsFile))
@@ -91,9 +95,9 @@ func Adapter(to string, m Model) (Report, error) {
 }
 
 // copySide copies the files beside the weights that dir has.
-func copySide(to, dir string) error {
+func copySide(ctx context.Context, to, dir string) error {
 	for _, name := range side {
-		err := durable.CopyFile(filepath.Join(to, name), filepath.Join(dir, name), 0o644)
+		err := durable.CopyFileContext(ctx, filepath.Join(to, name), filepath.Join(dir, name), 0o644)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -53,7 +53,7 @@ func TestAdapterIsMerged(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := filepath.Join(t.TempDir(), "out")
-	r, err := Directory(to, Model{Dir: dir, Base: base, Exec: exec})
+	r, err := Directory(t.Context(), to, Model{Dir: dir, Base: base, Exec: exec})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,15 +104,15 @@ func TestAdapterAsGGUF(t *testing.T) {
 	dir, exec := adapter(t, base)
 	whole := filepath.Join(t.TempDir(), "whole")
 	m := Model{Dir: dir, Base: base, Exec: exec}
-	if _, err := Directory(whole, m); err != nil {
+	if _, err := Directory(t.Context(), whole, m); err != nil {
 		t.Fatal(err)
 	}
 	to := filepath.Join(t.TempDir(), "m.gguf")
-	if _, err := GGUF(to, m, Options{}); err != nil {
+	if _, err := GGUF(t.Context(), to, m, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	plain := filepath.Join(t.TempDir(), "m.gguf")
-	if _, err := GGUF(plain, Model{Dir: whole}, Options{Name: filepath.Base(dir)}); err != nil {
+	if _, err := GGUF(t.Context(), plain, Model{Dir: whole}, Options{Name: filepath.Base(dir)}); err != nil {
 		t.Fatal(err)
 	}
 	a, errA := os.ReadFile(to)
@@ -131,7 +131,7 @@ func TestAdapterAlone(t *testing.T) {
 	base := tiny(t)
 	dir, _ := adapter(t, base)
 	to := filepath.Join(t.TempDir(), "out")
-	r, err := Adapter(to, Model{Dir: dir, Base: base})
+	r, err := Adapter(t.Context(), to, Model{Dir: dir, Base: base})
 	if err != nil || r.Tensors != 8 || r.Bytes == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -142,7 +142,7 @@ func TestAdapterAlone(t *testing.T) {
 	if l, err := model.CheckAdapter(to, c); err != nil || l.Rank != 3 {
 		t.Errorf("%+v, %v", l, err)
 	}
-	if _, err := Adapter(filepath.Join(t.TempDir(), "x"), Model{Dir: base}); err == nil || !strings.Contains(err.Error(), "has no adapter") {
+	if _, err := Adapter(t.Context(), filepath.Join(t.TempDir(), "x"), Model{Dir: base}); err == nil || !strings.Contains(err.Error(), "has no adapter") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -3,13 +3,14 @@
 // It reads model directories and nothing else: it knows no catalog, no server and no AWS.
 //
 //	m := export.Model{Dir: dir, Exec: exec}
-//	report, err := export.GGUF("notes.gguf", m, export.Options{Name: "notes"})
-//	report, err = export.Directory("notes", m)
+//	report, err := export.GGUF(ctx, "notes.gguf", m, export.Options{Name: "notes"})
+//	report, err = export.Directory(ctx, "notes", m)
 //
 // A family that has no file of its own here cannot be a GGUF; the error says so by name.
 package export
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,10 +50,11 @@ var side = []string{
 var ErrExists = errors.New("is there already: remove it, or choose another place")
 
 // Directory writes the model, checked, as a new directory: config, tokenizer, template and
-// weights, nothing else. An adapter is merged into its base. It appears whole or not at all.
-func Directory(to string, m Model) (Report, error) {
+// weights, nothing else. An adapter is merged into its base. It appears whole or not at all: not
+// when ctx ends before, here and in GGUF and Adapter.
+func Directory(ctx context.Context, to string, m Model) (Report, error) {
 	if m.Base != "" {
-		return merged(to, m)
+		return merged(ctx, to, m)
 	}
 	if _, err := model.Check(m.Dir); err != nil {
 		return Report{}, err
@@ -64,11 +66,11 @@ func Directory(to string, m Model) (Report, error) {
 	r := Report{Path: to}
 	err = newDirectory(to, func(temp string) error {
 		for _, name := range weights {
-			if err := durable.CopyFile(filepath.Join(temp, name), filepath.Join(m.Dir, name), 0o644); err != nil {
+			if err := durable.CopyFileContext(ctx, filepath.Join(temp, name), filepath.Join(m.Dir, name), 0o644); err != nil {
 				return err
 			}
 		}
-		if err := copySide(temp, m.Dir); err != nil {
+		if err := copySide(ctx, temp, m.Dir); err != nil {
 			return err
 		}
 		return r.measure(temp)

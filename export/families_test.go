@@ -101,6 +101,9 @@ func TestFamilies(t *testing.T) {
 		"gpt_neox": {`{"model_type":"gpt_neox",` + usual + `,"rotary_pct":0.5}`,
 			"attn_norm.bias attn_output.bias attn_output.weight attn_qkv.bias attn_qkv.weight ffn_down.bias ffn_down.weight ffn_norm.bias ffn_up.bias ffn_up.weight " + norms,
 			head + " output_norm.bias", map[string]any{"gptneox.rope.dimension_count": uint32(8), "gptneox.use_parallel_residual": true}},
+		"tied gpt_neox": {`{"model_type":"gpt_neox",` + usual + `,"tie_word_embeddings":true}`,
+			"attn_norm.bias attn_output.bias attn_output.weight attn_qkv.bias attn_qkv.weight ffn_down.bias ffn_down.weight ffn_norm.bias ffn_up.bias ffn_up.weight " + norms,
+			head + " output_norm.bias", nil}, // without output.weight llama.cpp does not load it
 		"gemma3": {`{"model_type":"gemma3_text",` + usual + `,"head_dim":16,"query_pre_attn_scalar":16,"sliding_window":8,"tie_word_embeddings":true}`,
 			dense + " attn_k_norm.weight attn_q_norm.weight post_attention_norm.weight post_ffw_norm.weight", "output_norm.weight token_embd.weight",
 			map[string]any{"gemma3.attention.sliding_window": uint32(8), "gemma3.context_length": uint32(64)}},
@@ -203,7 +206,7 @@ func TestFamiliesRefuse(t *testing.T) {
 		"rope_local_base_freq":    `{"model_type":"gemma3_text",` + usual + `,"head_dim":16,"query_pre_attn_scalar":16,"sliding_window":8,"rope_local_base_freq":20000}`,
 		"scores are scaled by":    `{"model_type":"gemma3_text",` + usual + `,"head_dim":16,"query_pre_attn_scalar":64,"sliding_window":8}`,
 	} {
-		if _, err := GGUF(filepath.Join(t.TempDir(), "m.gguf"), Model{Dir: familyDir(t, config)}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := GGUF(t.Context(), filepath.Join(t.TempDir(), "m.gguf"), Model{Dir: familyDir(t, config)}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,15 +23,18 @@ type Options struct {
 // the rotary pairs, its tokenizer and its chat template. Vectors are float32; a matrix whose
 // rows the type does not divide is f16. An adapter is merged into its base first. The error
 // names a family, a tensor or a tokenizer that llama.cpp has no word for.
-func GGUF(to string, m Model, o Options) (Report, error) {
+func GGUF(ctx context.Context, to string, m Model, o Options) (Report, error) {
 	if err := free(to); err != nil {
+		return Report{}, err
+	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(to)), 0o755); err != nil {
 		return Report{}, err
 	}
 	if o.Name == "" {
 		o.Name = filepath.Base(filepath.Clean(m.Dir))
 	}
 	if m.Base == "" {
-		return writeGGUF(to, m.Dir, o)
+		return writeGGUF(ctx, to, m.Dir, o)
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(to)), "."+filepath.Base(to)+"-*"+durable.TempSuffix)
 	if err != nil {
@@ -38,14 +42,14 @@ func GGUF(to string, m Model, o Options) (Report, error) {
 	}
 	defer os.RemoveAll(temp)
 	whole := filepath.Join(temp, "merged")
-	if _, err := merged(whole, m); err != nil {
+	if _, err := merged(ctx, whole, m); err != nil {
 		return Report{}, err
 	}
-	return writeGGUF(to, whole, o)
+	return writeGGUF(ctx, to, whole, o)
 }
 
 // writeGGUF writes the whole model in dir.
-func writeGGUF(to, dir string, o Options) (Report, error) {
+func writeGGUF(ctx context.Context, to, dir string, o Options) (Report, error) {
 	c, err := model.Check(dir)
 	if err != nil {
 		return Report{}, err
@@ -54,21 +58,18 @@ func writeGGUF(to, dir string, o Options) (Report, error) {
 	if !ok {
 		return Report{}, fmt.Errorf("a %s model cannot be exported as GGUF yet: %s can", c.Family, strings.Join(GGUFFamilies(), ", "))
 	}
-	g := &conversion{dir: dir, config: c, typ: gguf.F32}
-	if c.DType == model.BFloat16 {
-		g.typ = gguf.BF16
-	}
-	if o.Type != nil {
-		g.typ = *o.Type
-	}
+	g := &conversion{dir: dir, config: c}
 	if g.files, err = safetensors.OpenDir(dir); err != nil {
 		return Report{}, err
 	}
 	defer g.files.Close()
+	if g.typ = g.filesType(); o.Type != nil {
+		g.typ = *o.Type
+	}
 	if err := g.convert(family, o.Name); err != nil {
 		return Report{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	if err := gguf.WriteFile(to, g.fields, g.tensors); err != nil {
+	if err := gguf.WriteFile(to, g.fields, until(ctx, g.tensors)); err != nil {
 		return Report{}, err
 	}
 	info, err := os.Stat(to)
@@ -76,6 +77,20 @@ func writeGGUF(to, dir string, o Options) (Report, error) {
 		return Report{}, err
 	}
 	return Report{to, len(g.tensors), info.Size(), g.notes}, nil
+}
+
+// until makes reading the tensors end with ctx.
+func until(ctx context.Context, tensors []gguf.Tensor) []gguf.Tensor {
+	for i := range tensors {
+		read := tensors[i].Rows
+		tensors[i].Rows = func(dst []float32, first int) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return read(dst, first)
+		}
+	}
+	return tensors
 }
 
 // conversion is one model on its way into a GGUF file.
@@ -88,6 +103,24 @@ type conversion struct {
 	fields  []gguf.Field
 	tensors []gguf.Tensor
 	notes   []string
+}
+
+// filesType is the type that most elements of the files' matrices have. config.json does not
+// tell it: it may name another, and bfloat16 would take three digits from float16.
+func (g *conversion) filesType() gguf.Type {
+	elements := map[safetensors.DType]int{}
+	for _, name := range g.files.Names() {
+		if info, _ := g.files.Info(name); len(info.Shape) == 2 {
+			elements[info.DType] += info.Elements()
+		}
+	}
+	switch most := max(elements[safetensors.F32], elements[safetensors.F16], elements[safetensors.BF16]); most {
+	case elements[safetensors.F32]:
+		return gguf.F32
+	case elements[safetensors.F16]:
+		return gguf.F16
+	}
+	return gguf.BF16
 }
 
 func (g *conversion) set(key string, value any) {

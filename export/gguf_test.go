@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -27,8 +28,8 @@ func tiny(t *testing.T) string {
 
 func exported(t *testing.T, dir string, o Options) (*gguf.File, Report) {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "m.gguf")
-	r, err := GGUF(to, Model{Dir: dir}, o)
+	to := filepath.Join(t.TempDir(), "new", "m.gguf") // as of Directory, the folder need not be there
+	r, err := GGUF(t.Context(), to, Model{Dir: dir}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +144,46 @@ func TestGGUFTypes(t *testing.T) {
 	}
 }
 
+// TestGGUFKeepsTheFilesType: halves stay halves, whatever config.json says.
+func TestGGUFKeepsTheFilesType(t *testing.T) {
+	t.Parallel()
+	dir := tiny(t)
+	set, err := safetensors.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	var tensors []safetensors.Tensor
+	for _, name := range set.Names() {
+		info, _ := set.Info(name)
+		x := make([]float32, info.Elements())
+		if err := set.ReadFloat32(name, x); err != nil {
+			t.Fatal(err)
+		}
+		x[0] = 1 + 0x1p-10 // which bfloat16 cannot hold
+		tensors = append(tensors, safetensors.Tensor{Name: name, DType: safetensors.F16, Shape: info.Shape, Data: x})
+	}
+	if err := safetensors.WriteFile(filepath.Join(dir, safetensors.SingleFile), tensors); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "config.json"), func(f map[string]any) { f["torch_dtype"] = "float16" })
+	f, _ := exported(t, dir, Options{})
+	x, _ := f.Float32("blk.0.ffn_up.weight")
+	if kind, _ := f.Value("general.file_type"); kind != uint32(1) || x[0] != 1+0x1p-10 {
+		t.Errorf("file type %v, value %v", kind, x[0])
+	}
+}
+
+// TestGGUFNotesComposition: Qwen's and Pythia's tokenizers compose characters, llama.cpp does not.
+func TestGGUFNotesComposition(t *testing.T) {
+	t.Parallel()
+	dir := tiny(t)
+	edit(t, filepath.Join(dir, "tokenizer.json"), func(f map[string]any) { f["normalizer"] = map[string]any{"type": "NFC"} })
+	if _, r := exported(t, dir, Options{}); !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "NFC") }) {
+		t.Errorf("notes %q", r.Notes)
+	}
+}
+
 // TestGGUFRefuses: what llama.cpp has no word for is an error that names it, and nothing is
 // written over.
 func TestGGUFRefuses(t *testing.T) {
@@ -153,13 +194,20 @@ func TestGGUFRefuses(t *testing.T) {
 		"no pre-tokenizer that cuts": func(f map[string]any) {
 			f["pre_tokenizer"] = map[string]any{"type": "ByteLevel", "add_prefix_space": true}
 		},
+		"its normalizer Lowercase": func(f map[string]any) {
+			f["normalizer"] = map[string]any{"type": "Sequence", "normalizers": []any{map[string]any{"type": "NFC"}, map[string]any{"type": "Lowercase"}}}
+		},
+		"does not cut text by Digits": func(f map[string]any) {
+			sentencePiece(f)
+			f["pre_tokenizer"] = map[string]any{"type": "Sequence", "pretokenizers": []any{map[string]any{"type": "Metaspace"}, map[string]any{"type": "Digits"}}}
+		},
 		"neither byte-level nor":        func(f map[string]any) { f["pre_tokenizer"] = nil },
 		"has id 8192, and the model ha": func(f map[string]any) { f["model"].(map[string]any)["vocab"].(map[string]any)["zz"] = 8192 },
 		"has id 8193, and the model ha": func(f map[string]any) { addToken(f, 8193, false) },
 	} {
 		dir := tiny(t)
 		edit(t, filepath.Join(dir, "tokenizer.json"), spoil)
-		if _, err := GGUF(to, Model{Dir: dir}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := GGUF(t.Context(), to, Model{Dir: dir}, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
@@ -169,7 +217,7 @@ func TestGGUFRefuses(t *testing.T) {
 	if err := os.WriteFile(to, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := GGUF(to, Model{Dir: tiny(t)}, Options{}); !errors.Is(err, ErrExists) {
+	if _, err := GGUF(t.Context(), to, Model{Dir: tiny(t)}, Options{}); !errors.Is(err, ErrExists) {
 		t.Errorf("a file was written over: %v", err)
 	}
 }
@@ -242,6 +290,19 @@ func TestGGUFSentencePiece(t *testing.T) {
 	}
 }
 
+// TestInterrupted: when the context ends, nothing is left, neither of a file nor of a directory.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	dir, parent := tiny(t), t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, first := GGUF(ctx, filepath.Join(parent, "m.gguf"), Model{Dir: dir}, Options{})
+	_, second := Directory(ctx, filepath.Join(parent, "m"), Model{Dir: dir})
+	if entries, _ := os.ReadDir(parent); !errors.Is(first, context.Canceled) || !errors.Is(second, context.Canceled) || len(entries) > 0 {
+		t.Errorf("errors %v, %v, left %v", first, second, entries)
+	}
+}
+
 func TestDirectory(t *testing.T) {
 	t.Parallel()
 	dir, to := tiny(t), filepath.Join(t.TempDir(), "new", "out")
@@ -254,7 +315,7 @@ func TestDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := Directory(to, Model{Dir: dir})
+	r, err := Directory(t.Context(), to, Model{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,10 +333,10 @@ func TestDirectory(t *testing.T) {
 	if !slices.Equal(weights(t, to, "model.norm.weight"), weights(t, dir, "model.norm.weight")) {
 		t.Error("other weights")
 	}
-	if _, err := Directory(to, Model{Dir: dir}); !errors.Is(err, ErrExists) {
+	if _, err := Directory(t.Context(), to, Model{Dir: dir}); !errors.Is(err, ErrExists) {
 		t.Errorf("written over: %v", err)
 	}
-	if _, err := Directory(filepath.Join(t.TempDir(), "x"), Model{Dir: t.TempDir()}); err == nil {
+	if _, err := Directory(t.Context(), filepath.Join(t.TempDir(), "x"), Model{Dir: t.TempDir()}); err == nil {
 		t.Error("a directory without a model was exported")
 	}
 	entries, _ := os.ReadDir(filepath.Dir(to))

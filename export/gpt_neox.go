@@ -20,6 +20,14 @@ var gptNeoX = architecture{
 		case c.Act == "gelu":
 			g.note("llama.cpp computes gelu by an approximation (tanh), which this model was not trained with: answers may differ where two tokens are close")
 		}
+		if c.Tied { // it does not look for the head in the embedding, and loads no file without one
+			head, err := g.source("gpt_neox.embed_in.weight", change{})
+			if err != nil {
+				return err
+			}
+			head.Name, head.Type = "output.weight", g.typeOf(head.Shape, false)
+			g.tensors = append(g.tensors, head)
+		}
 		g.decoderKeys()
 		g.own("attention.layer_norm_epsilon", float32(c.NormEps))
 		g.own("use_parallel_residual", c.Parallel)

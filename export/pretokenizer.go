@@ -33,6 +33,23 @@ func (p *preTokenizer) prepends() bool {
 	return p.Type == "Metaspace" && (p.PrependScheme == "always" || p.PrependScheme == "first" || p.PrependScheme == "" && (p.AddPrefix == nil || *p.AddPrefix))
 }
 
+// cuts names what cuts text in a way that SentencePiece does not; "" if nothing does. Spaces have
+// become ▁ before a Split at spaces sees them (Gemma's).
+func (p *preTokenizer) cuts() string {
+	if p == nil {
+		return ""
+	}
+	for i := range p.PreTokenizers {
+		if c := p.PreTokenizers[i].cuts(); c != "" {
+			return c
+		}
+	}
+	if p.Type == "Sequence" || p.Type == "Metaspace" || p.Type == "Split" && p.Pattern.String == " " {
+		return ""
+	}
+	return p.Type
+}
+
 // The patterns by which the families cut text, as their tokenizer.json spell them.
 const (
 	cutGPT2   = "gpt2"

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -21,9 +22,9 @@ type tokenizerFile struct {
 		Content string `json:"content"`
 		Special bool   `json:"special"`
 	} `json:"added_tokens"`
-	PreTokenizer *preTokenizer   `json:"pre_tokenizer"`
-	Normalizer   json.RawMessage `json:"normalizer"`
-	Post         postProcessor   `json:"post_processor"`
+	PreTokenizer *preTokenizer `json:"pre_tokenizer"`
+	Normalizer   *normalizer   `json:"normalizer"`
+	Post         postProcessor `json:"post_processor"`
 	Model        struct {
 		Type         string         `json:"type"`
 		Vocab        map[string]int `json:"vocab"`
@@ -32,6 +33,45 @@ type tokenizerFile struct {
 		ByteFallback bool           `json:"byte_fallback"`
 		IgnoreMerges bool           `json:"ignore_merges"`
 	} `json:"model"`
+}
+
+// normalizer is what rewrites a text before it is cut.
+type normalizer struct {
+	Type        string       `json:"type"`
+	Normalizers []normalizer `json:"normalizers"`
+	Content     string       `json:"content"`
+	Pattern     struct {
+		String string `json:"String"`
+	} `json:"pattern"`
+}
+
+// steps returns what is done, in order; none for no normalizer.
+func (n *normalizer) steps() (all []normalizer) {
+	switch {
+	case n == nil:
+		return nil
+	case n.Type != "Sequence":
+		return []normalizer{*n}
+	}
+	for i := range n.Normalizers {
+		all = append(all, n.Normalizers[i].steps()...)
+	}
+	return all
+}
+
+// checkNormalizer returns an error if text is rewritten in a way that llama.cpp, which rewrites
+// nothing but spaces in SentencePiece's kind, would leave out: it would answer other texts.
+func (g *conversion) checkNormalizer(f *tokenizerFile) error {
+	for _, n := range f.Normalizer.steps() {
+		switch {
+		case n.Type == "NFC":
+			g.note("llama.cpp does not compose characters (NFC) as this model's tokenizer does: letters with their accents apart may be cut otherwise")
+		case f.Model.ByteFallback && (n.Type == "Prepend" || n.Type == "Replace" && n.Pattern.String == " " && n.Content == "▁"):
+		default:
+			return fmt.Errorf("tokenizer.json: llama.cpp cannot rewrite text as its normalizer %s does", n.Type)
+		}
+	}
+	return nil
 }
 
 // postProcessor is what puts special tokens round a text.
@@ -130,6 +170,9 @@ func (g *conversion) vocabulary() error {
 	if err != nil {
 		return fmt.Errorf("tokenizer.json: %w", err)
 	}
+	if err := g.checkNormalizer(&file); err != nil {
+		return err
+	}
 	switch {
 	case file.Model.Type != "BPE":
 		err = fmt.Errorf("tokenizer.json: a %s tokenizer cannot be exported as GGUF yet: BPE can", file.Model.Type)
@@ -206,6 +249,9 @@ func (g *conversion) byteLevel(file *tokenizerFile, tokens []string, types []int
 // sentencePiece writes a tokenizer of Llama 2's kind. llama.cpp merges by score: the best
 // merge has the highest, so that it merges in the order of the list.
 func (g *conversion) sentencePiece(file *tokenizerFile, tokens []string, types []int32) error {
+	if cuts := file.PreTokenizer.cuts(); cuts != "" {
+		return fmt.Errorf("tokenizer.json: llama.cpp does not cut text by %s in a tokenizer of SentencePiece's kind", cuts)
+	}
 	scores := make([]float32, len(tokens))
 	for i := range scores {
 		scores[i] = -1e6 // below every merge
@@ -229,7 +275,8 @@ func (g *conversion) sentencePiece(file *tokenizerFile, tokens []string, types [
 	g.set("tokenizer.ggml.tokens", tokens)
 	g.set("tokenizer.ggml.scores", scores)
 	g.set("tokenizer.ggml.token_type", types)
-	g.set("tokenizer.ggml.add_space_prefix", strings.Contains(string(file.Normalizer), `"Prepend"`) || file.PreTokenizer.prepends())
+	prepends := slices.ContainsFunc(file.Normalizer.steps(), func(n normalizer) bool { return n.Type == "Prepend" })
+	g.set("tokenizer.ggml.add_space_prefix", prepends || file.PreTokenizer.prepends())
 	return nil
 }
 

@@ -180,9 +180,9 @@ func (p *partFile) fill(ctx context.Context, f File) error {
 			return err
 		}
 	}
-	err := p.verify(f)
-	if err == nil {
-		return nil
+	err := p.verify(ctx, f)
+	if err == nil || ctx.Err() != nil { // interrupted, it says nothing of the bytes
+		return err
 	}
 	if p.fresh { // the hub itself has other bytes than it says
 		err = &finalError{err}
@@ -211,17 +211,16 @@ func (p *partFile) transfer(ctx context.Context, f File) error {
 		return err
 	}
 	p.fresh = p.fresh || p.at == 0
-	stalled := func() { cancel(fmt.Errorf("nothing has come for %s", stallTimeout)) }
-	body := &watched{r: r.Body, stop: c.AfterFunc(stallTimeout, stalled), again: func() func() bool { return c.AfterFunc(stallTimeout, stalled) }}
+	body := c.watch(r.Body, cancel)
 	defer body.end()
 	_, err = io.Copy(p, io.LimitReader(body, f.Size-p.at))
-	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
+	if err != nil {
+		return orCause(ctx, err)
 	}
-	if err == nil && p.at < f.Size {
+	if p.at < f.Size {
 		return fmt.Errorf("the connection ended after %d of %d bytes", p.at, f.Size)
 	}
-	return err
+	return nil
 }
 
 // answered makes what has come and what will come fit together.
@@ -261,6 +260,23 @@ type watched struct {
 	r     io.Reader
 	stop  func() bool
 	again func() func() bool
+}
+
+// watch reads an answer's body, and calls cancel, of the request's context, when nothing has come
+// for stallTimeout. The caller calls end.
+func (c *Client) watch(body io.Reader, cancel context.CancelCauseFunc) *watched {
+	again := func() func() bool {
+		return c.AfterFunc(stallTimeout, func() { cancel(fmt.Errorf("nothing has come for %s", stallTimeout)) })
+	}
+	return &watched{r: body, stop: again(), again: again}
+}
+
+// orCause is why ctx was cancelled, if it was by watch, else err.
+func orCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
 func (w *watched) Read(b []byte) (int, error) {

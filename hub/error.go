@@ -91,6 +91,8 @@ func (c *Client) explain(name Name, what string, err error) error {
 		return with(outcrop.CodeNotFound, "%s has no file %s.", name, what)
 	case status.status == http.StatusUnauthorized && c.Token == "":
 		return with(outcrop.CodeNotFound, "There is no model %s at %s that everyone may see: it is misspelt, or it is private; then set HF_TOKEN.", name.Repo, c.endpoint.Host)
+	case status.status == http.StatusForbidden && c.Token == "":
+		return with(outcrop.CodeAccessDenied, "%s refuses %s of %s to whoever has no token (%v): set HF_TOKEN, or ask who runs the network, if it lies between.", c.endpoint.Host, what, name.Repo, status)
 	case status.status == http.StatusUnauthorized, status.status == http.StatusForbidden:
 		return with(outcrop.CodeAccessDenied, "%s refuses %s to the token in HF_TOKEN (%v): it has expired, or may not read this model.", c.endpoint.Host, name.Repo, status)
 	case status.status == http.StatusNotFound:

@@ -54,7 +54,6 @@ type Options struct {
 type Client struct {
 	Options
 	endpoint *url.URL
-	http     *http.Client
 }
 
 // responseTimeout is how long a server may take to begin an answer.
@@ -70,6 +69,7 @@ func New(o Options) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, outcrop.Errorf(outcrop.CodeValidation, "The endpoint %q is not an address such as %s (HF_ENDPOINT).", o.Endpoint, DefaultEndpoint)
 	}
+	o.Token = strings.TrimSpace(o.Token) // a file's last newline is no part of it, and no header may have one
 	if o.Token != "" && u.Scheme == "http" && !loopback(u.Hostname()) {
 		return nil, outcrop.Errorf(outcrop.CodeValidation,
 			"The token (HF_TOKEN) would go to %s in clear text: use an https address, or unset the token.", u.Host)
@@ -79,10 +79,7 @@ func New(o Options) (*Client, error) {
 		t.ResponseHeaderTimeout = responseTimeout
 		o.Transport = t
 	}
-	return &Client{o, u, &http.Client{
-		Transport:     o.Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &Client{o, u}, nil
 }
 
 func loopback(host string) bool {
@@ -150,13 +147,13 @@ func (c *Client) get(ctx context.Context, method, path string, ask http.Header) 
 		next, err := target.Parse(r.Header.Get("Location"))
 		r.Body.Close()
 		if err != nil || r.Header.Get("Location") == "" {
-			return nil, nil, fmt.Errorf("%s redirects to %q", target.Host, r.Header.Get("Location"))
+			return nil, nil, fmt.Errorf("%s redirects to nowhere that can be", target.Host)
 		}
 		if method == http.MethodHead && next.Host != target.Host {
 			return r, said, nil // what was asked for has been said; the storage host need not be asked
 		}
 		if target.Scheme == "https" && next.Scheme != "https" || next.Scheme != "http" && next.Scheme != "https" {
-			return nil, nil, fmt.Errorf("%s redirects to %s, which is not https", target.Host, next.Redacted())
+			return nil, nil, fmt.Errorf("%s redirects to %s, which is not https", target.Host, shown(next))
 		}
 		target = next
 	}
@@ -177,5 +174,15 @@ func (c *Client) send(ctx context.Context, method string, to *url.URL, ask http.
 	if c.Token != "" && to.Scheme == c.endpoint.Scheme && to.Host == c.endpoint.Host {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
-	return c.http.Do(req)
+	r, err := c.Transport.RoundTrip(req) // an http.Client would tell addresses in its errors
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, shown(to), err)
+	}
+	return r, nil
+}
+
+// shown is an address as an error may have it: what a redirect leads to is signed in its query,
+// and whoever reads that in a log could fetch a private file.
+func shown(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

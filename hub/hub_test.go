@@ -21,7 +21,7 @@ func TestPull(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		f := newFake(t)
 		f.plainList = plain
-		c, _ := f.client(t, "secret")
+		c, _ := f.client(t, "secret\n") // as a file has it
 		m, err := c.Model(t.Context(), small())
 		if err != nil {
 			t.Fatal(err)
@@ -293,6 +293,59 @@ func TestStalled(t *testing.T) {
 	}
 }
 
+// TestListStalls: a list that stops in its middle is asked for again, not waited for.
+func TestListStalls(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.meddle = func(n int, w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/api/") || n > 1 {
+			return false
+		}
+		w.Write([]byte("{"))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return true
+	}
+	c, waits := f.client(t, "")
+	c.AfterFunc = func(_ time.Duration, f func()) func() bool { return time.AfterFunc(50*time.Millisecond, f).Stop }
+	if _, err := c.Model(t.Context(), small()); err != nil || len(*waits) != 1 {
+		t.Errorf("error %v after waits %v", err, *waits)
+	}
+}
+
+// TestErrorsHideSignatures: an address that a redirect has signed is worth a private file; no error
+// holds it.
+func TestErrorsHideSignatures(t *testing.T) {
+	t.Parallel()
+	for name, to := range map[string]string{"cut": "", "no protocol": "ftp://x/y?signature=x", "no address": "http://x y/?signature=x"} {
+		f := newFake(t)
+		f.meddle = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			if to != "" && strings.HasSuffix(r.URL.Path, "/model.safetensors") {
+				w.Header().Set("Location", to)
+				w.WriteHeader(http.StatusFound)
+				return true
+			}
+			if strings.HasPrefix(r.URL.Path, "/blobs/") {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		}
+		c, _ := f.client(t, "")
+		var told []string
+		again, mu := c.Again, sync.Mutex{}
+		c.Again = func(why error, d time.Duration) {
+			again(why, d)
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, why.Error())
+		}
+		err := pull(t, c, t.TempDir())
+		if err == nil || strings.Contains(err.Error()+strings.Join(told, ""), "signature") {
+			t.Errorf("%s: error %v, and on the way %q", name, err, told)
+		}
+	}
+}
+
 // TestInterrupted: what has come before the end of the context is gone on from.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
@@ -345,6 +398,7 @@ func TestRefusals(t *testing.T) {
 		{"", "GatedRepo", 401, outcrop.CodeAccessDenied, "Accept its terms at http://127.0.0.1"},
 		{"t", "GatedRepo", 403, outcrop.CodeAccessDenied, "is gated"},
 		{"t", "", 403, outcrop.CodeAccessDenied, "may not read"},
+		{"", "", 403, outcrop.CodeAccessDenied, "no token"},
 		{"", "RepoNotFound", 404, outcrop.CodeNotFound, "There is no acme/small"},
 		{"", "RevisionNotFound", 404, outcrop.CodeNotFound, `no revision "main"`},
 		{"", "", 429, outcrop.CodeThrottling, "HF_TOKEN for a higher"},
@@ -427,6 +481,9 @@ func TestShards(t *testing.T) {
 	for index, want := range map[string]string{
 		`{"weight_map":{"a":"model-00003-of-00003.safetensors"}}`: "names the file model-00003-of-00003",
 		`{"weight_map":{"a":"../../etc/passwd"}}`:                 "not a file name",
+		`{"weight_map":{"a":"pytorch_model.bin"}}`:                "no safetensors file",
+		`{"weight_map":{"a":"config.json"}}`:                      "no safetensors file",
+		`{"weight_map":{"a":"\u001b[2J.safetensors"}}`:            "no safetensors file",
 		`{}`: "weight_map",
 	} {
 		f.files["model.safetensors.index.json"] = index

@@ -107,6 +107,8 @@ func (c *Client) info(ctx context.Context, name Name) (info, error) {
 
 // read returns an answer that fits in memory.
 func (c *Client) read(ctx context.Context, path string, most int64) ([]byte, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	r, said, err := c.get(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
@@ -115,11 +117,16 @@ func (c *Client) read(ctx context.Context, path string, most int64) ([]byte, err
 	if r.StatusCode != http.StatusOK {
 		return nil, newStatusError(r.StatusCode, said)
 	}
-	b, err := io.ReadAll(io.LimitReader(r.Body, most+1))
-	if err == nil && int64(len(b)) > most {
-		err = &finalError{fmt.Errorf("its answer is longer than %d bytes", most)}
+	body := c.watch(r.Body, cancel)
+	defer body.end()
+	b, err := io.ReadAll(io.LimitReader(body, most+1))
+	if err != nil {
+		return nil, orCause(ctx, err)
 	}
-	return b, err
+	if int64(len(b)) > most {
+		return nil, &finalError{fmt.Errorf("its answer is longer than %d bytes", most)}
+	}
+	return b, nil
 }
 
 // wanted are the files that are needed beside the weights, if they are there.
@@ -181,8 +188,15 @@ func (c *Client) weights(ctx context.Context, m *Model, listed map[string]int) (
 		return nil, c.explain(m.Name, safetensors.IndexFile, err)
 	}
 	names := slices.Sorted(maps.Values(weightMap))
+	for _, name := range names { // an index may not bring what is never downloaded, nor a file twice
+		if !shardPattern.MatchString(name) {
+			return nil, outcrop.Errorf(outcrop.CodeValidation, "%s cannot be used: its %s names %q, which is no safetensors file.", m.Name, safetensors.IndexFile, name)
+		}
+	}
 	return append(slices.Compact(names), safetensors.IndexFile), nil
 }
+
+var shardPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.safetensors$`)
 
 func (s *sibling) file() File {
 	f := File{Name: s.Name, Size: -1}

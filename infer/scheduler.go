@@ -117,6 +117,8 @@ func (s *scheduler) step() (err error) {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic while decoding: %v\n%s", p, debug.Stack())
 		}
+		clear(s.steps) // the next step may be long in coming, and the sessions' memory is another's by then
+		clear(s.running)
 	}()
 	s.plan()
 	if len(s.steps) == 0 {
@@ -150,8 +152,6 @@ func (s *scheduler) plan() {
 	}
 	share(s.reading, room)
 	clear(s.reading)
-	clear(s.steps)
-	clear(s.running)
 	s.steps, s.running = s.steps[:0], s.running[:0]
 	for _, q := range s.active {
 		if q.taken > 0 {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+	"weak"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
@@ -85,6 +87,22 @@ func blocked(t *testing.T, opt Options, n int) (e *Engine, dir string, release c
 		runtime.Gosched()
 	}
 	return e, dir, release, wg.Wait
+}
+
+// TestIdleModelKeepsNoSession: when its last request has ended, a model that stays loaded holds
+// none of the cache that is counted as free again.
+func TestIdleModelKeepsNoSession(t *testing.T) {
+	t.Parallel()
+	dir := tinyModel(t, tinyContext, letters)
+	e := newEngine(t, Options{NoReuse: true})
+	var session weak.Pointer[model.Session]
+	watch(t, e, dir, func(steps []model.Step) { session = weak.Make(steps[0].Session) })
+	generate(t, e, ask(dir, "x", 3))
+	for end := time.Now().Add(5 * time.Second); session.Value() != nil; runtime.GC() {
+		if time.Now().After(end) {
+			t.Fatal("the session is still in memory")
+		}
+	}
 }
 
 func TestTooManyRequests(t *testing.T) {

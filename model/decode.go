@@ -85,6 +85,7 @@ func (s *Serving) forward(parts []part, logits []float32) {
 			p.stream.Runs[i].Cache = part.session.caches[layer]
 		}
 	})
+	p.forget()
 	rows, first := p.ends(parts, s.Hidden)
 	if rows == 0 {
 		return
@@ -107,6 +108,12 @@ func (p *pass) begin(parts []part) {
 		st.Runs = append(st.Runs, attention.Cached{Segment: segment, Pos: pos})
 		p.adapted.add(part.session, at, len(st.Tokens))
 	}
+}
+
+// forget lets go of the sessions' caches and adapters: they may end before the next pass.
+func (p *pass) forget() {
+	clear(p.stream.Runs)
+	clear(p.groups)
 }
 
 // ends counts the tokens as the sessions', gathers the last row of each step that has

@@ -2,9 +2,12 @@ package model
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
+	"outcrop.dev/outcrop/tensor/attention"
 	"outcrop.dev/outcrop/tensor/gemm"
 )
 
@@ -118,4 +121,33 @@ func TestPrefix(t *testing.T) {
 			t.Error("Prefix with more tokens than the model has positions: no error")
 		}
 	}
+}
+
+// TestServingForgets: a session that has ended leaves nothing in memory, neither its keys and
+// values nor its adapter.
+func TestServingForgets(t *testing.T) {
+	t.Parallel()
+	c := tiny(true)
+	s := newModel(t, c, newExec(t, 2, gemm.Best()), Budget{Tokens: 1, Longest: 1}).Serving()
+	tokens := randomBatch(c, 1, 9).Tokens
+	caches, adapter := func() (caches []weak.Pointer[attention.Cache], adapter weak.Pointer[Adapter]) {
+		one, two := newSession(t, s), newSession(t, s)
+		two.adapter = &Adapter{owner: s, width: 1}
+		forward(t, s, Step{one, tokens[:5]}, Step{two, tokens[:5]})
+		forward(t, s, Step{one, tokens[5:6]}, Step{two, tokens[5:6]})
+		for _, cache := range slices.Concat(one.caches, two.caches) {
+			caches = append(caches, weak.Make(cache))
+		}
+		return caches, weak.Make(two.adapter)
+	}()
+	runtime.GC()
+	for i, cache := range caches {
+		if cache.Value() != nil {
+			t.Errorf("cache %d of %d is still in memory", i, len(caches))
+		}
+	}
+	if adapter.Value() != nil {
+		t.Error("the adapter is still in memory")
+	}
+	runtime.KeepAlive(s)
 }

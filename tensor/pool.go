@@ -83,6 +83,7 @@ func (p *Pool) For(n int, f func(task, worker int)) {
 	}
 	l.run(0)
 	l.wait()
+	l.f = nil // the loop stays until the next one: what f refers to, a model's weights even, must not
 	if v := l.failed.Load(); v != nil {
 		panic(*v)
 	}

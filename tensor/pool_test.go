@@ -1,9 +1,11 @@
 package tensor
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"weak"
 )
 
 func TestPoolRunsEachTaskOnce(t *testing.T) {
@@ -86,6 +88,23 @@ func TestPoolPanic(t *testing.T) {
 	p.For(4, func(int, int) { ran.Add(1) })
 	if ran.Load() != 54 {
 		t.Error("the pool does not work after a panic")
+	}
+}
+
+// TestPoolForgets: a pool that has nothing to do keeps nothing of its last loop alive, so that
+// the weights of a model that was unloaded are freed.
+func TestPoolForgets(t *testing.T) {
+	t.Parallel()
+	p := NewPool(2)
+	defer p.Close()
+	weights := func() weak.Pointer[[1 << 20]byte] {
+		w := new([1 << 20]byte)
+		p.For(4, func(task, _ int) { w[task] = 1 })
+		return weak.Make(w)
+	}()
+	runtime.GC()
+	if weights.Value() != nil {
+		t.Error("what the last loop worked on is still in memory")
 	}
 }
 

@@ -28,7 +28,7 @@ func Measure(c model.Config, lora *model.LoRA, exec nn.Exec, longest int, o Opti
 	m := c.Measure(exec, b)
 	return Memory{
 		Weights: int64(m.Weights), Gradients: int64(m.Gradients), Moments: momentBytes(c.TrainableParams(lora)),
-		Activations: int64(m.Activations), Packing: packingBytes(c, b),
+		Activations: int64(m.Activations), Packing: packingBytes(c, b, exec),
 	}
 }
 
@@ -46,10 +46,13 @@ func budget(longest int, o Options) model.Budget {
 func momentBytes(n int) int64 { return 8 * int64(n) }
 
 // packingBytes bounds the copies of matrices that the products keep: of each power of two one
-// matrix, so twice the largest, which is the head's or an activation's.
-func packingBytes(c model.Config, b model.Budget) int64 {
-	largest := max(c.Vocab*c.Hidden, b.Tokens*max(2*c.FFN, c.Hidden))
-	return 2 * 2 * int64(largest)
+// matrix, so twice the largest, which is the head's or an activation's, as the kernel keeps it.
+func packingBytes(c model.Config, b model.Budget, exec nn.Exec) int64 {
+	largest, size := max(c.Vocab*c.Hidden, b.Tokens*max(2*c.FFN, c.Hidden)), 4
+	if exec.Kernel.BF16() {
+		size = 2
+	}
+	return 2 * int64(size) * int64(largest)
 }
 
 // Batch is the size of a batch: its tokens, and how many of them have a target.

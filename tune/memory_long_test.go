@@ -10,6 +10,6 @@ func init() {
 		"135M, LoRA":                             {"method": "lora"},
 		"135M, LoRA, activations computed again": {"method": "lora", "activationCheckpointing": "true"},
 	} {
-		shapes = append(shapes, shape{name, 576, 1536, 30, 9, 3, 49152, 4, 500, 4, hyper})
+		shapes = append(shapes, shape{name, 576, 1536, 30, 9, 3, 49152, 4, 500, 4, hyper, false})
 	}
 }

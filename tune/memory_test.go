@@ -29,17 +29,19 @@ type shape struct {
 	Hidden, FFN, Layers, Heads, KVHeads, Vocab int
 	Rows, Words, Batch                         int
 	Hyper                                      map[string]string
+	Float32                                    bool // as on a CPU without instructions for bfloat16
 }
 
 var shapes = []shape{
-	{"short rows", 128, 384, 4, 4, 2, 8192, 64, 20, 32, nil},
-	{"long rows", 64, 192, 6, 4, 4, 8192, 8, 500, 4, nil},
-	{"large vocabulary", 64, 128, 1, 4, 4, 100_000, 16, 30, 8, nil},
-	{"cut steps", 128, 384, 4, 4, 4, 8192, 64, 60, 64, map[string]string{"microBatchTokens": "1024"}},
-	{"activations computed again", 96, 256, 12, 4, 4, 8192, 32, 60, 32, map[string]string{"activationCheckpointing": "true"}},
-	{"LoRA", 128, 384, 6, 4, 4, 8192, 32, 40, 32, map[string]string{"method": "lora"}},
-	{"adapters and long rows", 96, 256, 16, 4, 4, 8192, 4, 1500, 2, map[string]string{"method": "lora", "activationCheckpointing": "true"}},
-	{"many rows", 32, 64, 1, 2, 2, 8192, 20_000, 10, 64, nil},
+	{"short rows", 128, 384, 4, 4, 2, 8192, 64, 20, 32, nil, false},
+	{"long rows", 64, 192, 6, 4, 4, 8192, 8, 500, 4, nil, false},
+	{"large vocabulary", 64, 128, 1, 4, 4, 100_000, 16, 30, 8, nil, false},
+	{"cut steps", 128, 384, 4, 4, 4, 8192, 64, 60, 64, map[string]string{"microBatchTokens": "1024"}, false},
+	{"activations computed again", 96, 256, 12, 4, 4, 8192, 32, 60, 32, map[string]string{"activationCheckpointing": "true"}, false},
+	{"LoRA", 128, 384, 6, 4, 4, 8192, 32, 40, 32, map[string]string{"method": "lora"}, false},
+	{"adapters and long rows", 96, 256, 16, 4, 4, 8192, 4, 1500, 2, map[string]string{"method": "lora", "activationCheckpointing": "true"}, false},
+	{"many rows", 32, 64, 1, 2, 2, 8192, 20_000, 10, 64, nil, false},
+	{"LoRA, float32", 256, 704, 8, 4, 4, 8192, 4, 20, 2, map[string]string{"method": "lora"}, true},
 }
 
 const memoryChild = "OUTCROP_TEST_MEMORY_OF"
@@ -72,6 +74,9 @@ func (s *shape) compare(t *testing.T, self string) {
 	}
 	cmd := osexec.Command(self, "-test.run=^TestPlannedMemory$", "-test.v")
 	cmd.Env = append(os.Environ(), memoryChild+"="+string(of))
+	if s.Float32 {
+		cmd.Env = append(cmd.Env, float32Variable+"=1")
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

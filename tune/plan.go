@@ -48,7 +48,9 @@ const (
 	tokenizerFactor   = 12       // for each byte of tokenizer.json
 	dataBytesPerRow   = 600
 	dataBytesPerToken = 16
-	proofBytes        = 5.6 // for each weight: packed for serving, and the last matrices as they were read
+	// For each weight, packed for serving, and the last matrices as they were read, with a kernel
+	// that packs weights as bfloat16 and with one that packs them as float32.
+	proofBytesHalf, proofBytesFull = 5.6, 9.8
 )
 
 // RowLength returns how many tokens of a row a job trains on, the rest being cut off, for a model
@@ -182,7 +184,11 @@ func (w *workload) memory(t outcrop.TrainSpec) Memory {
 		Data:    rows*dataBytesPerRow + tokens*dataBytesPerToken,
 		Process: processBytes + tokenizerFactor*w.tokenizerBytes,
 	}
-	m.Proof = int64(proofBytes*float64(w.config.Params())) + parityBytes(w.config, w.exec, w.provenRows, max(w.facts.Longest, 1)) + m.Data + m.Process
+	proof := proofBytesFull
+	if w.exec.Kernel.BF16() {
+		proof = proofBytesHalf
+	}
+	m.Proof = int64(proof*float64(w.config.Params())) + parityBytes(w.config, w.exec, w.provenRows, max(w.facts.Longest, 1)) + m.Data + m.Process
 	return m
 }
 

@@ -37,7 +37,18 @@ var _ Attempt = (*attempt.Client)(nil)
 const prefix = "s3://b/out/model-customization-job-abc"
 
 // exec is shared: the models are tiny.
-var exec = sync.OnceValue(func() nn.Exec { return nn.Exec{Pool: tensor.NewPool(2), Kernel: gemm.Best()} })
+var exec = sync.OnceValue(func() nn.Exec { return nn.Exec{Pool: tensor.NewPool(2), Kernel: kernel()} })
+
+// float32Variable has the tests run on the best kernel that packs float32.
+const float32Variable = "OUTCROP_TEST_FLOAT32"
+
+func kernel() *gemm.Kernel {
+	kernels := gemm.Kernels()
+	if os.Getenv(float32Variable) != "" {
+		return kernels[slices.IndexFunc(kernels, func(k *gemm.Kernel) bool { return !k.BF16() })]
+	}
+	return kernels[0]
+}
 
 // tinyModel is a random model over Pebble's tokenizer, made once.
 var tinyModel = sync.OnceValue(func() string {

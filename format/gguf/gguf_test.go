@@ -244,3 +244,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestWriteEndsOnAFullDisk: what could not be written any more is not read either.
+func TestWriteEndsOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left")
+	reads := 0
+	tensors := []Tensor{{Name: "a", Type: F32, Shape: []int{64, 1 << 19}, Rows: func([]float32, int) error { reads++; return nil }}}
+	if err := Write(failing{full}, nil, tensors); !errors.Is(err, full) || reads > 2 {
+		t.Errorf("error %v after %d reads", err, reads)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }

@@ -100,7 +100,7 @@ func appendInfo(b []byte, t *Tensor, at int) []byte {
 // batchElements is about how many elements are in memory at once while a tensor is written.
 const batchElements = 1 << 20
 
-// writeTensor leaves failed writes to the bufio.Writer, which keeps the first.
+// writeTensor ends at the first failed write: what is left may be gigabytes to read.
 func writeTensor(w *bufio.Writer, t *Tensor) error {
 	columns, rows := t.rows()
 	step := min(max(1, batchElements/columns), rows)
@@ -113,10 +113,12 @@ func writeTensor(w *bufio.Writer, t *Tensor) error {
 		}
 		b := encoded[:n*t.Type.bytes(columns)]
 		encode(b, t.Type, values[:n*columns])
-		w.Write(b)
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
 	}
-	w.Write(make([]byte, padded(t.bytes())-t.bytes()))
-	return nil
+	_, err := w.Write(make([]byte, padded(t.bytes())-t.bytes()))
+	return err
 }
 
 func encode(b []byte, t Type, x []float32) {

@@ -7,6 +7,7 @@
 package durable
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -59,14 +60,29 @@ func WriteBytes(path string, perm os.FileMode, content []byte) error {
 
 // CopyFile is WriteFile for the content of the file from. fs.ErrNotExist if there is none.
 func CopyFile(to, from string, perm os.FileMode) error {
+	return CopyFileContext(context.Background(), to, from, perm)
+}
+
+// copyBytes is how much is copied between two looks at the context: the kernel may do that at
+// once, or a slow disk in a second.
+const copyBytes = 64 << 20
+
+// CopyFileContext is CopyFile, but ends with ctx's error when ctx does: a model's files are large.
+func CopyFileContext(ctx context.Context, to, from string, perm os.FileMode) error {
 	f, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	return WriteFile(to, perm, func(w io.Writer) error {
-		_, err := io.Copy(w, f)
-		return err
+		for ctx.Err() == nil {
+			if _, err := io.CopyN(w, f, copyBytes); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
 	})
 }
 

@@ -1,6 +1,7 @@
 package durable_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -53,6 +54,21 @@ func TestRenameAcrossDirectoriesAndSyncTree(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "b", "g")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestCopyFileIsInterrupted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	from := filepath.Join(dir, "from")
+	if err := durable.WriteBytes(from, 0o600, []byte("text")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := durable.CopyFileContext(ctx, filepath.Join(dir, "to"), from, 0o600)
+	if entries, _ := os.ReadDir(dir); !errors.Is(err, context.Canceled) || len(entries) != 1 {
+		t.Errorf("error %v, %d files", err, len(entries))
 	}
 }
 

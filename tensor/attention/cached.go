@@ -48,6 +48,7 @@ func (a *Attention) ForwardCached(r Rule, runs []Cached, out, qkv []float32) {
 			}
 		})
 	}
+	clear(a.runs) // the caches may be given up before the next call
 }
 
 // remember puts the keys and values of key head kv into the cache.

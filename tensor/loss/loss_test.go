@@ -33,15 +33,36 @@ func TestRow(t *testing.T) {
 	t.Parallel()
 	for _, n := range lengths {
 		for _, spread := range []float64{0, 1, 10, 200} {
-			x := logits(n, spread)
-			target := n / 2
-			got, lse := Row(x, target)
-			want := lseOf(x)
-			bound := math.Exp2(-20) * (1 + math.Abs(want))
-			if !(math.Abs(float64(lse)-want) <= bound) || !(math.Abs(float64(got)-(want-float64(x[target]))) <= 2*bound) {
-				t.Errorf("n=%d spread=%g: loss %g lse %g, want lse %g", n, spread, got, lse, want)
+			for _, shift := range []float32{0, -1000, 3000} { // which changes no probability
+				x := logits(n, spread)
+				for i := range x {
+					x[i] += shift
+				}
+				target := n / 2
+				got, lse := Row(x, target)
+				want := lseOf(x)
+				wantLoss := want - float64(x[target])
+				bound := func(of float64) float64 { return math.Exp2(-20) * (1 + math.Abs(of) + math.Log(float64(n))) }
+				if !(math.Abs(float64(lse)-want) <= bound(want)) || !(math.Abs(float64(got)-wantLoss) <= bound(wantLoss)) {
+					t.Errorf("n=%d spread=%g shift=%g: loss %g lse %g, want %g and %g", n, spread, shift, got, lse, wantLoss, want)
+				}
 			}
 		}
+	}
+}
+
+// TestRowOfMany: the sum of many equal numbers, each of which is rounded the same way, is as exact
+// as of few.
+func TestRowOfMany(t *testing.T) {
+	t.Parallel()
+	x := make([]float32, 262_144)
+	for i := range x[1:] {
+		x[1+i] = -0.1
+	}
+	got, lse := Row(x, 0)
+	want := lseOf(x)
+	if bound := math.Exp2(-20) * (1 + want + math.Log(float64(len(x)))); !(math.Abs(float64(got)-want) <= bound) || !(math.Abs(float64(lse)-want) <= bound) {
+		t.Errorf("loss %g lse %g, want %g within %g", got, lse, want, bound)
 	}
 }
 

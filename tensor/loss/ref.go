@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// logSumExpRef returns log Σ exp(x[i]); x must not be empty.
-func logSumExpRef(x []float32) float32 {
-	top := slices.Max(x)
+// logSumExpRef returns log Σ exp(x[i]) as the largest element and the rest; x must not be empty.
+func logSumExpRef(x []float32) (top float32, rest float64) {
+	top = slices.Max(x)
 	var sum float64
 	for _, v := range x {
 		sum += math.Exp(float64(v - top))
 	}
-	return top + float32(math.Log(sum))
+	return top, math.Log(sum)
 }
 
 // softmaxRef sets x[i] = scale·exp(x[i] − lse).
