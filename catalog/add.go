@@ -144,29 +144,48 @@ func idWord(s string) string {
 
 // examine checks a model before anything is copied: config, tensors, tokenizer, template.
 func examine(dir string, a Addition) (entry, error) {
-	bad := func(format string, args ...any) (entry, error) {
-		return entry{}, outcrop.Errorf(outcrop.CodeValidation, "The model in %s cannot be added: %s.", dir, fmt.Sprintf(format, args...))
-	}
 	config, err := model.Check(dir)
 	if err != nil {
-		return bad("%v", err)
+		return entry{}, cannotAdd(dir, err)
 	}
-	tok, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
-	if err != nil {
-		return bad("%v", err)
-	}
-	template, err := chattemplate.Load(dir, tok)
-	if err != nil {
-		return bad("%v", err)
-	}
-	if err := checkVocab(config.Vocab, tok, template); err != nil {
-		return bad("%v", err)
+	if err := checkTexts(dir, config); err != nil {
+		return entry{}, cannotAdd(dir, err)
 	}
 	e := newEntry(a, config)
 	if err := e.check(); err != nil {
-		return bad("%v", err)
+		return entry{}, cannotAdd(dir, err)
 	}
 	return e, nil
+}
+
+// CheckWithoutWeights returns the error that Add would return for the model in dir, as far as can
+// be told without its weights: for who would find it out only after a long download.
+func CheckWithoutWeights(dir string) error {
+	config, err := model.ReadConfig(dir)
+	if err != nil {
+		return cannotAdd(dir, err)
+	}
+	if err := checkTexts(dir, config); err != nil {
+		return cannotAdd(dir, err)
+	}
+	return nil
+}
+
+func cannotAdd(dir string, err error) error {
+	return outcrop.Errorf(outcrop.CodeValidation, "The model in %s cannot be added: %v.", dir, err)
+}
+
+// checkTexts checks the tokenizer and the chat template of a model.
+func checkTexts(dir string, config model.Config) error {
+	tok, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
+	if err != nil {
+		return err
+	}
+	template, err := chattemplate.Load(dir, tok)
+	if err != nil {
+		return err
+	}
+	return checkVocab(config.Vocab, tok, template)
 }
 
 // checkVocab returns an error if text, or what the template writes round it, becomes tokens that

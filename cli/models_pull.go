@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +70,12 @@ func (a *app) pullModel(ctx context.Context, ref string, add catalog.Addition) e
 	}
 	dir := filepath.Join(dataDir, downloadsDir, strings.ReplaceAll(m.ID, "/", "--")+"--"+m.Commit[:12])
 	a.note("%s at %s: %d files, %s", m.ID, m.Commit[:12], len(m.Files), humanize.IBytes(uint64(m.Bytes())))
+	if err := client.Download(ctx, m.WithoutWeights(), dir, nil); err != nil {
+		return err
+	}
+	if err := catalog.CheckWithoutWeights(dir); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
 	if err := a.download(ctx, client, m, dir); err != nil {
 		return err
 	}
@@ -87,7 +95,8 @@ func (a *app) download(ctx context.Context, client *hub.Client, m hub.Model, dir
 
 // hubClient returns a client as Hugging Face's own variables say.
 func (a *app) hubClient() (*hub.Client, error) {
-	if v := a.getenv("HF_HUB_OFFLINE"); v != "" && v != "0" {
+	// Values as huggingface_hub reads them.
+	if v := strings.ToUpper(a.getenv("HF_HUB_OFFLINE")); slices.Contains([]string{"1", "ON", "YES", "TRUE"}, v) {
 		return nil, outcrop.Errorf(outcrop.CodeValidation,
 			"HF_HUB_OFFLINE is set: nothing is downloaded. Copy the model's directory here, and use `outcrop models add`.")
 	}

@@ -44,6 +44,12 @@ func (m Model) Bytes() int64 {
 	return n
 }
 
+// WithoutWeights returns m without the files that most of its bytes are in.
+func (m Model) WithoutWeights() Model {
+	m.Files = slices.DeleteFunc(slices.Clone(m.Files), func(f File) bool { return strings.HasSuffix(f.Name, ".safetensors") })
+	return m
+}
+
 // Limits of what the hub may say.
 const (
 	infoBytesMax = 16 << 20 // a list of 50,000 files

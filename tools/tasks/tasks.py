@@ -186,7 +186,7 @@ def main():
     p.add_argument("--json", type=pathlib.Path, help="write the figures there as well")
     a = p.parse_args()
     known = {t.name: t for t in TASKS}
-    chosen = [known[name] for name in a.tasks.split(",")]
+    chosen = [known.get(name) or p.error(f"there is no task {name!r}, only {', '.join(known)}") for name in a.tasks.split(",")]
     results = []
     print("| task | score | before | after | simple methods | test rows | epochs | learning rate | training |\n|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as data, server(os.path.abspath(a.outcrop), data) as env:
