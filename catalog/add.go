@@ -97,10 +97,8 @@ func (c *Catalog) checkFree(id string) error {
 	if m, is := c.Lookup(id); is {
 		return taken(cmp.Or(m.Description, m.ID))
 	}
-	for _, e := range pebbleEntries().Models { // which the first start of a server writes
-		if e.ID == id || slices.Contains(e.Aliases, id) {
-			return taken(e.Description)
-		}
+	if m, is := Embedded(id); is { // which the first start of a server writes
+		return taken(m.Description)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
@@ -49,8 +50,16 @@ func pebbleEntries() entryFile {
 	}}
 }
 
-// Pebble returns the embedded model as a catalog would have it, without its directory.
-func Pebble() outcrop.FoundationModel { return pebbleEntries().Models[0].foundationModel("", 0) }
+// Embedded returns what the embedded model serves under an id or alias as a catalog would have it,
+// without its directory; ok is false if it does not serve it.
+func Embedded(id string) (m outcrop.FoundationModel, ok bool) {
+	for _, e := range pebbleEntries().Models {
+		if e.ID == id || slices.Contains(e.Aliases, id) {
+			return e.foundationModel("", 0), true
+		}
+	}
+	return outcrop.FoundationModel{}, false
+}
 
 // embedded returns the files of the directory that serves Pebble, entry included.
 func embedded(files map[string][]byte) (map[string][]byte, error) {

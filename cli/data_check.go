@@ -88,8 +88,8 @@ func (a *app) openBase(base string) (baseModel, error) {
 		m := outcrop.FoundationModel{Dir: base, ContextLength: config.Context, LearningRateScale: 1, Defaults: catalog.Defaults(config.Params())}
 		return baseModel{m, func() {}}, err
 	}
-	if base == catalog.PebbleID {
-		return embeddedBase()
+	if m, ok := catalog.Embedded(base); ok {
+		return embeddedBase(m)
 	}
 	dir, err := a.dataDir()
 	if err != nil {
@@ -107,7 +107,7 @@ func (a *app) openBase(base string) (baseModel, error) {
 }
 
 // embeddedBase writes the embedded tokenizer and configuration where a check can read them.
-func embeddedBase() (baseModel, error) {
+func embeddedBase(m outcrop.FoundationModel) (baseModel, error) {
 	files := pebble.Files()
 	config, err := model.ParseConfig(files[model.ConfigFile])
 	if err != nil {
@@ -122,7 +122,6 @@ func embeddedBase() (baseModel, error) {
 			return baseModel{}, errors.Join(err, os.RemoveAll(dir))
 		}
 	}
-	m := catalog.Pebble()
 	m.Dir, m.ContextLength = dir, config.Context
 	// What a temporary directory leaves behind is not worth an error.
 	return baseModel{m, func() { _ = os.RemoveAll(dir) }}, nil
