@@ -23,8 +23,8 @@ import (
 
 func everything(j *Job) {
 	t := &j.Train
-	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens = 10, 0.05, outcrop.ScheduleCosine, 64
-	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 2, 0.05, outcrop.BestExactMatch
+	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens = 10, 0.06, outcrop.ScheduleCosine, 64
+	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 3, 0.05, outcrop.BestExactMatch
 	t.KeepCheckpoints = 2
 }
 
