@@ -41,7 +41,7 @@ func Add(ctx context.Context, dataDir, dir string, a Addition) (outcrop.Foundati
 	}
 	e, err := examine(dir, a)
 	if err != nil {
-		return outcrop.FoundationModel{}, err
+		return outcrop.FoundationModel{}, cannotAdd(dir, err)
 	}
 	c, unlock, err := edit(dataDir)
 	if err != nil {
@@ -144,26 +144,23 @@ func idWord(s string) string {
 func examine(dir string, a Addition) (entry, error) {
 	config, err := model.Check(dir)
 	if err != nil {
-		return entry{}, cannotAdd(dir, err)
+		return entry{}, err
 	}
 	if err := checkTexts(dir, config); err != nil {
-		return entry{}, cannotAdd(dir, err)
+		return entry{}, err
 	}
 	e := newEntry(a, config)
-	if err := e.check(); err != nil {
-		return entry{}, cannotAdd(dir, err)
-	}
-	return e, nil
+	return e, e.check()
 }
 
 // CheckWithoutWeights returns the error that Add would return for the model in dir, as far as can
 // be told without its weights: for who would find it out only after a long download.
 func CheckWithoutWeights(dir string) error {
 	config, err := model.ReadConfig(dir)
-	if err != nil {
-		return cannotAdd(dir, err)
+	if err == nil {
+		err = checkTexts(dir, config)
 	}
-	if err := checkTexts(dir, config); err != nil {
+	if err != nil {
 		return cannotAdd(dir, err)
 	}
 	return nil

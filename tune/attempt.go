@@ -93,4 +93,9 @@ func classify(err error, rate float64) error {
 	return err
 }
 
+// outOfMemory refuses a job that cannot fit; why says so with the numbers.
+func outOfMemory(why string) error {
+	return &exitError{outcrop.ExitOutOfMemory, outcrop.Errorf(outcrop.CodeModelError, "%s", why)}
+}
+
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }

@@ -80,20 +80,19 @@ func Run(ctx context.Context, a Attempt, job Job, o Options) (outcrop.Progress, 
 	return r.progress, r.patient(classify(err, job.Train.PeakRate()))
 }
 
-// patient has a job that has been trained try again for long where the disk is full: room may be
-// made, and what it has trained is not given up.
+// patient has a job that has been trained try again for long where the disk is full or memory
+// short: it has fitted before, what else takes the room may end, and what it has trained is not
+// given up.
 func (r *run) patient(err error) error {
-	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-	if full && r.hasCheckpoint() {
-		return &exitError{outcrop.ExitTemporary, err}
+	var exit *exitError
+	short := errors.As(err, &exit) && exit.code == outcrop.ExitOutOfMemory
+	if !short && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
 	}
-	return err
-}
-
-// hasCheckpoint tells whether an attempt has saved what it trained.
-func (r *run) hasCheckpoint() bool {
-	saved, _ := os.ReadDir(filepath.Join(r.job.ScratchDir, checkpointsDir))
-	return len(saved) > 0
+	if saved, _ := os.ReadDir(filepath.Join(r.job.ScratchDir, checkpointsDir)); len(saved) == 0 {
+		return err
+	}
+	return &exitError{outcrop.ExitTemporary, err}
 }
 
 // closeModel releases what training needs most of its memory for.
@@ -250,7 +249,7 @@ func (r *run) plan(w *workload) (train.Options, error) {
 	if r.MemoryBytes > 0 && p.Memory.Total() > r.MemoryBytes {
 		p.Train.Recompute = true // which changes no bit of the result
 		if p.Memory = w.memory(p.Train); p.Memory.Total() > r.MemoryBytes {
-			return train.Options{}, r.outOfMemory(w.tooLarge(p.Train, r.MemoryBytes))
+			return train.Options{}, outOfMemory(w.tooLarge(p.Train, r.MemoryBytes))
 		}
 	}
 	r.Log.Info("plan", "memory", mebibytes(p.Memory.Total()), "of", p.Memory.String(), "activation checkpointing", p.Train.Recompute)
@@ -258,16 +257,6 @@ func (r *run) plan(w *workload) (train.Options, error) {
 	r.rows.Epochs, r.rows.BatchSize = r.spec.Epochs, r.spec.BatchSize
 	r.progress.Steps = r.rows.Steps()
 	return w.options(r.spec), nil
-}
-
-// outOfMemory refuses a job that cannot fit; why says so with the numbers. One that has been
-// trained has fitted before: it tries again, for what else takes the memory now may end.
-func (r *run) outOfMemory(why string) error {
-	code := outcrop.ExitOutOfMemory
-	if r.hasCheckpoint() {
-		code = outcrop.ExitTemporary
-	}
-	return &exitError{code, outcrop.Errorf(outcrop.CodeModelError, "%s", why)}
 }
 
 // work adds to w what the job's data are, exactly.
