@@ -63,10 +63,6 @@ func CopyFile(to, from string, perm os.FileMode) error {
 	return CopyFileContext(context.Background(), to, from, perm)
 }
 
-// copyBytes is how much is copied between two looks at the context: the kernel may do that at
-// once, or a slow disk in a second.
-const copyBytes = 64 << 20
-
 // CopyFileContext is CopyFile, but ends with ctx's error when ctx does: a model's files are large.
 func CopyFileContext(ctx context.Context, to, from string, perm os.FileMode) error {
 	f, err := os.Open(from)
@@ -74,16 +70,23 @@ func CopyFileContext(ctx context.Context, to, from string, perm os.FileMode) err
 		return err
 	}
 	defer f.Close()
-	return WriteFile(to, perm, func(w io.Writer) error {
-		for ctx.Err() == nil {
-			if _, err := io.CopyN(w, f, copyBytes); err == io.EOF {
-				return nil
-			} else if err != nil {
-				return err
-			}
+	return WriteFile(to, perm, func(w io.Writer) error { return Copy(ctx, w, f) })
+}
+
+// copyBytes is how much is copied between two looks at the context: the kernel may do that at
+// once, or a slow disk in a second.
+const copyBytes = 64 << 20
+
+// Copy is io.Copy, but ends with ctx's error when ctx does.
+func Copy(ctx context.Context, w io.Writer, r io.Reader) error {
+	for ctx.Err() == nil {
+		if _, err := io.CopyN(w, r, copyBytes); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
 		}
-		return ctx.Err()
-	})
+	}
+	return ctx.Err()
 }
 
 // SHA256 returns the checksum of a file's content, in hex, and how many bytes it is. It reads
