@@ -90,6 +90,13 @@ func (w *world) create(name string, model outcrop.ARN) *outcrop.Throughput {
 	return t
 }
 
+func (w *world) update(t *outcrop.Throughput, model outcrop.ARN) {
+	w.t.Helper()
+	t = w.get(t)
+	t.Status, t.DesiredModelARN = outcrop.ThroughputUpdating, model
+	w.apply(outcrop.OpUpdate, t)
+}
+
 func (w *world) get(t *outcrop.Throughput) *outcrop.Throughput {
 	w.t.Helper()
 	rec, err := w.store.Get(context.Background(), outcrop.Key{ARN: t.ARN})
@@ -195,9 +202,7 @@ func TestUpdate(t *testing.T) {
 		w.serve()
 		a := w.create("a", "arn:a")
 		pass(loadTime)
-		a = w.get(a)
-		a.Status, a.DesiredModelARN = outcrop.ThroughputUpdating, "arn:b"
-		w.apply(outcrop.OpUpdate, a)
+		w.update(a, "arn:b")
 		w.is(a, outcrop.ThroughputUpdating)
 		pass(loadTime / 2)
 		w.engine.has(t, "/a") // still serving
@@ -217,9 +222,7 @@ func TestUpdateFails(t *testing.T) {
 		w.serve()
 		a := w.create("a", "arn:a")
 		pass(loadTime)
-		a = w.get(a)
-		a.Status, a.DesiredModelARN = outcrop.ThroughputUpdating, "arn:b"
-		w.apply(outcrop.OpUpdate, a)
+		w.update(a, "arn:b")
 		pass(loadTime)
 		w.is(a, outcrop.ThroughputFailed)
 		w.engine.has(t)
