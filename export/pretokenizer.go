@@ -3,6 +3,8 @@ package export
 import (
 	"fmt"
 	"strings"
+
+	"outcrop.dev/outcrop/format/tokenizer"
 )
 
 // preTokenizer is the part of a tokenizer.json that cuts text into pieces.
@@ -50,12 +52,12 @@ func (p *preTokenizer) cuts() string {
 	return p.Type
 }
 
-// The patterns by which the families cut text, as their tokenizer.json spell them.
+// How the families cut text.
 const (
 	cutGPT2   = "gpt2"
 	cutDigits = "digits gpt2"
-	cutLlama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-	cutQwen2  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	cutLlama3 = tokenizer.Llama3Pattern
+	cutQwen2  = tokenizer.Qwen2Pattern
 )
 
 // preKey is what tells llama.cpp's pre-tokenizers apart. With ignoreMerges a piece that is in

@@ -8,6 +8,9 @@ const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]
 // Llama3Pattern is Llama 3's, which every runtime of GGUF files knows, and Pebble's.
 const Llama3Pattern = llama3Head + llama3Number + llama3Tail
 
+// Qwen2Pattern is that of Qwen 2, 2.5 and 3.
+const Qwen2Pattern = llama3Head + qwen2Number + llama3Tail
+
 // Llama 3's and Qwen's differ only in how many digits make a piece.
 const (
 	llama3Head   = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|`
@@ -19,9 +22,9 @@ const (
 // knownPatterns are the patterns that have a rule by hand, twenty times as fast. A test
 // compares each rule with its pattern.
 var knownPatterns = map[string]func(c classes, s string) int{
-	gpt2Pattern:                           splitGPT2,
-	Llama3Pattern:                         func(c classes, s string) int { return splitLlama3(c, s, 3) },
-	llama3Head + qwen2Number + llama3Tail: func(c classes, s string) int { return splitLlama3(c, s, 1) },
+	gpt2Pattern:   splitGPT2,
+	Llama3Pattern: func(c classes, s string) int { return splitLlama3(c, s, 3) },
+	Qwen2Pattern:  func(c classes, s string) int { return splitLlama3(c, s, 1) },
 }
 
 // run returns the end of the run of characters of class k from i on, at most limit of them.
