@@ -294,7 +294,7 @@ func unsafeFile(name string) bool {
 // such as the consolidated.safetensors of Mistral's models. They would double the disk that the
 // model takes, and count in its digest, which says to what an adapter belongs.
 func spareWeights(name string, read []string) bool {
-	return (filepath.Ext(name) == ".safetensors" || name == safetensors.IndexFile) && !slices.Contains(read, name)
+	return (filepath.Ext(name) == safetensors.Suffix || name == safetensors.IndexFile) && !slices.Contains(read, name)
 }
 
 // bring copies a file, or links it if asked to and possible.

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 
+	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/internal/durable"
 )
 
@@ -83,9 +84,6 @@ func (b Base) Fits(digest string) error {
 	return nil
 }
 
-// weightsSuffix ends the names of files of weights.
-const weightsSuffix = ".safetensors"
-
 // WeightsDigest returns the SHA-256, in hex, of the weights of the model in dir: of all its
 // safetensors files one after another, in the order of their names. Of a model in one file it is
 // what sha256sum prints. It reads all of them.
@@ -96,7 +94,7 @@ func WeightsDigest(dir string) (string, error) {
 	}
 	h, files := sha256.New(), 0
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), weightsSuffix) {
+		if !strings.HasSuffix(e.Name(), safetensors.Suffix) {
 			continue
 		}
 		if err := digestInto(h, filepath.Join(dir, e.Name())); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
 )
@@ -80,7 +81,7 @@ func baseDigest(dir string) (string, error) {
 	all := sha256.New()
 	for _, e := range entries {
 		name := e.Name()
-		if name != TokenizerFile && name != model.ConfigFile && !slices.Contains(chattemplate.Files, name) && !strings.HasSuffix(name, weightsSuffix) {
+		if name != TokenizerFile && name != model.ConfigFile && !slices.Contains(chattemplate.Files, name) && !strings.HasSuffix(name, safetensors.Suffix) {
 			continue
 		}
 		sum, _, err := durable.SHA256(filepath.Join(dir, name))
@@ -91,5 +92,3 @@ func baseDigest(dir string) (string, error) {
 	}
 	return fmt.Sprintf("%x", all.Sum(nil)), nil
 }
-
-const weightsSuffix = ".safetensors"

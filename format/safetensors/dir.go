@@ -15,6 +15,7 @@ import (
 const (
 	SingleFile = "model.safetensors"
 	IndexFile  = "model.safetensors.index.json"
+	Suffix     = ".safetensors" // of every file of weights
 )
 
 // IndexBytesMax is the longest index read: a name of 200 characters for each of 300,000 tensors.
