@@ -45,6 +45,12 @@ type ModelFiles struct {
 	ContextLength int    // tokens
 }
 
+// LicenceFiles are the files in which a model's directory may say what is allowed with it. They go
+// wherever its weights go.
+var LicenceFiles = []string{
+	"LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
+}
+
 // The types of customization that a model may allow (CustomizationType).
 const (
 	FineTuning           = "FINE_TUNING"

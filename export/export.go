@@ -16,7 +16,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
@@ -40,11 +42,11 @@ type Report struct {
 
 // side are the files beside the weights that a Hugging Face directory may have, as
 // transformers and the hub name them.
-var side = []string{
+var side = slices.Concat([]string{
 	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
 	"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
-	"README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
-}
+	"README.md",
+}, outcrop.LicenceFiles)
 
 // ErrExists is returned for a place that is taken: nothing is ever written over.
 var ErrExists = errors.New("is there already: remove it, or choose another place")

@@ -46,7 +46,7 @@ func (m Model) Bytes() int64 {
 
 // WithoutWeights returns m without the files that most of its bytes are in.
 func (m Model) WithoutWeights() Model {
-	m.Files = slices.DeleteFunc(slices.Clone(m.Files), func(f File) bool { return strings.HasSuffix(f.Name, ".safetensors") })
+	m.Files = slices.DeleteFunc(slices.Clone(m.Files), func(f File) bool { return strings.HasSuffix(f.Name, safetensors.Suffix) })
 	return m
 }
 
@@ -136,11 +136,11 @@ func (c *Client) read(ctx context.Context, path string, most int64) ([]byte, err
 }
 
 // wanted are the files that are needed beside the weights, if they are there.
-var wanted = []string{
+var wanted = slices.Concat([]string{
 	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
 	"special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
-	"README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
-}
+	"README.md",
+}, outcrop.LicenceFiles)
 
 // choose takes from the list what is needed.
 func (c *Client) choose(ctx context.Context, m *Model, in info) error {

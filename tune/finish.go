@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
@@ -16,10 +17,10 @@ import (
 
 // carried are the files of a base model that a tuned one keeps as they are: it must be asked
 // in the form that it was taught.
-var carried = []string{
+var carried = slices.Concat([]string{
 	TokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
-	"chat_template.jinja", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
-}
+	"chat_template.jinja",
+}, outcrop.LicenceFiles)
 
 // finish writes the model, proves that serving computes what training computed, and stores
 // the artefacts, the manifest last. It may be cut off and done again.
