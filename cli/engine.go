@@ -1,10 +1,15 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/tensor"
@@ -64,6 +69,31 @@ func (t *threadsFlag) String() string { return strconv.Itoa(int(*t)) }
 
 // Type is what a flag's help shows for its value.
 func (t *threadsFlag) Type() string { return "number" }
+
+// sizeFlag is a number of bytes as a flag; 0 leaves it to the program.
+type sizeFlag uint64
+
+// or returns the size, or size if the flag is 0.
+func (s sizeFlag) or(size uint64) int64 { return int64(min(cmp.Or(uint64(s), size), math.MaxInt64)) }
+
+func (s *sizeFlag) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil {
+		return errors.New("a size such as 512MiB or 12GiB")
+	}
+	*s = sizeFlag(n)
+	return nil
+}
+
+func (s *sizeFlag) String() string {
+	if *s == 0 {
+		return "0"
+	}
+	return humanize.IBytes(uint64(*s))
+}
+
+// Type is what a flag's help shows for its value.
+func (s *sizeFlag) Type() string { return "size" }
 
 // weightsFlag is how serving keeps the weights of matrices.
 type weightsFlag string

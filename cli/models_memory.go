@@ -6,7 +6,6 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/tensor/gemm"
 	"outcrop.dev/outcrop/train"
 )
 
@@ -38,21 +37,11 @@ func (a *app) modelMemory(dir string) (modelMemory, error) {
 	}
 	defer exec.Pool.Close()
 	m := modelMemory{Tokens: min(memoryTokens, c.Context)}
-	m.Serve = servingBytes(c, exec.Kernel, m.Tokens)
+	m.Serve = uint64(c.ServingBytes(exec) + c.SessionBytes(exec.Kernel, m.Tokens))
 	options, lora := train.FineTune(1, 0, 0), model.LoRA{Rank: memoryRank, Alpha: memoryRank}
 	m.FineTune = uint64(train.Measure(c, nil, exec, m.Tokens, options).Total())
 	m.LoRA = uint64(train.Measure(c, &lora, exec, m.Tokens, options).Total())
 	return m, nil
-}
-
-// servingBytes is the weights in 16 bits, the embedding twice if the head is made of it too,
-// and the keys and values of one conversation.
-func servingBytes(c model.Config, k *gemm.Kernel, tokens int) uint64 {
-	weights := c.Params()
-	if c.Tied {
-		weights += c.Vocab * c.Hidden
-	}
-	return uint64(2*weights + c.SessionBytes(k, tokens))
 }
 
 // String is the sentence that a person reads.

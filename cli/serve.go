@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -20,10 +21,15 @@ Environment:
   OUTCROP_DATA      the data directory, if --data is not given
   OUTCROP_KERNEL    the matrix kernel to use (outcrop doctor lists them)`
 
+// modelMemoryPercent is the share of the machine's memory that weights may take. The rest is for
+// requests, for a job, and for the files that the system keeps in memory.
+const modelMemoryPercent = 60
+
 func (a *app) serveCommand() *cobra.Command {
 	var cfg server.Config
 	var verbose bool
 	var threads threadsFlag
+	var memory sizeFlag
 	weights := weightsFlag(weightsBF16)
 	c := &cobra.Command{
 		Use:   "serve",
@@ -36,6 +42,7 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			cfg.DataDir, cfg.Threads, cfg.Log, cfg.Int8 = dir, int(threads), a.logger(verbose), weights.int8()
+			cfg.ModelBytes = memory.or(totalMemory() / 100 * modelMemoryPercent)
 			s, err := server.New(c.Context(), a.serverConfig(cfg))
 			if err != nil {
 				return err
@@ -50,6 +57,7 @@ func (a *app) serveCommand() *cobra.Command {
 	f.StringVar(&cfg.Account, "account", server.DefaultAccount, "account number, 12 digits")
 	f.Var(&threads, "threads", "threads to serve with; 0 is one for each core")
 	f.Var(&weights, "weights", weightsUsage)
+	f.Var(&memory, "model-memory", fmt.Sprintf("what the weights of all models in memory may take together, such as 12GiB; 0 is %d %% of the machine's memory", modelMemoryPercent))
 	f.BoolVar(&cfg.NoReuse, "no-reuse", false, "keep nothing of prompts in memory: read every one from its beginning")
 	f.BoolVar(&verbose, "verbose", false, "log every request")
 	return c

@@ -43,6 +43,9 @@ type Options struct {
 	// CacheBytes bounds the key-value caches of all requests under way, and of what is kept of
 	// those that have ended.
 	CacheBytes int64
+	// WeightBytes bounds the weights of all models in memory: for one that is asked for, those go
+	// that nobody uses or has asked to Load. 0: nothing does.
+	WeightBytes int64
 	// NoReuse: nothing is kept of requests that have ended.
 	NoReuse bool
 
@@ -73,10 +76,12 @@ type Engine struct {
 	opt   Options
 	cache *memory
 
-	mu     sync.Mutex
-	models map[string]*resident // by directory
-	closed bool
-	gone   sync.WaitGroup // residents that are not closed yet
+	mu      sync.Mutex
+	models  map[string]*resident // by directory
+	uses    int                  // of any model, ever
+	weights weights
+	closed  bool
+	gone    sync.WaitGroup // residents that are not closed yet
 }
 
 var _ outcrop.Engine = (*Engine)(nil)
@@ -95,7 +100,9 @@ func New(opt Options) *Engine {
 	if opt.Keep == 0 {
 		opt.Keep = DefaultKeep
 	}
-	return &Engine{opt: opt, cache: newMemory(opt), models: map[string]*resident{}}
+	e := &Engine{opt: opt, cache: newMemory(opt), models: map[string]*resident{}}
+	e.weights = weights{most: opt.WeightBytes, left: sync.Cond{L: &e.mu}}
+	return e
 }
 
 // Load makes a model resident until an Unload of its Dir for every Load. CodeModelError if it

@@ -41,12 +41,15 @@ type resident struct {
 	places    *semaphore.Weighted // Options.Sequences
 	waiting   chan struct{}       // a slot for each request that has or awaits a place
 
-	users  int         // requests under way
-	uses   int         // requests ever
-	pins   int         // Loads that no Unload took back
-	unload bool        // leave without delay when the last user and pin have gone
-	gone   bool        // evict has had it
-	idle   func() bool // stops the timer that would unload the model; nil if there is none
+	bytes   int64       // of weights, counted in Engine.weights; of adapters, which are small, none
+	users   int         // requests under way
+	uses    int         // requests ever
+	last    int         // use of the engine that was this one's last
+	pins    int         // Loads that no Unload took back
+	unload  bool        // leave without delay when the last user and pin have gone
+	gone    bool        // evict has had it
+	leaving bool        // and room is made when its memory is free
+	idle    func() bool // stops the timer that would unload the model; nil if there is none
 }
 
 // acquire returns a model, loaded, for use until release. Requests that arrive
@@ -96,6 +99,8 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	}
 	r.users++
 	r.uses++
+	e.uses++
+	r.last = e.uses
 	if r.idle != nil {
 		r.idle()
 		r.idle = nil
@@ -148,6 +153,7 @@ func (e *Engine) evict(r *resident) {
 		delete(e.models, r.files.Dir)
 	}
 	e.cache.forget(r)
+	e.weights.leave(r)
 	go func() {
 		defer e.gone.Done()
 		switch <-r.ready; {
@@ -156,6 +162,7 @@ func (e *Engine) evict(r *resident) {
 		case r.scheduler != nil:
 			r.scheduler.close()
 		}
+		e.takeOff(r)
 	}()
 }
 
@@ -163,7 +170,9 @@ func (e *Engine) evict(r *resident) {
 func (e *Engine) load(r *resident) {
 	var err error
 	if r.files.BaseDir == "" {
-		err = r.read(e.opt)
+		if err = e.reserve(r); err == nil {
+			err = r.read(e.opt)
+		}
 	} else {
 		err = e.attach(r)
 	}

@@ -77,10 +77,10 @@ func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error))
 // keep puts w (of p) where the layers read it: products from packed matrices, the embedding
 // row by row, and vectors as they are.
 func (s *Serving) keep(space *gemm.Space, p *nn.Param, w []float32) {
-	if lookup := p == s.weights.embed || p == s.weights.positions; lookup && s.DType == BFloat16 {
+	if s.looksUp(p) && s.DType == BFloat16 {
 		p.Half = make([]tensor.BF16, len(w))
 		tensor.ToBF16s(p.Half, w)
-	} else if lookup || p.Vector {
+	} else if s.looksUp(p) || p.Vector {
 		p.W = w
 	}
 	if !s.multiplies(p) {
@@ -94,6 +94,9 @@ func (s *Serving) keep(space *gemm.Space, p *nn.Param, w []float32) {
 	}
 }
 
+// looksUp tells whether rows of p are looked up.
+func (s *Serving) looksUp(p *nn.Param) bool { return p == s.weights.embed || p == s.weights.positions }
+
 // multiplies tells whether p is a factor of a product.
 func (s *Serving) multiplies(p *nn.Param) bool {
 	w := s.weights
@@ -105,6 +108,22 @@ func (s *Serving) packedBytes() (n int) {
 	for _, p := range s.weights.all() {
 		if s.multiplies(p) {
 			n += gemm.PackedBytes(s.exec.Kernel, p.Cols, p.Rows, s.exec.Int8)
+		}
+	}
+	return n
+}
+
+// ServingBytes returns the memory that the weights of such a model take in a Serving, before any
+// of them is read: what Serving.Bytes will be.
+func (c Config) ServingBytes(exec nn.Exec) int {
+	s := &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
+	n := s.packedBytes()
+	for _, p := range s.weights.all() {
+		switch {
+		case s.looksUp(p) && s.DType == BFloat16:
+			n += 2 * p.Len()
+		case s.looksUp(p) || p.Vector:
+			n += 4 * p.Len()
 		}
 	}
 	return n

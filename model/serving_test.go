@@ -151,3 +151,20 @@ func TestServingForgets(t *testing.T) {
 	}
 	runtime.KeepAlive(s)
 }
+
+// TestServingBytes: what a model will take is known before it is read.
+func TestServingBytes(t *testing.T) {
+	eachFamily(t, func(t *testing.T, c Config) {
+		for _, int8 := range []bool{false, true} {
+			for _, dtype := range []DType{Float32, BFloat16} {
+				c.DType = dtype
+				exec := newExec(t, 1, gemm.Best())
+				exec.Int8 = int8
+				m := newModel(t, c, exec, Budget{Tokens: 8, Longest: 8})
+				if got, want := c.ServingBytes(exec), m.Serving().Bytes(); got != want {
+					t.Errorf("%s, int8 %v: %d bytes are told, %d taken", dtype, int8, got, want)
+				}
+			}
+		}
+	})
+}

@@ -33,6 +33,8 @@ type Config struct {
 	NoReuse bool     // every prompt is read from its beginning (infer.Options.NoReuse)
 	Worker  []string // command of a training worker; nil: this program with the argument "worker"
 
+	// ModelBytes bounds the weights of all models that are served (infer.Options.WeightBytes); 0: nothing does.
+	ModelBytes  int64
 	MemoryBytes int64 // of the machine: jobs that do not fit are refused; 0: not known
 
 	Log   *slog.Logger     // nil discards

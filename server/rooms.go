@@ -116,10 +116,11 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	s.onClose(func() error { pool.Close(); return nil })
 	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
-		Exec:      r.exec,
-		NoReuse:   s.cfg.NoReuse,
-		AfterFunc: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
-		Seed:      newSeed,
+		Exec:        r.exec,
+		WeightBytes: s.cfg.ModelBytes,
+		NoReuse:     s.cfg.NoReuse,
+		AfterFunc:   func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
+		Seed:        newSeed,
 	})
 	s.onClose(func() error { r.engine.Close(); return nil })
 	return nil

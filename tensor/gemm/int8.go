@@ -42,7 +42,7 @@ func PackInt8(p *tensor.Pool, k *Kernel, b Matrix) *Packed { return (*Space)(nil
 func (s *Space) PackInt8(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
 	b.check("B")
 	panels := ceil(b.Cols, int8Cols)
-	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols, scales: make([]float32, panels*int8Cols)}
+	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols, scales: floats(s.take(panels * int8Cols))}
 	words := s.take(panels * pb.int8Panel() / 4)
 	pb.bytes = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), 4*len(words))
 	p.For(panels, func(j, _ int) { pb.quantize(b, j) })

@@ -49,7 +49,8 @@ func (s *Space) take(n int) []uint32 {
 func PackedBytes(k *Kernel, rows, cols int, int8 bool) int {
 	pb := Packed{kernel: k, rows: rows, cols: cols}
 	if int8 {
-		return roundUp(ceil(cols, int8Cols)*pb.int8Panel(), cacheLine)
+		panels := ceil(cols, int8Cols)
+		return roundUp(panels*pb.int8Panel(), cacheLine) + 4*int8Cols*panels // and the scales
 	}
 	return roundUp(4*pb.size(), cacheLine)
 }

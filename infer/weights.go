@@ -1,0 +1,108 @@
+package infer
+
+import (
+	"runtime/debug"
+	"sync"
+
+	"github.com/dustin/go-humanize"
+
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/model"
+)
+
+// weights counts what the models in memory take. Engine.mu holds it.
+type weights struct {
+	most    int64     // Options.WeightBytes
+	counted int64     // of all models that are in memory, come there, or leave it
+	leaving int       // models and adapters that evict has had when they were loaded, and that are not gone yet
+	left    sync.Cond // on Engine.mu: one of these is gone
+}
+
+// reserve makes room for the weights of r: models that nobody uses leave, the one that was used
+// longest ago first. CodeModelError if r can never fit, CodeModelNotReady, which clients try
+// again, if it cannot while others are used.
+func (e *Engine) reserve(r *resident) error {
+	config, err := model.ReadConfig(r.files.Dir)
+	if err != nil {
+		return err
+	}
+	need := int64(config.ServingBytes(e.opt.Exec))
+	waited, err := e.makeRoom(r, need)
+	if waited {
+		debug.FreeOSMemory() // what has left is garbage, which else might lie there beside r
+	}
+	return err
+}
+
+// makeRoom waits until there is room and takes it.
+func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w := &e.weights
+	for w.most > 0 && w.counted+need > w.most {
+		switch idle := e.leastRecent(); {
+		case need > w.most:
+			return waited, tooLarge(need, w.most)
+		case w.leaving > 0:
+			w.left.Wait()
+			waited = true
+		case idle == nil:
+			return waited, noRoom(need, w.most-w.counted, w.most)
+		default:
+			e.evict(idle)
+		}
+	}
+	w.counted += need
+	r.bytes = need
+	return waited, nil
+}
+
+// leastRecent returns the model, or the adapters, that nobody uses and that was used longest ago;
+// nil if there is none. e.mu is held.
+func (e *Engine) leastRecent() (least *resident) {
+	for _, r := range e.models {
+		if r.loaded() && r.users == 0 && r.pins == 0 && !r.gone && (least == nil || r.last < least.last) {
+			least = r
+		}
+	}
+	return least
+}
+
+// loaded reports whether load has ended.
+func (r *resident) loaded() bool {
+	select {
+	case <-r.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// leave notes that evict has had r. One that is still being loaded is not waited for: it may be
+// adapters, whose base waits for room itself.
+func (w *weights) leave(r *resident) {
+	if r.leaving = r.loaded(); r.leaving {
+		w.leaving++
+	}
+}
+
+// takeOff takes the weights of r, which evict has had, off again.
+func (e *Engine) takeOff(r *resident) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.weights.counted -= r.bytes
+	if r.leaving {
+		e.weights.leaving--
+		e.weights.left.Broadcast()
+	}
+}
+
+func tooLarge(need, most int64) error {
+	return outcrop.Errorf(outcrop.CodeModelError, "The model needs %s of memory for its weights, and all models together may have %s (outcrop serve --model-memory). Start the server with more, or use a smaller model.",
+		humanize.IBytes(uint64(need)), humanize.IBytes(uint64(most)))
+}
+
+func noRoom(need, left, most int64) error {
+	return outcrop.Errorf(outcrop.CodeModelNotReady, "The model needs %s of memory for its weights, and of the %s that all models may have (outcrop serve --model-memory) %s are left: the others are being used, or provisioned throughput holds them. Try again later, or delete provisioned throughput.",
+		humanize.IBytes(uint64(need)), humanize.IBytes(uint64(most)), humanize.IBytes(uint64(max(left, 0))))
+}
