@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 
 	"outcrop.dev/outcrop/model"
@@ -48,10 +49,11 @@ func Generate(e Env, s Shape, sessions int) (GenerateReport, error) {
 		return GenerateReport{}, err
 	}
 	m.Init(seed)
-	serving := m.Serving()
-	if err := m.Close(); err != nil {
+	serving, err := m.Serving()
+	if err := errors.Join(err, m.Close()); err != nil {
 		return GenerateReport{}, err
 	}
+	defer serving.Close()
 	g := generation{serving: serving, prompt: randomTokens(s.Prompt, s.Model.Vocab)}
 	for range sessions {
 		n, err := serving.NewSession(s.Prompt + s.Generate)

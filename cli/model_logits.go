@@ -133,6 +133,7 @@ func (a *app) computeLogits(r *logitsRequest) (*modelLogits, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer s.Close()
 	session, err := s.NewSession(len(r.tokens))
 	if err != nil {
 		return nil, err

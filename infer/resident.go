@@ -161,6 +161,7 @@ func (e *Engine) evict(r *resident) {
 			e.release(r.base)
 		case r.scheduler != nil:
 			r.scheduler.close()
+			r.serving.Close() // an error would say that it was closed before
 		}
 		e.takeOff(r)
 	}()
@@ -199,11 +200,24 @@ func cannotLoad(err error) error {
 
 // read loads a whole model.
 func (r *resident) read(opt Options) error {
-	dir := r.files.Dir
-	serving, err := model.LoadServing(dir, opt.Exec)
+	serving, err := model.LoadServing(r.files.Dir, opt.Exec)
 	if err != nil {
 		return err
 	}
+	if err := r.readTexts(serving); err != nil {
+		return errors.Join(err, serving.Close())
+	}
+	r.serving = serving
+	r.digest = &weightsDigest{dir: r.files.Dir}
+	r.places = semaphore.NewWeighted(int64(opt.Sequences))
+	r.waiting = make(chan struct{}, opt.Sequences+opt.Waiting)
+	r.scheduler = newScheduler(serving, opt.Exec)
+	return nil
+}
+
+// readTexts loads what turns texts into the tokens of a model and back.
+func (r *resident) readTexts(serving *model.Serving) (err error) {
+	dir := r.files.Dir
 	r.tokenizer, err = tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
 	if err != nil {
 		return err
@@ -211,15 +225,8 @@ func (r *resident) read(opt Options) error {
 	if have, want := serving.Vocab, r.tokenizer.Reach(); have < want {
 		return fmt.Errorf("%s: the tokenizer makes %d ids of text, and the model has %d", dir, want, have)
 	}
-	if r.template, err = chattemplate.Load(dir, r.tokenizer.Limit(countedContexts*serving.Context)); err != nil {
-		return err
-	}
-	r.serving = serving
-	r.digest = &weightsDigest{dir: dir}
-	r.places = semaphore.NewWeighted(int64(opt.Sequences))
-	r.waiting = make(chan struct{}, opt.Sequences+opt.Waiting)
-	r.scheduler = newScheduler(serving, opt.Exec)
-	return nil
+	r.template, err = chattemplate.Load(dir, r.tokenizer.Limit(countedContexts*serving.Context))
+	return err
 }
 
 // attach loads adapters beside the model that they belong to. That one stays in memory as long

@@ -108,7 +108,7 @@ func TestAdapterBytes(t *testing.T) {
 	if err := newLoRA(t, c, exec, LoRA{Rank: 8, Alpha: 1}, Budget{Tokens: 1, Longest: 1}).SaveAdapter(dir); err != nil {
 		t.Fatal(err)
 	}
-	s := newModel(t, c, exec, Budget{Tokens: 1, Longest: 1}).Serving()
+	s := servingOf(t, newModel(t, c, exec, Budget{Tokens: 1, Longest: 1}))
 	a, err := s.LoadAdapter(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func BenchmarkAccumulate(b *testing.B) {
 // BenchmarkDecode measures one session of Pebble xs, token by token after a prompt of 256.
 func BenchmarkDecode(b *testing.B) {
 	m := pebble(b)
-	s := m.Serving()
+	s := servingOf(b, m)
 	n, err := s.NewSession(512)
 	if err != nil {
 		b.Fatal(err)
@@ -72,7 +72,7 @@ func BenchmarkDecode(b *testing.B) {
 func BenchmarkDecodeAdapters(b *testing.B) {
 	const sessions = 32
 	m := pebble(b)
-	s := m.Serving()
+	s := servingOf(b, m)
 	dir := b.TempDir()
 	if err := m.AddLoRA(LoRA{Rank: 16, Alpha: 32}); err != nil {
 		b.Fatal(err)

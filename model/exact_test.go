@@ -13,7 +13,7 @@ func TestExact(t *testing.T) {
 	m := newModel(t, tiny(true), newExec(t, 2, gemm.Best()), Budget{Tokens: 100, Longest: 16})
 	const documents, length = 6, 12
 	var written [documents][]int32
-	s := m.Serving()
+	s := servingOf(t, m)
 	for d := range written {
 		n, tokens := newSession(t, s), []int32{int32(d + 1), int32(3 * d)}
 		for next := tokens; len(tokens) < length; {

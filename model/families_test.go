@@ -95,7 +95,7 @@ func TestFamilyServing(t *testing.T) {
 			m := newModel(t, c, newExec(t, 2, k), Budget{Tokens: 200, Longest: 200})
 			tokens, other := randomBatch(c, 1, 200).Tokens, randomBatch(c, 2, 90).Tokens
 			want := trainingLogits(t, m, tokens)
-			s := m.Serving()
+			s := servingOf(t, m)
 			row := func(i int) []float32 { return want[i*c.Vocab : (i+1)*c.Vocab] }
 			if got := forward(t, s, Step{newSession(t, s), tokens}); !sameBits(got, row(199)) {
 				t.Errorf("%s: a whole prompt gives other logits", k.Name())
@@ -121,7 +121,7 @@ func TestFamilyPrefix(t *testing.T) {
 			m := newModel(t, c, newExec(t, 2, k), Budget{Tokens: 200, Longest: 200})
 			tokens, other := randomBatch(c, 1, 200).Tokens, randomBatch(c, 2, 90).Tokens
 			want := trainingLogits(t, m, tokens)
-			s := m.Serving()
+			s := servingOf(t, m)
 			whole := newSession(t, s)
 			forward(t, s, Step{whole, tokens[:130]})
 			for _, at := range []int{7, 64, 100, 130} {

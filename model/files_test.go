@@ -196,7 +196,7 @@ func TestBatchRefuses(t *testing.T) {
 func TestServingRefuses(t *testing.T) {
 	t.Parallel()
 	m := newModel(t, tiny(true), newExec(t, 1, gemm.Best()), Budget{Tokens: 1, Longest: 1})
-	s, other := m.Serving(), m.Serving()
+	s, other := servingOf(t, m), servingOf(t, m)
 	if _, err := s.NewSession(33); err == nil {
 		t.Error("a session beyond the model's positions")
 	}

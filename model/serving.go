@@ -1,7 +1,9 @@
 package model
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"outcrop.dev/outcrop/nn"
@@ -16,11 +18,12 @@ const servingRows = 256
 
 // Serving is a model in memory for generation: weights packed once for the kernel, no
 // masters, no gradients. Many sessions share it; its methods may be called from several
-// goroutines, and Forward runs one call at a time.
+// goroutines, and Forward runs one call at a time. Close returns its memory.
 type Serving struct {
 	Config
 	exec    nn.Exec
 	weights *weights
+	arena   *tensor.Arena // of the weights
 
 	mu   sync.Mutex // holds pass
 	pass pass
@@ -37,55 +40,66 @@ func LoadServing(dir string, exec nn.Exec) (*Serving, error) {
 		return nil, err
 	}
 	defer files.Close()
-	return newServing(c, exec, func(p *nn.Param) ([]float32, error) {
-		w := make([]float32, p.Len())
-		return w, readParam(files, p, w)
-	})
+	return newServing(c, exec, func(p *nn.Param, w []float32) error { return readParam(files, p, w) })
 }
 
-// Serving returns the model as it would be loaded after Save, without adapters.
-func (m *Model) Serving() *Serving {
+// Serving returns the model as it would be loaded after Save, without adapters. The error says
+// that there is no memory.
+func (m *Model) Serving() (*Serving, error) {
 	byName := map[string]*nn.Param{}
 	for _, p := range m.params {
 		byName[p.Name] = p
 	}
-	s, _ := newServing(m.Config, m.exec, func(p *nn.Param) ([]float32, error) {
-		w := make([]float32, p.Len())
+	return newServing(m.Config, m.exec, func(p *nn.Param, w []float32) error {
 		if byName[p.Name].Float32(w); m.halves(p) {
 			roundBF16(w)
 		}
-		return w, nil
+		return nil
 	})
-	return s
 }
 
-// newServing builds a Serving from the weights that read returns, one at a time.
-func newServing(c Config, exec nn.Exec, read func(*nn.Param) ([]float32, error)) (*Serving, error) {
+// newServing builds a Serving from the weights that read sets, one at a time. They lie outside Go's
+// heap, of which the collector lets twice as much be taken as is in use.
+func newServing(c Config, exec nn.Exec, read func(p *nn.Param, w []float32) error) (*Serving, error) {
 	s := &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
-	space := gemm.NewSpace(s.packedBytes())
+	one, err := tensor.NewArena(4 * s.largest())
+	if err != nil {
+		return nil, err
+	}
+	defer one.Close()
+	if s.arena, err = tensor.NewArena(c.ServingBytes(exec) + s.alignment()); err != nil {
+		return nil, err
+	}
+	runtime.AddCleanup(s, func(a *tensor.Arena) { a.Close() }, s.arena) // for who forgets Close
+	largest := one.F32(s.largest())
 	for _, p := range s.weights.all() {
-		w, err := read(p)
-		if err != nil {
-			return nil, err
+		w := largest[:p.Len()]
+		if err := read(p, w); err != nil {
+			return nil, errors.Join(err, s.Close())
 		}
-		s.keep(space, p, w)
+		s.keep(p, w)
 	}
 	s.pass = newPass(s)
 	return s, nil
 }
 
-// keep puts w (of p) where the layers read it: products from packed matrices, the embedding
+// Close returns the memory of the weights; the Serving must not be used any more.
+func (s *Serving) Close() error { return s.arena.Close() }
+
+// keep copies w (of p) to where the layers read it: products from packed matrices, the embedding
 // row by row, and vectors as they are.
-func (s *Serving) keep(space *gemm.Space, p *nn.Param, w []float32) {
+func (s *Serving) keep(p *nn.Param, w []float32) {
 	if s.looksUp(p) && s.DType == BFloat16 {
-		p.Half = make([]tensor.BF16, len(w))
+		p.Half = s.arena.BF16(len(w))
 		tensor.ToBF16s(p.Half, w)
 	} else if s.looksUp(p) || p.Vector {
-		p.W = w
+		p.W = s.arena.F32(len(w))
+		copy(p.W, w)
 	}
 	if !s.multiplies(p) {
 		return
 	}
+	space := &gemm.Space{Arena: s.arena}
 	m := gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w}
 	if s.exec.Int8 {
 		p.Packed = space.PackInt8(s.exec.Pool, s.exec.Kernel, m)
@@ -103,22 +117,26 @@ func (s *Serving) multiplies(p *nn.Param) bool {
 	return (p != w.embed || p == w.head) && p != w.positions && !p.Vector
 }
 
-// packedBytes returns the memory of all packed matrices.
-func (s *Serving) packedBytes() (n int) {
+// largest returns how many elements the largest parameter has.
+func (s *Serving) largest() (n int) {
 	for _, p := range s.weights.all() {
-		if s.multiplies(p) {
-			n += gemm.PackedBytes(s.exec.Kernel, p.Cols, p.Rows, s.exec.Int8)
-		}
+		n = max(n, p.Len())
 	}
 	return n
 }
+
+// alignment returns the bytes that may lie between the parameters.
+func (s *Serving) alignment() int { return 3 * tensor.ArenaAlign * len(s.weights.all()) }
 
 // ServingBytes returns the memory that the weights of such a model take in a Serving, before any
 // of them is read: what Serving.Bytes will be.
 func (c Config) ServingBytes(exec nn.Exec) int {
 	s := &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
-	n := s.packedBytes()
+	n := 0
 	for _, p := range s.weights.all() {
+		if s.multiplies(p) {
+			n += gemm.PackedBytes(exec.Kernel, p.Cols, p.Rows, exec.Int8)
+		}
 		switch {
 		case s.looksUp(p) && s.DType == BFloat16:
 			n += 2 * p.Len()
@@ -127,6 +145,17 @@ func (c Config) ServingBytes(exec nn.Exec) int {
 		}
 	}
 	return n
+}
+
+// loadingBytes is what LoadServing takes beside weights: pages of the files, and of the arenas what
+// is left of their last huge pages (measured: tune's TestPlannedMemory).
+const loadingBytes = 8 << 20
+
+// LoadServingBytes returns the most memory that LoadServing takes: beside the weights the largest of
+// them as it was read.
+func (c Config) LoadServingBytes(exec nn.Exec) int {
+	s := &Serving{Config: c, weights: families[c.Family].weights(c)}
+	return c.ServingBytes(exec) + 4*s.largest() + loadingBytes
 }
 
 // ReadBytes returns how many bytes of weights every pass through the model reads.

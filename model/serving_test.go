@@ -23,6 +23,16 @@ func trainingLogits(t *testing.T, m *Model, tokens []int32) []float32 {
 	return y
 }
 
+func servingOf(t testing.TB, m *Model) *Serving {
+	t.Helper()
+	s, err := m.Serving()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 func forward(t *testing.T, s *Serving, steps ...Step) []float32 {
 	t.Helper()
 	y, err := s.Forward(steps)
@@ -66,7 +76,7 @@ func TestServingEqualsTraining(t *testing.T) {
 				}
 				tokens, other := randomBatch(c, 1, 280).Tokens, randomBatch(c, 2, 270).Tokens
 				want := trainingLogits(t, m, tokens)
-				s := m.Serving()
+				s := servingOf(t, m)
 				row := func(i int) []float32 { return want[i*c.Vocab : (i+1)*c.Vocab] }
 
 				if got := forward(t, s, Step{newSession(t, s), tokens}); !sameBits(got, row(279)) {
@@ -100,7 +110,7 @@ func TestPrefix(t *testing.T) {
 		c := tiny(true)
 		c.Context = 200
 		m := newModel(t, c, newExec(t, 2, k), Budget{Tokens: 8, Longest: 8})
-		s := m.Serving()
+		s := servingOf(t, m)
 		tokens := randomBatch(m.Config, 5, 190).Tokens
 		whole := newSession(t, s)
 		forward(t, s, Step{whole, tokens})
@@ -128,7 +138,7 @@ func TestPrefix(t *testing.T) {
 func TestServingForgets(t *testing.T) {
 	t.Parallel()
 	c := tiny(true)
-	s := newModel(t, c, newExec(t, 2, gemm.Best()), Budget{Tokens: 1, Longest: 1}).Serving()
+	s := servingOf(t, newModel(t, c, newExec(t, 2, gemm.Best()), Budget{Tokens: 1, Longest: 1}))
 	tokens := randomBatch(c, 1, 9).Tokens
 	caches, adapter := func() (caches []weak.Pointer[attention.Cache], adapter weak.Pointer[Adapter]) {
 		one, two := newSession(t, s), newSession(t, s)
@@ -161,7 +171,7 @@ func TestServingBytes(t *testing.T) {
 				exec := newExec(t, 1, gemm.Best())
 				exec.Int8 = int8
 				m := newModel(t, c, exec, Budget{Tokens: 8, Longest: 8})
-				if got, want := c.ServingBytes(exec), m.Serving().Bytes(); got != want {
+				if got, want := c.ServingBytes(exec), servingOf(t, m).Bytes(); got != want {
 					t.Errorf("%s, int8 %v: %d bytes are told, %d taken", dtype, int8, got, want)
 				}
 			}

@@ -13,8 +13,8 @@ import (
 const (
 	// hugePage is the size of a huge page on amd64 and of most on arm64.
 	hugePage = 2 << 20
-	// arenaAlign is a cache line and a ZMM register.
-	arenaAlign = 64
+	// ArenaAlign is where slices of an arena begin: a cache line and a ZMM register.
+	ArenaAlign = 64
 	// arenaMaxBytes is more than any machine has; it keeps the arithmetic below from overflowing.
 	arenaMaxBytes = 1 << 46
 )
@@ -76,7 +76,7 @@ func (a *Arena) alloc(n, size int) []byte {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	bytes := roundUp(n*size, arenaAlign)
+	bytes := roundUp(n*size, ArenaAlign)
 	if bytes > len(a.free) {
 		if err := a.grow(bytes); err != nil {
 			panic(err)

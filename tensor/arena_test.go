@@ -22,7 +22,7 @@ func TestArena(t *testing.T) {
 			t.Fatalf("asked for %d, got %d and %d", n, len(f), len(h))
 		}
 		for _, p := range []uintptr{uintptr(unsafe.Pointer(unsafe.SliceData(f))), uintptr(unsafe.Pointer(unsafe.SliceData(h)))} {
-			if p%arenaAlign != 0 {
+			if p%ArenaAlign != 0 {
 				t.Errorf("slice of %d at %#x is not aligned", n, p)
 			}
 		}

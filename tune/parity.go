@@ -78,7 +78,7 @@ func (d onDisk) serve(exec nn.Exec) (*model.Serving, func(tokens int) (*model.Se
 	}
 	a, err := m.LoadAdapter(d.adapter)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, m.Close())
 	}
 	return m, a.NewSession, nil
 }
@@ -172,6 +172,7 @@ func serveRows(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32
 	if err != nil {
 		return nil, err
 	}
+	defer m.Close()
 	s := &served{endOfText: endOfText}
 	sessions := make([]*model.Session, len(examples))
 	for i, e := range examples {

@@ -48,9 +48,6 @@ const (
 	tokenizerFactor   = 12       // for each byte of tokenizer.json
 	dataBytesPerRow   = 600
 	dataBytesPerToken = 16
-	// For each weight, packed for serving, and the last matrices as they were read, with a kernel
-	// that packs weights as bfloat16 and with one that packs them as float32.
-	proofBytesHalf, proofBytesFull = 5.6, 9.8
 )
 
 // RowLength returns how many tokens of a row a job trains on, the rest being cut off, for a model
@@ -184,11 +181,7 @@ func (w *workload) memory(t outcrop.TrainSpec) Memory {
 		Data:    rows*dataBytesPerRow + tokens*dataBytesPerToken,
 		Process: processBytes + tokenizerFactor*w.tokenizerBytes,
 	}
-	proof := proofBytesFull
-	if w.exec.Kernel.BF16() {
-		proof = proofBytesHalf
-	}
-	m.Proof = int64(proof*float64(w.config.Params())) + parityBytes(w.config, w.exec, w.provenRows, max(w.facts.Longest, 1)) + m.Data + m.Process
+	m.Proof = int64(w.config.LoadServingBytes(w.exec)) + parityBytes(w.config, w.exec, w.provenRows, max(w.facts.Longest, 1)) + m.Data + m.Process
 	return m
 }
 

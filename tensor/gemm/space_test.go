@@ -1,9 +1,12 @@
 package gemm
 
-import "testing"
+import (
+	"testing"
 
-// TestSpace: matrices of one space lie beside each other, and those that do not fit are
-// packed all the same.
+	"outcrop.dev/outcrop/tensor"
+)
+
+// TestSpace: matrices in an arena take what was said, and are those in Go's heap.
 func TestSpace(t *testing.T) {
 	t.Parallel()
 	for _, k := range Kernels() {
@@ -12,14 +15,16 @@ func TestSpace(t *testing.T) {
 			b.F32[i] = float32(i % 11)
 		}
 		size := PackedBytes(k, 70, 90, false) + PackedBytes(k, 70, 90, true)
-		s := NewSpace(size)
-		room := len(s.free)
+		arena, err := tensor.NewArena(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Space{arena}
 		x, y := s.Pack(nil, k, b), s.PackInt8(nil, k, b)
-		if used := 4 * (room - len(s.free)); used != size {
+		if used := x.Bytes() + y.Bytes(); used > size || used < size-2*cacheLine {
 			t.Errorf("%s: %d bytes of the space are used, want %d", k.Name(), used, size)
 		}
-		s.free = nil
-		z := s.Pack(nil, k, b)
+		z := (*Space)(nil).Pack(nil, k, b)
 		a := Matrix{Rows: 2, Cols: 70, Stride: 70, F32: b.F32}
 		want, got, eight := make([]float32, 180), make([]float32, 180), make([]float32, 180)
 		Mul(nil, k, want, 90, a, b, false)
@@ -30,6 +35,9 @@ func TestSpace(t *testing.T) {
 		sameBits(t, "packed beside a space", want, got)
 		if eight[7] == 0 {
 			t.Errorf("%s: weights of eight bits give nothing", k.Name())
+		}
+		if err := arena.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -176,6 +176,7 @@ func (j *job) generate() error {
 	if err != nil {
 		return err
 	}
+	defer s.Close()
 	session, err := j.session(s)
 	if err != nil {
 		return err
