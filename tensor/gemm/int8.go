@@ -135,13 +135,10 @@ type int8Block struct {
 	panel  []uint32  // unpacked
 }
 
-// int8TaskPanels bounds the panels of a task: the rows of A are packed again for each.
-const int8TaskPanels = 8
-
 // mulInt8 multiplies with a B of eight bits.
 func mulInt8(p *tensor.Pool, c []float32, ldc int, a Matrix, b *Packed, accumulate bool) {
 	k, panels := b.kernel, ceil(b.cols, int8Cols)
-	each := min(int8TaskPanels, max(1, panels/gridTasks))
+	each := ceil(panels, streams(b, p.Threads()))
 	across := ceil(panels, each)
 	whole := block{k: k, c: c, ldc: ldc, a: a, b: *b, accumulate: accumulate}
 	p.For(across*ceil(a.Rows, k.mc), func(task, _ int) {

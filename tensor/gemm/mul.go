@@ -51,7 +51,7 @@ func checkMul(c []float32, ldc int, a Matrix, b *Packed) {
 	}
 }
 
-// mul runs the blocks of C. Each block is one task: how C is cut depends on its shape only.
+// mul runs the blocks of C, each of which is one task. No bit depends on how C is cut.
 func mul(p *tensor.Pool, c []float32, ldc int, a Matrix, b *Packed, accumulate bool) {
 	if a.Cols == 0 {
 		if !accumulate {
@@ -65,7 +65,7 @@ func mul(p *tensor.Pool, c []float32, ldc int, a Matrix, b *Packed, accumulate b
 	}
 	whole := block{k: b.kernel, c: c, ldc: ldc, a: a, b: *b, accumulate: accumulate}
 	if p.Threads() > 1 {
-		mulParallel(p, newGrid(b.kernel, a.Rows, b.cols), whole)
+		mulParallel(p, newGrid(b.kernel, a.Rows, b, p.Threads()), whole)
 		return
 	}
 	whole.p1 = b.panelCount()
@@ -104,26 +104,39 @@ const (
 	// block costs about 32/gridCols of the multiplication, and twice that when A comes
 	// from memory.
 	gridCols = 256
-	// gridColsLow is the width of a block that is one tile high: the case of decoding,
-	// where A is small and B streams from memory.
+	// gridColsLow is the least width of a block that is one tile high (streams).
 	gridColsLow = 64
 )
 
 // newGrid prefers low blocks to narrow ones: cutting rows packs nothing twice.
-func newGrid(k *Kernel, rows, cols int) grid {
-	g := grid{rows: rows, panels: ceil(cols, k.nr)}
+func newGrid(k *Kernel, rows int, b *Packed, threads int) grid {
+	g := grid{rows: rows, panels: ceil(b.cols, k.nr)}
 	tiles := ceil(rows, k.mr)
 	down := max(ceil(tiles*k.mr, k.mc), min(gridTasks, tiles/gridTiles), 1)
 	g.rowStep = ceil(tiles, down) * k.mr
 	down = ceil(rows, g.rowStep)
-	least := gridCols
+	across, least := ceil(gridTasks, down), gridCols
 	if tiles == 1 {
-		least = gridColsLow
+		across, least = streams(b, threads), gridColsLow
 	}
-	g.across = max(1, min(ceil(gridTasks, down), g.panels*k.nr/least))
+	g.across = max(1, min(across, g.panels*k.nr/least))
 	g.panelStep = ceil(g.panels, g.across)
 	g.across = ceil(g.panels, g.panelStep)
 	return g
+}
+
+const (
+	// streamBytes is about how much of B a block reads where A has few rows: the case of decoding,
+	// where B streams from memory, and where the hardware has to find into the stream again at the
+	// beginning of every block (BenchmarkDecode, 576 x 576).
+	streamBytes = 1 << 20
+	// streamsMax blocks for each thread are enough for threads that run at different speeds.
+	streamsMax = 4
+)
+
+// streams returns into how many blocks side by side B is cut that streams from memory.
+func streams(b *Packed, threads int) int {
+	return threads * max(1, min(streamsMax, b.Bytes()/threads/streamBytes))
 }
 
 func (g grid) tasks() int { return ceil(g.rows, g.rowStep) * g.across }
