@@ -30,7 +30,7 @@ const (
 	layersMax      = 256
 	headsMax       = 512
 	vocabMax       = 1 << 20
-	contextMax     = 1 << 18
+	contextMax     = 1 << 21
 	paramsMax      = 1 << 34
 	eosMax         = 64
 )

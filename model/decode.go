@@ -18,7 +18,7 @@ func newPass(s *Serving) pass {
 	n, w := servingRows, s.weights
 	att := attention.NewCached(s.exec.Pool, s.exec.Kernel, s.attention())
 	scratch := nn.NewScratch(att, &w.layers[0], n, false, alloc)
-	p := pass{decoder: s.decoder(w, n, s.Context, alloc), last: alloc(n * s.Hidden)}
+	p := pass{decoder: s.decoder(w, n, n, alloc), last: alloc(n * s.Hidden)}
 	p.x = alloc(n * s.Hidden)
 	kept := nn.NewServingKept(&w.layers[0], p.x, n, alloc)
 	for i := range w.layers {
@@ -96,7 +96,7 @@ func (s *Serving) forward(parts []part, logits []float32) {
 
 // begin fills in the stream.
 func (p *pass) begin(parts []part) {
-	st := &p.stream
+	st, longest := &p.stream, 0
 	st.Tokens, st.Positions, st.Runs, p.groups = st.Tokens[:0], st.Positions[:0], st.Runs[:0], p.groups[:0]
 	for _, part := range parts {
 		at, pos := len(st.Tokens), part.session.length
@@ -107,7 +107,9 @@ func (p *pass) begin(parts []part) {
 		segment := attention.Segment{Start: at, Len: len(part.tokens)}
 		st.Runs = append(st.Runs, attention.Cached{Segment: segment, Pos: pos})
 		p.adapted.add(part.session, at, len(st.Tokens))
+		longest = max(longest, pos+len(part.tokens))
 	}
+	p.ropes.grow(longest)
 }
 
 // forget lets go of the sessions' caches and adapters: they may end before the next pass.

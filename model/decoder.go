@@ -13,7 +13,8 @@ import (
 type decoder struct {
 	embed     nn.Embedding
 	positions nn.Embedding // without W where positions are rotary
-	shapes    []nn.Shape   // of the blocks
+	ropes     ropes
+	shapes    []nn.Shape // of the blocks
 	blocks    []*nn.Block
 	norm      *nn.Norm
 	x         []float32 // (N,C) what the last block leaves
@@ -21,16 +22,17 @@ type decoder struct {
 }
 
 // decoder returns the decoder without its blocks and without x, for up to n tokens of
-// documents of up to longest.
+// documents of up to longest, or longer ones after ropes.grow.
 func (c Config) decoder(w *weights, n, longest int, alloc nn.Alloc) decoder {
 	f, round := families[c.Family], c.DType == BFloat16
 	shape := f.shape(c)
 	shape.Norm.Eps = float32(c.NormEps)
 	d := decoder{
-		embed:  nn.Embedding{W: w.embed, Round: round},
-		norm:   nn.NewNorm(w.norm, shape.Norm, n, 1, alloc(nn.PartLen(n, c.Hidden)), alloc),
-		shapes: c.shapes(shape, c.ropes(longest)),
+		ropes: c.ropes(longest),
+		embed: nn.Embedding{W: w.embed, Round: round},
+		norm:  nn.NewNorm(w.norm, shape.Norm, n, 1, alloc(nn.PartLen(n, c.Hidden)), alloc),
 	}
+	d.shapes = c.shapes(shape, d.ropes)
 	if f.embedScale != nil {
 		d.embed.Scale = f.embedScale(c)
 	}

@@ -140,7 +140,7 @@ func TestParseConfig(t *testing.T) {
 		{`,"num_hidden_layers":257}`, "num_hidden_layers"},
 		{`,"num_attention_heads":514}`, "num_attention_heads"},
 		{`,"vocab_size":1048577}`, "vocab_size"},
-		{`,"max_position_embeddings":262145}`, "max_position_embeddings"},
+		{`,"max_position_embeddings":2097153}`, "max_position_embeddings"},
 		{`,"hidden_size":32768,"intermediate_size":131072,"num_hidden_layers":256}`, "weights are more than"},
 		{`,"num_attention_heads":-4}`, "num_attention_heads"},
 		{`,"num_attention_heads":0,"head_dim":null}`, "num_attention_heads"},

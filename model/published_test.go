@@ -85,6 +85,11 @@ var published = []struct {
 		func(c Config) bool {
 			return c.Heads == 8 && c.KVHeads == 4 && c.Vocab == 262208 && c.Scaling.Factor == 8 && c.window(0) == 1024 && slices.Equal(c.EOS, []int{1, 106})
 		}},
+	{"mistralai/Mistral-Nemo-Instruct-2407", `{"architectures":["MistralForCausalLM"],"attention_dropout":0.0,"bos_token_id":1,"eos_token_id":2,"head_dim":128,
+		"hidden_act":"silu","hidden_size":5120,"initializer_range":0.02,"intermediate_size":14336,"max_position_embeddings":1024000,"model_type":"mistral",
+		"num_attention_heads":32,"num_hidden_layers":40,"num_key_value_heads":8,"rms_norm_eps":1e-05,"rope_theta":1000000.0,"sliding_window":null,
+		"tie_word_embeddings":false,"torch_dtype":"bfloat16","use_cache":true,"vocab_size":131072}`, 12247782400,
+		func(c Config) bool { return c.Context == 1024000 && c.Window == 0 }},
 	{"microsoft/Phi-3-mini-4k-instruct", phi3Mini + `"max_position_embeddings":4096,"rope_scaling":null,"sliding_window":2047}`, 3821079552,
 		func(c Config) bool { return c.Window == 2047 && c.Context == 4096 }},
 	{"microsoft/Phi-3-mini-128k-instruct", phi3Mini + `"max_position_embeddings":131072,"rope_scaling":{"long_factor":[` + ones + `],"short_factor":[` + ones + `],"type":"longrope"},

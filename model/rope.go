@@ -99,9 +99,9 @@ func (c Config) checkRope() error {
 	return s.check(c.Theta)
 }
 
-// tableMax bounds the angles of a table, of every position and pair of channels: eight times what
-// heads of 256 channels take at 131,072 positions. Weights do not bound it: a head may be wide
-// where the model is not.
+// tableMax bounds the angles of a table, of every position and pair of channels: those of heads of
+// 128 channels at contextMax. Weights do not bound it: a head may be wide where the model is not.
+// A table has what the longest document so far has needed.
 const tableMax = 1 << 27
 
 func goodTheta(t float64) bool { return t >= 1 && t <= math.MaxFloat32 }
@@ -151,7 +151,15 @@ func (c Config) rotary() int {
 // ropes are the tables of a model: that of layers with a window may differ.
 type ropes struct{ global, local *rope.Table }
 
-// ropes returns the tables for documents of up to t tokens.
+// grow makes the tables long enough for documents of t tokens.
+func (r ropes) grow(t int) {
+	if r.global != nil {
+		r.global.Grow(t)
+		r.local.Grow(t)
+	}
+}
+
+// ropes returns the tables of t positions.
 func (c Config) ropes(t int) ropes {
 	if c.Theta == 0 {
 		return ropes{}

@@ -9,7 +9,7 @@ import (
 func TestRopeTableLimit(t *testing.T) {
 	t.Parallel()
 	c := Config{
-		Family: "llama", Hidden: 8, FFN: 8, Layers: 1, Heads: 1, KVHeads: 1, HeadSize: 1024, Vocab: 8,
+		Family: "llama", Hidden: 8, FFN: 8, Layers: 1, Heads: 1, KVHeads: 1, HeadSize: 128, Vocab: 8,
 		Context: contextMax, NormEps: 1e-5, Theta: 10000, DType: Float32,
 	}
 	if err := c.Check(); err != nil {

@@ -147,15 +147,16 @@ func (c Config) ServingBytes(exec nn.Exec) int {
 	return n
 }
 
-// loadingBytes is what LoadServing takes beside weights: pages of the files, and of the arenas what
-// is left of their last huge pages (measured: tune's TestPlannedMemory).
+// loadingBytes is the most that LoadServing takes beside weights: pages of the files, and of the
+// arenas what is left of their last huge pages (measured: tune's TestPlannedMemory).
 const loadingBytes = 8 << 20
 
 // LoadServingBytes returns the most memory that LoadServing takes: beside the weights the largest of
 // them as it was read.
 func (c Config) LoadServingBytes(exec nn.Exec) int {
 	s := &Serving{Config: c, weights: families[c.Family].weights(c)}
-	return c.ServingBytes(exec) + 4*s.largest() + loadingBytes
+	weights := c.ServingBytes(exec)
+	return weights + 4*s.largest() + min(weights/4, loadingBytes)
 }
 
 // ReadBytes returns how many bytes of weights every pass through the model reads.

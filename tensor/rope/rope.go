@@ -10,39 +10,60 @@ import "math"
 // The implementation in use. fast.go replaces it at start where the CPU allows.
 var rotate = rotateRef
 
-// Table holds the cosines and sines of every position below a limit.
+// Table holds the cosines and sines of every position below Len.
 type Table struct {
-	half     int
+	freq     []float64
+	scale    float64
 	cos, sin []float32 // (T,D/2)
 }
 
-// NewTable returns the table for t positions: angle[p,i] = p·freq[i], computed in float64,
-// cosines and sines times scale. It turns heads, or the first channels of heads, of
+// NewTable returns a table of t positions, which Grow adds to: angle[p,i] = p·freq[i], computed in
+// float64, cosines and sines times scale. It turns heads, or the first channels of heads, of
 // 2·len(freq) channels. Panics without frequencies.
 func NewTable(t int, freq []float64, scale float64) *Table {
-	half := len(freq)
-	if half == 0 {
+	if len(freq) == 0 {
 		panic("rope: a table needs a frequency")
 	}
-	tab := &Table{half: half, cos: make([]float32, t*half), sin: make([]float32, t*half)}
-	for i, f := range freq {
-		for p := range t {
-			sin, cos := math.Sincos(float64(p) * f)
-			tab.cos[p*half+i], tab.sin[p*half+i] = float32(scale*cos), float32(scale*sin)
-		}
-	}
+	tab := &Table{freq: freq, scale: scale}
+	tab.add(t)
 	return tab
 }
 
+// growth is the least number of positions that Grow adds.
+const growth = 1024
+
+// Grow sees to it that the table has t positions or more: models have room for many more than most
+// texts are long. It may not run beside At; what At has returned stays as it is.
+func (t *Table) Grow(positions int) {
+	if have := t.Len(); positions > have {
+		t.add(max(positions, have+growth, have/4*5))
+	}
+}
+
+// add computes the positions from Len to n.
+func (t *Table) add(n int) {
+	half, have := len(t.freq), t.Len()
+	more := make([]float32, 2*(n-have)*half)
+	cos, sin := more[:(n-have)*half], more[(n-have)*half:]
+	for p := have; p < n; p++ {
+		for i, f := range t.freq {
+			s, c := math.Sincos(float64(p) * f)
+			cos[(p-have)*half+i], sin[(p-have)*half+i] = float32(t.scale*c), float32(t.scale*s)
+		}
+	}
+	t.cos, t.sin = append(t.cos, cos...), append(t.sin, sin...)
+}
+
 // Channels returns how many channels of a head the table turns.
-func (t *Table) Channels() int { return 2 * t.half }
+func (t *Table) Channels() int { return 2 * len(t.freq) }
 
 // Len returns how many positions the table covers.
-func (t *Table) Len() int { return len(t.cos) / t.half }
+func (t *Table) Len() int { return len(t.cos) / len(t.freq) }
 
 // At returns the cosines and sines (D/2 each) of position pos. Panics if pos is not below Len.
 func (t *Table) At(pos int) (cos, sin []float32) {
-	a, b := pos*t.half, (pos+1)*t.half
+	half := len(t.freq)
+	a, b := pos*half, (pos+1)*half
 	return t.cos[a:b:b], t.sin[a:b:b]
 }
 

@@ -3,6 +3,7 @@ package rope
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -98,5 +99,27 @@ func TestScalings(t *testing.T) {
 	}
 	if v := Divide([]float64{1, 2}, 4, 8); v[0] != 0.25 || v[1] != 0.25 {
 		t.Errorf("each by its factor: %v", v)
+	}
+}
+
+// TestGrow: a table that has grown is the one that was as long from the beginning.
+func TestGrow(t *testing.T) {
+	t.Parallel()
+	want, got := NewTable(5000, Frequencies(6, 100), 2), NewTable(3, Frequencies(6, 100), 2)
+	early, _ := got.At(2)
+	for _, n := range []int{2, 4, 1500, 5000} {
+		if got.Grow(n); got.Len() < n {
+			t.Fatalf("%d positions after Grow(%d)", got.Len(), n)
+		}
+	}
+	for p := range 5000 {
+		wc, ws := want.At(p)
+		gc, gs := got.At(p)
+		if !slices.Equal(wc, gc) || !slices.Equal(ws, gs) {
+			t.Fatalf("position %d: %v, %v, want %v, %v", p, gc, gs, wc, ws)
+		}
+	}
+	if wc, _ := want.At(2); !slices.Equal(early, wc) {
+		t.Error("growing changed what was there")
 	}
 }
