@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -21,15 +23,30 @@ Environment:
   OUTCROP_DATA      the data directory, if --data is not given
   OUTCROP_KERNEL    the matrix kernel to use (outcrop doctor lists them)`
 
-// modelMemoryPercent is the share of the machine's memory that weights may take. The rest is for
-// requests, for a job, and for the files that the system keeps in memory.
-const modelMemoryPercent = 60
+// The shares of the machine's memory that serving may take. The rest is for a job, and for the
+// files that the system keeps in memory.
+const (
+	modelMemoryPercent = 60 // weights, outside Go's heap
+	cacheMemoryPercent = 12 // keys and values
+	heapMemoryPercent  = 25 // Go's heap: keys and values, and all else
+)
+
+// limitHeap has the collector work harder before the heap, of which it else lets twice as much be
+// taken as is in use, is larger than its share. GOMEMLIMIT goes before it.
+func limitHeap(total, cache uint64) {
+	if total > 0 && debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(int64(max(total/100*heapMemoryPercent, cache/4*5+heapMin)))
+	}
+}
+
+// heapMin is what the server needs beside keys and values: tokenizers above all.
+const heapMin = 256 << 20
 
 func (a *app) serveCommand() *cobra.Command {
 	var cfg server.Config
 	var verbose bool
 	var threads threadsFlag
-	var memory sizeFlag
+	var memory, cache sizeFlag
 	weights := weightsFlag(weightsBF16)
 	c := &cobra.Command{
 		Use:   "serve",
@@ -42,7 +59,9 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			cfg.DataDir, cfg.Threads, cfg.Log, cfg.Int8 = dir, int(threads), a.logger(verbose), weights.int8()
-			cfg.ModelBytes = memory.or(totalMemory() / 100 * modelMemoryPercent)
+			total := totalMemory()
+			cfg.ModelBytes, cfg.CacheBytes = memory.or(total/100*modelMemoryPercent), cache.or(total/100*cacheMemoryPercent)
+			limitHeap(total, uint64(cfg.CacheBytes))
 			s, err := server.New(c.Context(), a.serverConfig(cfg))
 			if err != nil {
 				return err
@@ -58,6 +77,7 @@ func (a *app) serveCommand() *cobra.Command {
 	f.Var(&threads, "threads", "threads to serve with; 0 is one for each core")
 	f.Var(&weights, "weights", weightsUsage)
 	f.Var(&memory, "model-memory", fmt.Sprintf("what the weights of all models in memory may take together, such as 12GiB; 0 is %d %% of the machine's memory", modelMemoryPercent))
+	f.Var(&cache, "cache-memory", fmt.Sprintf("what the keys and values of all requests may take together, such as 4GiB; 0 is %d %% of the machine's memory", cacheMemoryPercent))
 	f.BoolVar(&cfg.NoReuse, "no-reuse", false, "keep nothing of prompts in memory: read every one from its beginning")
 	f.BoolVar(&verbose, "verbose", false, "log every request")
 	return c

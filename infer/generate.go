@@ -59,7 +59,7 @@ func (e *Engine) admit(ctx context.Context, r *resident, l *lease) error {
 	l.bytes = int64(r.serving.SessionBytes(l.tokens))
 	if l.bytes > e.opt.CacheBytes {
 		return outcrop.Errorf(outcrop.CodeValidation,
-			"Prompt and answer of %d tokens need %d MiB of cache; this server has %d MiB. Shorten the prompt, or ask for fewer tokens.",
+			"Prompt and answer of %d tokens need %d MiB of cache; this server has %d MiB (outcrop serve --cache-memory). Shorten the prompt, or ask for fewer tokens.",
 			l.tokens, l.bytes>>20, e.opt.CacheBytes>>20)
 	}
 	select {

@@ -19,7 +19,7 @@ const stepTokensMax = 256
 // sequence, and as much of the waiting prompts as still fits. While there are none it
 // costs nothing.
 type scheduler struct {
-	forward func([]model.Step) ([]float32, error) // model.Serving.Forward
+	forward func([]model.Step) ([]float32, error) // model.Serving.ForwardInto the same memory every time
 	vocab   int
 	exec    nn.Exec
 
@@ -37,10 +37,21 @@ type scheduler struct {
 
 // newScheduler starts a scheduler, whose goroutine ends with close.
 func newScheduler(m *model.Serving, exec nn.Exec) *scheduler {
-	s := &scheduler{forward: m.Forward, vocab: m.Vocab, exec: exec, ended: make(chan struct{})}
+	s := &scheduler{forward: intoOne(m), vocab: m.Vocab, exec: exec, ended: make(chan struct{})}
 	s.wake.L = &s.mu
 	go s.loop()
 	return s
+}
+
+// intoOne returns m's Forward into memory of its own, which holds until the next call: a step of
+// 32 sequences makes megabytes of logits, dozens of times a second.
+func intoOne(m *model.Serving) func([]model.Step) ([]float32, error) {
+	var logits []float32
+	return func(steps []model.Step) ([]float32, error) {
+		n := len(steps) * m.Vocab
+		logits = slices.Grow(logits[:0], n)[:n]
+		return logits, m.ForwardInto(logits, steps)
+	}
 }
 
 // submit hands over a sequence; its outbox tells the rest.

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"fmt"
+
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/tensor/attention"
 )
@@ -33,12 +35,24 @@ func newPass(s *Serving) pass {
 // others, nor on how its tokens are cut into calls, bit for bit (TestServingEqualsTraining).
 // The error says which step cannot be run; then nothing has been changed.
 func (s *Serving) Forward(steps []Step) ([]float32, error) {
-	if err := s.check(steps); err != nil {
+	logits := make([]float32, len(steps)*s.Vocab)
+	if err := s.ForwardInto(logits, steps); err != nil {
 		return nil, err
+	}
+	return logits, nil
+}
+
+// ForwardInto is Forward with the memory for the logits, all of which it sets. Panics if that is
+// of another length.
+func (s *Serving) ForwardInto(logits []float32, steps []Step) error {
+	if len(logits) != len(steps)*s.Vocab {
+		panic(fmt.Sprintf("model: %d logits of %d steps", len(logits), len(steps)))
+	}
+	if err := s.check(steps); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	logits := make([]float32, len(steps)*s.Vocab)
 	left := make([][]int32, len(steps))
 	for i, st := range steps {
 		left[i] = st.Tokens
@@ -46,7 +60,7 @@ func (s *Serving) Forward(steps []Step) ([]float32, error) {
 	for {
 		parts := s.nextParts(steps, left)
 		if len(parts) == 0 {
-			return logits, nil
+			return nil
 		}
 		s.forward(parts, logits)
 	}

@@ -35,6 +35,7 @@ type Config struct {
 
 	// ModelBytes bounds the weights of all models that are served (infer.Options.WeightBytes); 0: nothing does.
 	ModelBytes  int64
+	CacheBytes  int64 // of keys and values (infer.Options.CacheBytes); 0 is infer's default
 	MemoryBytes int64 // of the machine: jobs that do not fit are refused; 0: not known
 
 	Log   *slog.Logger     // nil discards

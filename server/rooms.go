@@ -118,6 +118,7 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	r.engine = infer.New(infer.Options{
 		Exec:        r.exec,
 		WeightBytes: s.cfg.ModelBytes,
+		CacheBytes:  s.cfg.CacheBytes,
 		NoReuse:     s.cfg.NoReuse,
 		AfterFunc:   func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 		Seed:        newSeed,
