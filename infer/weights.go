@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"runtime/debug"
 	"sync"
 
@@ -34,22 +35,25 @@ func (e *Engine) reserve(r *resident) error {
 	return err
 }
 
-// makeRoom waits until there is room and takes it.
+// makeRoom waits until there is room and takes it. Nothing leaves where it would not be enough.
 func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w := &e.weights
 	for w.most > 0 && w.counted+need > w.most {
-		switch idle := e.leastRecent(); {
+		idle, bytes := e.leastRecent()
+		switch {
 		case need > w.most:
 			return waited, tooLarge(need, w.most)
 		case w.leaving > 0:
 			w.left.Wait()
 			waited = true
-		case idle == nil:
+		case w.counted-bytes+need > w.most:
 			return waited, noRoom(need, w.most-w.counted, w.most)
 		default:
-			e.evict(idle)
+			for _, r := range idle {
+				e.evict(r)
+			}
 		}
 	}
 	w.counted += need
@@ -57,15 +61,40 @@ func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
 	return waited, nil
 }
 
-// leastRecent returns the model, or the adapters, that nobody uses and that was used longest ago;
-// nil if there is none. e.mu is held.
-func (e *Engine) leastRecent() (least *resident) {
+// leastRecent returns, of the models that nobody uses but adapters which nobody uses, that which was
+// used longest ago: these adapters, as long as there are any, then itself. bytes is what all such
+// models take. e.mu is held.
+func (e *Engine) leastRecent() (least []*resident, bytes int64) {
+	type group struct {
+		adapters []*resident
+		last     int
+	}
+	groups := map[*resident]group{}
 	for _, r := range e.models {
-		if r.loaded() && r.users == 0 && r.pins == 0 && !r.gone && (least == nil || r.last < least.last) {
-			least = r
+		if !r.loaded() || r.pins > 0 || r.gone {
+			continue
+		}
+		whole := cmp.Or(r.base, r)
+		g := groups[whole]
+		if g.last = max(g.last, r.last); r.base != nil && r.users == 0 {
+			g.adapters = append(g.adapters, r)
+		}
+		groups[whole] = g
+	}
+	first := 0
+	for r, g := range groups {
+		if r.pins > 0 || r.users > len(g.adapters) {
+			continue
+		}
+		bytes += r.bytes
+		if least == nil || g.last < first {
+			least, first = g.adapters, g.last
+			if len(least) == 0 {
+				least = []*resident{r}
+			}
 		}
 	}
-	return least
+	return least, bytes
 }
 
 // loaded reports whether load has ended.

@@ -7,6 +7,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/nn"
 )
 
 // weightBytes is what the tiny model in dir takes.
@@ -103,4 +104,54 @@ func TestAdaptersLeaveWithTheirBase(t *testing.T) {
 	if e.weights.counted != 0 || e.weights.leaving != 0 {
 		t.Errorf("%d bytes are counted of no model, %d leave", e.weights.counted, e.weights.leaving)
 	}
+}
+
+// TestNothingLeavesInVain: models that nobody uses stay where their room would not be enough, and
+// so do adapters of a model that stays itself.
+func TestNothingLeavesInVain(t *testing.T) {
+	t.Parallel()
+	held, idle, large := tinyModel(t, tinyContext, nil), tinyModel(t, tinyContext, nil), largerModel(t)
+	size := weightBytes(t, held)
+	adapted := ask(held, "x", 3)
+	adapted.Model = tinyAdapters(t, held, 1)
+	e := newEngine(t, Options{WeightBytes: weightBytes(t, large) + size - 1})
+	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: held}); err != nil {
+		t.Fatal(err)
+	}
+	generate(t, e, adapted)
+	generate(t, e, ask(idle, "x", 3))
+	_, err := e.Generate(context.Background(), ask(large, "x", 3), nil)
+	wantCode(t, err, outcrop.CodeModelNotReady)
+	if got := in(t, e, held, adapted.Model.Dir, idle); !slices.Equal(got, []bool{true, true, true}) {
+		t.Errorf("in memory are %v", got)
+	}
+	e.Unload(held)
+	generate(t, e, ask(large, "x", 3))
+	if got := in(t, e, held, adapted.Model.Dir, large); !slices.Equal(got, []bool{false, false, true}) {
+		t.Errorf("in memory are %v", got)
+	}
+
+	e = newEngine(t, Options{WeightBytes: 2 * size})
+	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: held}); err != nil {
+		t.Fatal(err)
+	}
+	generate(t, e, adapted)
+	generate(t, e, ask(idle, "x", 3))
+	generate(t, e, ask(tinyModel(t, tinyContext, nil), "x", 3))
+	if got := in(t, e, held, adapted.Model.Dir, idle); !slices.Equal(got, []bool{true, true, false}) {
+		t.Errorf("in memory are %v", got)
+	}
+}
+
+// largerModel is a tinyModel of about twice the size.
+func largerModel(t *testing.T) string {
+	t.Helper()
+	c, err := model.ReadConfig(tinyModel(t, tinyContext, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.FFN *= 10
+	dir := saveModel(t, c, func(*nn.Param) {})
+	writeTokenizer(t, dir)
+	return dir
 }

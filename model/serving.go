@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"runtime"
 	"sync"
 
@@ -157,6 +158,24 @@ func (c Config) LoadServingBytes(exec nn.Exec) int {
 	s := &Serving{Config: c, weights: families[c.Family].weights(c)}
 	weights := c.ServingBytes(exec)
 	return weights + 4*s.largest() + min(weights/4, loadingBytes)
+}
+
+// KeptBytes returns the memory that products keep after training, for as long as the process lives:
+// the largest copy of a matrix of each power of two (gemm.PackBriefly).
+func (c Config) KeptBytes(exec nn.Exec) (n int) {
+	s := &Serving{Config: c, weights: families[c.Family].weights(c)}
+	var kept [bits.UintSize + 1]int
+	for _, p := range s.weights.all() {
+		if s.multiplies(p) {
+			bytes := gemm.PackedBytes(exec.Kernel, p.Cols, p.Rows, false)
+			class := &kept[bits.Len(uint(bytes-1))]
+			*class = max(*class, bytes)
+		}
+	}
+	for _, bytes := range kept {
+		n += bytes
+	}
+	return n
 }
 
 // ReadBytes returns how many bytes of weights every pass through the model reads.

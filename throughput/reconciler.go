@@ -197,27 +197,37 @@ func desired(t *outcrop.Throughput) outcrop.ARN {
 	return t.ModelARN
 }
 
-// preload loads the model of a throughput that was InService before the server started. It
-// is not tried again: a request will, and will be told what is wrong.
+// preload loads the model of a throughput that was InService before the server started. Where there
+// is no room for it now, it is tried again later, for only what is held stays in memory. Else it is
+// not: a request will, and will be told what is wrong.
 func (r *Reconciler) preload(ctx context.Context, t *outcrop.Throughput) {
-	select {
-	case r.warm <- struct{}{}:
-		defer func() { <-r.warm }()
-	case <-ctx.Done():
+	dir, err := r.loadInAdvance(ctx, t)
+	switch {
+	case ctx.Err() != nil:
 		return
-	}
-	for r.settling.Load() > 0 && ctx.Err() == nil { // somebody waits for those
-		pause.For(ctx, preloadPoll, nil)
-	}
-	dir, err := r.load(ctx, t.ARN, t.ModelARN)
-	if ctx.Err() != nil {
+	case outcrop.CodeOf(err) == outcrop.CodeModelNotReady:
+		r.log.Warn("no room for the model of a throughput yet", "throughput", t.ARN, "model", t.ModelARN, "error", err)
+		pause.For(ctx, pollEvery, nil)
 		return
-	}
-	if err != nil {
+	case err != nil:
 		r.log.Warn("load model in advance", "throughput", t.ARN, "model", t.ModelARN, "error", err)
 		dir = unloadable
 	}
 	r.hold(t.ARN, dir)
+}
+
+// loadInAdvance loads a model when nobody waits for another, one at a time.
+func (r *Reconciler) loadInAdvance(ctx context.Context, t *outcrop.Throughput) (dir string, err error) {
+	select {
+	case r.warm <- struct{}{}:
+		defer func() { <-r.warm }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	for r.settling.Load() > 0 && ctx.Err() == nil { // somebody waits for those
+		pause.For(ctx, preloadPoll, nil)
+	}
+	return r.load(ctx, t.ARN, t.ModelARN)
 }
 
 // unloadable is held by throughput whose model could not be loaded in advance. No engine

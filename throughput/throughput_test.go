@@ -364,6 +364,27 @@ func TestBrokenModelAfterRestart(t *testing.T) {
 	})
 }
 
+// What a server finds in service at its start is loaded as soon as there is room.
+func TestNoRoomAfterRestart(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(loadTime)
+		w.end()
+		full := outcrop.Errorf(outcrop.CodeModelNotReady, "full")
+		w.engine = &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{"/a": {full, full, full, full}}}
+		w.serve()
+		pass(pollEvery)
+		w.is(a, outcrop.ThroughputInService)
+		w.engine.has(t)
+		pass(2 * pollEvery)
+		w.engine.has(t, "/a")
+		if n := len(w.engine.loads); n != 5 {
+			t.Errorf("%d loads", n)
+		}
+	})
+}
+
 func TestLoadsAtOnce(t *testing.T) {
 	in(t, func(w *world) {
 		w.serve()

@@ -181,7 +181,8 @@ func (w *workload) memory(t outcrop.TrainSpec) Memory {
 		Data:    rows*dataBytesPerRow + tokens*dataBytesPerToken,
 		Process: processBytes + tokenizerFactor*w.tokenizerBytes,
 	}
-	m.Proof = int64(w.config.LoadServingBytes(w.exec)) + parityBytes(w.config, w.exec, w.provenRows, max(w.facts.Longest, 1)) + m.Data + m.Process
+	m.Proof = int64(w.config.LoadServingBytes(w.exec)+w.config.KeptBytes(w.exec)) +
+		parityBytes(w.config, w.exec, w.provenRows, max(w.facts.Longest, 1)) + m.Data + m.Process
 	return m
 }
 
