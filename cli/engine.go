@@ -78,7 +78,7 @@ func (s sizeFlag) or(size uint64) int64 { return int64(min(cmp.Or(uint64(s), siz
 
 func (s *sizeFlag) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
-	if err != nil {
+	if err != nil || n == 0 && text != "0" {
 		return errors.New("a size such as 512MiB or 12GiB")
 	}
 	*s = sizeFlag(n)

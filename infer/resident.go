@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sys/unix"
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
@@ -191,6 +192,12 @@ func (e *Engine) load(r *resident) {
 func cannotLoad(err error) error {
 	if said := (*outcrop.Error)(nil); errors.As(err, &said) {
 		return said
+	}
+	if errors.Is(err, unix.ENOMEM) {
+		return &outcrop.Error{
+			Code: outcrop.CodeModelNotReady, Err: err,
+			Msg: "There is no memory for the model: the system refuses it. Try again later, end what else takes memory, or start the server with a smaller --model-memory.",
+		}
 	}
 	return &outcrop.Error{
 		Code: outcrop.CodeModelError, Err: err,

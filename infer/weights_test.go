@@ -2,8 +2,11 @@ package infer
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
@@ -154,4 +157,11 @@ func largerModel(t *testing.T) string {
 	dir := saveModel(t, c, func(*nn.Param) {})
 	writeTokenizer(t, dir)
 	return dir
+}
+
+// TestNoMemory: what the system refuses is not the model's fault.
+func TestNoMemory(t *testing.T) {
+	t.Parallel()
+	wantCode(t, cannotLoad(fmt.Errorf("map an arena: %w", unix.ENOMEM)), outcrop.CodeModelNotReady, "no memory", "--model-memory")
+	wantCode(t, cannotLoad(fmt.Errorf("open: %w", unix.ENOENT)), outcrop.CodeModelError, "Restore its directory")
 }

@@ -39,6 +39,7 @@ const (
 	loadsMax   = 2                // models at once: loading is bound by the disk and by memory
 	triesMax   = 3                // loads that fail for no reason of the model's own
 	retryAfter = 2 * time.Second
+	roomTries  = 40 // one each pollEvery: so long a throughput waits for other models to leave memory
 	changesMax = 20 // tries to write against other writers
 
 	preloadPoll = 200 * time.Millisecond // how often a load in advance looks whether it may begin
@@ -151,35 +152,23 @@ func (r *Reconciler) work(arn outcrop.ARN, f func()) bool {
 
 // settle brings a throughput into service, or finds out that it cannot be.
 func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
-	select {
-	case r.loads <- struct{}{}:
-		defer func() { <-r.loads }()
-	case <-ctx.Done():
-		return
-	}
 	wanted := desired(t)
-	dir, err := r.load(ctx, t.ARN, wanted)
+	dir, failure := r.loadWhenRoom(ctx, t.ARN, wanted)
 	if ctx.Err() != nil {
 		return
 	}
-	loaded, failed := err == nil, false
-	err = r.change(ctx, t.ARN, func(t *outcrop.Throughput) bool {
-		if t.Status != outcrop.ThroughputCreating && t.Status != outcrop.ThroughputUpdating || desired(t) != wanted {
+	err := r.change(ctx, t.ARN, func(t *outcrop.Throughput) bool {
+		if !settles(t, wanted) {
 			return false
 		}
-		if failed = err != nil; failed {
-			t.Status, t.FailureMessage = outcrop.ThroughputFailed, message(err)
-			return true
-		}
-		t.Status, t.FailureMessage = outcrop.ThroughputInService, ""
-		t.ModelARN, t.DesiredModelARN, t.Parent = wanted, wanted, string(wanted)
+		r.decide(t, failure)
 		return true
 	})
-	if loaded { // the model that it had before goes only now that no request finds it
+	if failure == nil { // the model that it had before goes only now that no request finds it
 		r.hold(t.ARN, dir)
 	}
 	switch {
-	case err == nil && failed:
+	case err == nil && failure != nil && !r.goesOn(t.ARN, failure):
 		r.release(t.ARN) // it serves no model any more, also not the one before an update
 	case outcrop.CodeOf(err) == outcrop.CodeNotFound:
 		r.release(t.ARN) // deleted while its model was loaded
@@ -187,6 +176,68 @@ func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
 		r.log.Error("settle throughput", "throughput", t.ARN, "error", err)
 		pause.For(ctx, retryAfter, nil)
 	}
+}
+
+// settles reports whether t is still to be brought into service with the model wanted.
+func settles(t *outcrop.Throughput, wanted outcrop.ARN) bool {
+	return (t.Status == outcrop.ThroughputCreating || t.Status == outcrop.ThroughputUpdating) && desired(t) == wanted
+}
+
+// decide sets what becomes of t when its model has been loaded, or could not be.
+func (r *Reconciler) decide(t *outcrop.Throughput, failure error) {
+	wanted := desired(t)
+	switch {
+	case failure == nil:
+		t.Status, t.FailureMessage = outcrop.ThroughputInService, ""
+		t.ModelARN, t.DesiredModelARN, t.Parent = wanted, wanted, string(wanted)
+	case r.goesOn(t.ARN, failure):
+		t.Status, t.DesiredModelARN = outcrop.ThroughputInService, t.ModelARN
+		t.FailureMessage = fmt.Sprintf("It goes on with its model, for there is no room beside that for %s. %s", wanted, message(failure))
+	default:
+		t.Status, t.FailureMessage = outcrop.ThroughputFailed, message(failure)
+	}
+}
+
+// goesOn reports whether a throughput goes on with the model that it serves, since there is no room
+// for another beside it.
+func (r *Reconciler) goesOn(arn outcrop.ARN, failure error) bool {
+	dir := r.holds(arn)
+	return outcrop.CodeOf(failure) == outcrop.CodeModelNotReady && dir != "" && dir != unloadable
+}
+
+// loadWhenRoom is load, some at a time, and again and again while there is no room. Meanwhile the
+// throughput says what it waits for. It gives up early when something else is wanted.
+func (r *Reconciler) loadWhenRoom(ctx context.Context, arn, wanted outcrop.ARN) (dir string, err error) {
+	for try := 1; ; try++ {
+		if dir, err = r.loadInTurn(ctx, arn, wanted); outcrop.CodeOf(err) != outcrop.CodeModelNotReady || try == roomTries {
+			return dir, err
+		}
+		r.log.Warn("no room for the model of a throughput yet", "throughput", arn, "model", wanted, "try", try, "error", err)
+		waits := false
+		changed := r.change(ctx, arn, func(t *outcrop.Throughput) bool {
+			waits = settles(t, wanted)
+			told := t.FailureMessage
+			t.FailureMessage = message(err)
+			return waits && told != t.FailureMessage
+		})
+		if changed != nil || !waits {
+			return "", err
+		}
+		r.settling.Add(-1) // others need not wait for it
+		pause.For(ctx, pollEvery, nil)
+		r.settling.Add(1)
+	}
+}
+
+// loadInTurn is load, of which loadsMax run at a time.
+func (r *Reconciler) loadInTurn(ctx context.Context, arn, model outcrop.ARN) (dir string, err error) {
+	select {
+	case r.loads <- struct{}{}:
+		defer func() { <-r.loads }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	return r.load(ctx, arn, model)
 }
 
 // desired is the model that a throughput is to serve.
@@ -235,7 +286,7 @@ func (r *Reconciler) loadInAdvance(ctx context.Context, t *outcrop.Throughput) (
 const unloadable = "\x00"
 
 // load loads a model for a throughput and returns where it lies. What is the model's own
-// fault fails at once, anything else after some tries.
+// fault fails at once, and so does what there is no room for; anything else after some tries.
 func (r *Reconciler) load(ctx context.Context, arn, model outcrop.ARN) (dir string, err error) {
 	for try := 1; ; try++ {
 		var files outcrop.ModelFiles
@@ -250,10 +301,10 @@ func (r *Reconciler) load(ctx context.Context, arn, model outcrop.ARN) (dir stri
 	}
 }
 
-// final reports whether a load would fail in the same way again.
+// final reports whether a load would fail in the same way again, at least soon.
 func final(err error) bool {
 	switch outcrop.CodeOf(err) {
-	case outcrop.CodeNotFound, outcrop.CodeValidation, outcrop.CodeModelError:
+	case outcrop.CodeNotFound, outcrop.CodeValidation, outcrop.CodeModelError, outcrop.CodeModelNotReady:
 		return true
 	}
 	return false

@@ -372,14 +372,87 @@ func TestNoRoomAfterRestart(t *testing.T) {
 		pass(loadTime)
 		w.end()
 		full := outcrop.Errorf(outcrop.CodeModelNotReady, "full")
-		w.engine = &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{"/a": {full, full, full, full}}}
+		w.engine = &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{"/a": {full, full}}}
 		w.serve()
 		pass(pollEvery)
 		w.is(a, outcrop.ThroughputInService)
 		w.engine.has(t)
 		pass(2 * pollEvery)
 		w.engine.has(t, "/a")
-		if n := len(w.engine.loads); n != 5 {
+		if n := len(w.engine.loads); n != 3 {
+			t.Errorf("%d loads", n)
+		}
+	})
+}
+
+// TestWaitsForRoom: a throughput for whose model there is no room yet says so, holds up no other, and
+// comes into service when there is; if there never is, it fails.
+func TestWaitsForRoom(t *testing.T) {
+	full := outcrop.Errorf(outcrop.CodeModelNotReady, "full")
+	for name, tc := range map[string]struct {
+		refusals int
+		want     string
+	}{
+		"room at last": {roomTries - 1, outcrop.ThroughputInService}, "never": {roomTries, outcrop.ThroughputFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(w *world) {
+				w.engine.failing["/a"] = slices.Repeat([]error{full}, tc.refusals)
+				w.serve()
+				a := w.create("a", "arn:a")
+				pass(pollEvery)
+				if got := w.is(a, outcrop.ThroughputCreating); got.FailureMessage != "full" {
+					t.Errorf("it says %q", got.FailureMessage)
+				}
+				b := w.create("b", "arn:b")
+				pass(loadTime)
+				w.is(b, outcrop.ThroughputInService)
+				pass(roomTries * pollEvery)
+				if got := w.is(a, tc.want); (got.FailureMessage == "") != (tc.want == outcrop.ThroughputInService) {
+					t.Errorf("it says %q", got.FailureMessage)
+				}
+			})
+		})
+	}
+}
+
+// TestNoRoomForUpdate: what serves goes on when there is no room for another model beside it.
+func TestNoRoomForUpdate(t *testing.T) {
+	in(t, func(w *world) {
+		w.engine.failing["/b"] = slices.Repeat([]error{outcrop.Errorf(outcrop.CodeModelNotReady, "full")}, roomTries)
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(loadTime)
+		w.update(a, "arn:b")
+		pass(pollEvery)
+		w.is(a, outcrop.ThroughputUpdating)
+		w.engine.has(t, "/a")
+		pass(roomTries * pollEvery)
+		got := w.is(a, outcrop.ThroughputInService)
+		if got.ModelARN != "arn:a" || got.DesiredModelARN != "arn:a" || !strings.Contains(got.FailureMessage, "arn:b. full") {
+			t.Errorf("%+v", got)
+		}
+		w.engine.has(t, "/a")
+		w.update(a, "arn:b") // now there is
+		pass(loadTime)
+		if got := w.is(a, outcrop.ThroughputInService); got.ModelARN != "arn:b" || got.FailureMessage != "" {
+			t.Errorf("%+v", got)
+		}
+		w.engine.has(t, "/b")
+	})
+}
+
+// TestDeletedWhileItWaits: one that is deleted while there is no room for it is waited for no more.
+func TestDeletedWhileItWaits(t *testing.T) {
+	in(t, func(w *world) {
+		w.engine.failing["/a"] = slices.Repeat([]error{outcrop.Errorf(outcrop.CodeModelNotReady, "full")}, 2)
+		w.serve()
+		a := w.create("a", "arn:a")
+		pass(pollEvery / 2)
+		w.apply(outcrop.OpDelete, w.get(a))
+		pass(4 * pollEvery)
+		w.engine.has(t)
+		if n := len(w.engine.loads); n != 2 {
 			t.Errorf("%d loads", n)
 		}
 	})

@@ -173,6 +173,13 @@ func TestCountTokens(t *testing.T) {
 	}
 	_, err = count(titanID, &types.CountTokensInputMemberInvokeModel{Value: types.InvokeModelTokensRequest{Body: []byte(`{}`)}})
 	wantAPIError(t, err, outcrop.CodeValidation, "required key [inputText]")
+	for code, want := range map[outcrop.Code]outcrop.Code{ // CountTokens has not the errors of the others
+		outcrop.CodeModelNotReady: outcrop.CodeServiceUnavailable, outcrop.CodeModelError: outcrop.CodeValidation,
+	} {
+		r.engine.err = outcrop.Errorf(code, "No room.")
+		_, err = count(titanID, &types.CountTokensInputMemberInvokeModel{Value: types.InvokeModelTokensRequest{Body: []byte(hi)}})
+		wantAPIError(t, err, want, "No room.")
+	}
 	_, err = count("no.such-model", &types.CountTokensInputMemberInvokeModel{Value: types.InvokeModelTokensRequest{Body: []byte(hi)}})
 	wantAPIError(t, err, outcrop.CodeValidation, "The provided model identifier is invalid.")
 }

@@ -2,6 +2,7 @@ package bedrockruntime
 
 import (
 	"context"
+	"errors"
 
 	"outcrop.dev/outcrop"
 )
@@ -23,7 +24,22 @@ func (s *Service) CountTokens(ctx context.Context, in *CountTokensInput) (*Count
 	}
 	n, err := s.engine.CountTokens(ctx, t.files, req.Messages)
 	if err != nil {
-		return nil, err
+		return nil, countable(err)
 	}
 	return &CountTokensOutput{InputTokens: n}, nil
+}
+
+// countable is err as CountTokens may say it: it has not the errors of the models' operations.
+func countable(err error) error {
+	e := (*outcrop.Error)(nil)
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case outcrop.CodeModelNotReady:
+		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Msg: e.Msg, Err: err}
+	case outcrop.CodeModelError:
+		return &outcrop.Error{Code: outcrop.CodeValidation, Msg: e.Msg, Err: err}
+	}
+	return err
 }
