@@ -25,14 +25,20 @@ func (c *client) getThroughput(ctx context.Context, id string) (*bedrock.GetProv
 // load within a second or two.
 const throughputPoll = 200 * time.Millisecond
 
-// awaitThroughput waits until throughput is no longer being created.
-func (c *client) awaitThroughput(ctx context.Context, id string) (*bedrock.GetProvisionedModelThroughputOutput, error) {
+// awaitThroughput waits until throughput is no longer being created; waits is told why it takes so
+// long, if the server says so.
+func (c *client) awaitThroughput(ctx context.Context, id string, waits func(why string)) (*bedrock.GetProvisionedModelThroughputOutput, error) {
 	tick := time.NewTicker(throughputPoll)
 	defer tick.Stop()
+	told := ""
 	for {
 		t, err := c.getThroughput(ctx, id)
 		if err != nil || t.Status != types.ProvisionedModelStatusCreating {
 			return t, err
+		}
+		if why := aws.ToString(t.FailureMessage); why != told {
+			told = why
+			waits(why)
 		}
 		select {
 		case <-ctx.Done():

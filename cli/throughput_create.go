@@ -45,7 +45,7 @@ func (a *app) throughputCreateCommand() *cobra.Command {
 }
 
 func (a *app) waitThroughput(c *cobra.Command, api *client, arn string) error {
-	t, err := api.awaitThroughput(c.Context(), arn)
+	t, err := api.awaitThroughput(c.Context(), arn, func(why string) { a.note("Waiting: %s", why) })
 	if err != nil {
 		return err
 	}
