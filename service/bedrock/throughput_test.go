@@ -230,6 +230,12 @@ func TestThroughputOfAnotherBase(t *testing.T) {
 	base := e.reserveFor("base", titan)
 	_, err := e.UpdateProvisionedModelThroughput(t.Context(), &sdk.UpdateProvisionedModelThroughputInput{ProvisionedModelId: &base, DesiredModelId: &model})
 	fails(t, err, "ValidationException", "was made for a foundation model")
+	// One that has failed, for want of memory, may be tried again with the model that it was made for.
+	update(e, base, outcrop.ThroughputOf, func(t *outcrop.Throughput) { t.Status, t.FailureMessage = outcrop.ThroughputFailed, "No room." })
+	must(e.UpdateProvisionedModelThroughput(t.Context(), &sdk.UpdateProvisionedModelThroughputInput{ProvisionedModelId: &base, DesiredModelId: aws.String(titan)}))(t)
+	if got := must(e.GetProvisionedModelThroughput(t.Context(), &sdk.GetProvisionedModelThroughputInput{ProvisionedModelId: &base}))(t); got.Status != "Updating" || got.FailureMessage != nil {
+		t.Errorf("tried again: %+v", got)
+	}
 	tuned := e.reserveFor("tuned", model)
 	_, err = e.UpdateProvisionedModelThroughput(t.Context(), &sdk.UpdateProvisionedModelThroughputInput{ProvisionedModelId: &tuned, DesiredModelId: aws.String(pebble)})
 	fails(t, err, "ValidationException", "goes back to")

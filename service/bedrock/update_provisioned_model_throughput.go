@@ -58,7 +58,7 @@ func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, i
 	if err != nil {
 		return err
 	}
-	if t.ModelARN == t.FoundationModelARN {
+	if t.ModelARN == t.FoundationModelARN && m.arn() != t.ModelARN {
 		return invalid("The provisioned model throughput %s was made for a foundation model, and cannot serve another.", t.Name)
 	}
 	if m.foundationARN() != t.FoundationModelARN {

@@ -46,7 +46,7 @@ func serves(rec outcrop.Record) error {
 			return err
 		}
 		return outcrop.Errorf(outcrop.CodeModelError,
-			"Provisioned throughput %s has failed: %s Update it with a desiredModelId that can be served, or delete it.", th.Name, th.FailureMessage)
+			"Provisioned throughput %s has failed, and is not tried again by itself: %s Update it with a desiredModelId that can be served, which may be the same again, or delete it.", th.Name, th.FailureMessage)
 	}
 	return fmt.Errorf("throughput %s has the status %q", rec.ARN, rec.Status)
 }
