@@ -76,9 +76,12 @@ type sizeFlag uint64
 // or returns the size, or size if the flag is 0.
 func (s sizeFlag) or(size uint64) int64 { return int64(min(cmp.Or(uint64(s), size), math.MaxInt64)) }
 
+// sizeLeast is the least that a sizeFlag takes: who writes 12 means gibibytes, not bytes.
+const sizeLeast = 1 << 20
+
 func (s *sizeFlag) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n == 0 && text != "0" {
+	if err != nil || n < sizeLeast && text != "0" {
 		return errors.New("a size such as 512MiB or 12GiB")
 	}
 	*s = sizeFlag(n)
