@@ -42,33 +42,49 @@ func AddAliases(dataDir, id string, aliases []string) (outcrop.FoundationModel, 
 }
 
 // RemoveAliases takes aliases away from the models that have them by AddAliases or Add, and
-// returns the last one's model. CodeValidation for those that come with the program.
-func RemoveAliases(dataDir string, aliases []string) (outcrop.FoundationModel, error) {
+// returns the last one's model. inUse returns what was made by an alias: it names its base model by
+// it, and would not find it any more, nor would Remove know that it needs it. CodeConflict if there
+// is anything, CodeValidation for those that come with the program.
+func RemoveAliases(dataDir string, aliases []string, inUse func(alias string) ([]string, error)) (outcrop.FoundationModel, error) {
 	return changeAliases(dataDir, func(c *Catalog, all map[string]string) (id string, err error) {
+		for _, alias := range aliases { // all of them, before any goes
+			if err := c.checkAlias(alias, all, inUse); err != nil {
+				return "", err
+			}
+		}
 		for _, alias := range aliases {
 			m, err := c.find(alias)
-			switch {
-			case err != nil:
-				return "", err
-			case m.ID == alias:
-				return "", outcrop.Errorf(outcrop.CodeValidation, "%s is a model of its own, not an alias: `outcrop models remove` removes models.", alias)
-			}
-			if !slices.Contains(m.Aliases, alias) { // found by an ARN, or without its version
-				return "", outcrop.Errorf(outcrop.CodeNotFound, "%s is no alias: %s has %s.", alias, m.ID, cmp.Or(strings.Join(m.Aliases, ", "), "none"))
+			if err != nil { // it was named twice
+				continue
 			}
 			if id = m.ID; all[alias] == m.ID {
 				delete(all, alias)
-				continue
-			}
-			if filepath.Base(m.Dir) == PebbleID {
-				return "", outcrop.Errorf(outcrop.CodeValidation, "The alias %s of %s comes with the program and cannot be removed.", alias, m.ID)
-			}
-			if err := dropAlias(m.Dir, alias); err != nil {
+			} else if err := dropAlias(m.Dir, alias); err != nil {
 				return "", err
 			}
 		}
 		return id, nil
 	})
+}
+
+// checkAlias says why an alias cannot be taken away.
+func (c *Catalog) checkAlias(alias string, all map[string]string, inUse func(string) ([]string, error)) error {
+	m, err := c.find(alias)
+	switch {
+	case err != nil:
+		return err
+	case m.ID == alias:
+		return outcrop.Errorf(outcrop.CodeValidation, "%s is a model of its own, not an alias: `outcrop models remove` removes models.", alias)
+	case !slices.Contains(m.Aliases, alias): // found by an ARN, or without its version
+		return outcrop.Errorf(outcrop.CodeNotFound, "%s is no alias: %s has %s.", alias, m.ID, cmp.Or(strings.Join(m.Aliases, ", "), "none"))
+	case all[alias] != m.ID && filepath.Base(m.Dir) == PebbleID:
+		return outcrop.Errorf(outcrop.CodeValidation, "The alias %s of %s comes with the program and cannot be removed.", alias, m.ID)
+	}
+	users, err := inUse(alias)
+	if err == nil && len(users) > 0 {
+		err = outcrop.Errorf(outcrop.CodeConflict, "The alias %s of %s cannot be removed while it is needed by %s.", alias, m.ID, strings.Join(users, ", "))
+	}
+	return err
 }
 
 // dropAlias takes an alias out of the entry file of a directory.

@@ -164,13 +164,25 @@ func TestAliases(t *testing.T) {
 			t.Errorf("%s for %s: %v, want %s", x.alias, x.id, err, x.code)
 		}
 	}
-	if m, err = RemoveAliases(dataDir, []string{"meta.llama-x", "acme.own"}); err != nil || !slices.Equal(m.Aliases, []string{"acme.two"}) {
+	used := func(alias string) ([]string, error) {
+		if alias == "meta.llama-x" {
+			return []string{"the custom model y"}, nil
+		}
+		return nil, nil
+	}
+	if _, err := RemoveAliases(dataDir, []string{"acme.own", "meta.llama-x"}, used); outcrop.CodeOf(err) != outcrop.CodeConflict || !strings.Contains(err.Error(), "meta.llama-x of acme.notes cannot be removed while it is needed by the custom model y") {
+		t.Errorf("error %v", err)
+	}
+	if m, _ := c.Lookup("meta.llama-x"); m.ID != "acme.notes" {
+		t.Error("an alias that is needed is gone")
+	}
+	if m, err = RemoveAliases(dataDir, []string{"meta.llama-x", "acme.own"}, notUsed); err != nil || !slices.Equal(m.Aliases, []string{"acme.two"}) {
 		t.Errorf("left %q, %v", m.Aliases, err)
 	}
 	for alias, code := range map[string]outcrop.Code{
 		"meta.llama-x": outcrop.CodeNotFound, "acme.notes": outcrop.CodeValidation, "amazon.titan-text-express-v1:0:8k": outcrop.CodeValidation,
 	} {
-		if _, err := RemoveAliases(dataDir, []string{alias}); outcrop.CodeOf(err) != code {
+		if _, err := RemoveAliases(dataDir, []string{alias}, notUsed); outcrop.CodeOf(err) != code {
 			t.Errorf("%s: %v, want %s", alias, err, code)
 		}
 	}
@@ -273,7 +285,7 @@ func TestOtherSpellings(t *testing.T) {
 	_, dataDir := opened(t)
 	added(t, dataDir, "acme.notes", "acme.alias")
 	for alias, want := range map[string]string{"acme.alias:0": "acme.notes has acme.alias", "acme.notes:0": "no alias"} {
-		if _, err := RemoveAliases(dataDir, []string{alias}); outcrop.CodeOf(err) != outcrop.CodeNotFound || !strings.Contains(err.Error(), want) {
+		if _, err := RemoveAliases(dataDir, []string{alias}, notUsed); outcrop.CodeOf(err) != outcrop.CodeNotFound || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", alias, err)
 		}
 	}
@@ -362,3 +374,5 @@ func TestAddTakesNoOthersDirectory(t *testing.T) {
 		t.Error("the other model is gone")
 	}
 }
+
+func notUsed(string) ([]string, error) { return nil, nil }

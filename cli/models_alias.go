@@ -2,11 +2,13 @@ package cli
 
 import (
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/server"
 )
 
 func (a *app) modelsAliasCommand() *cobra.Command {
@@ -15,7 +17,8 @@ func (a *app) modelsAliasCommand() *cobra.Command {
 		Use:   "alias ID ALIAS…",
 		Short: "Give a foundation model other ids, or take them away",
 		Long: `Give a foundation model other ids, by which scripts that name another model find it; a running
-server knows them at once. With --remove the arguments are aliases to take away.`,
+server knows them at once. With --remove the arguments are aliases to take away; one by which a job, a
+custom model or throughput was made stays as long as that needs it.`,
 		Example: `  outcrop models alias acme.notes-v1 meta.llama3-1-8b-instruct-v1:0
   outcrop models alias --remove meta.llama3-1-8b-instruct-v1:0`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -24,14 +27,16 @@ server knows them at once. With --remove the arguments are aliases to take away.
 			}
 			return cobra.MinimumNArgs(2)(c, args)
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			dir, err := a.makeDataDir()
 			if err != nil {
 				return err
 			}
 			var m outcrop.FoundationModel
 			if remove {
-				m, err = catalog.RemoveAliases(dir, args)
+				m, err = catalog.RemoveAliases(dir, args, func(alias string) ([]string, error) {
+					return server.ModelUsers(c.Context(), dir, []string{alias}, time.Now)
+				})
 			} else {
 				m, err = catalog.AddAliases(dir, args[0], args[1:])
 			}
