@@ -90,13 +90,17 @@ func (c *Catalog) Lookup(id string) (outcrop.FoundationModel, bool) {
 		if i, ok := c.byName[id]; ok {
 			return c.models[i], true
 		}
-		shorter := suffix.ReplaceAllString(id, "")
+		shorter := Shorter(id)
 		if shorter == id {
 			return outcrop.FoundationModel{}, false
 		}
 		id = shorter
 	}
 }
+
+// Shorter returns an id without the last of its suffixes, which Lookup tries if there is no such
+// model; the same id if it has none.
+func Shorter(id string) string { return suffix.ReplaceAllString(id, "") }
 
 // suffix is a version or a context length at the end of an id.
 var suffix = regexp.MustCompile(`:(\d+|\d+k)$`)

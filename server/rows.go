@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/catalog"
 	"outcrop.dev/outcrop/store"
 )
 
 // ModelUsers returns what in a data directory needs a base model, in any account and region:
 // jobs that have not ended, custom models that were made from it, throughput that serves it;
-// each in a few words. ids are the model's id and aliases. A server may run there.
+// each in a few words. ids are the model's id and aliases; what names it in another spelling, with a
+// suffix, needs it too. A server may run there.
 func ModelUsers(ctx context.Context, dataDir string, ids []string, clock func() time.Time) (users []string, err error) {
 	rows, err := openRows(ctx, dataDir, clock)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -27,9 +29,27 @@ func ModelUsers(ctx context.Context, dataDir string, ids []string, clock func() 
 		return nil, err
 	}
 	defer rows.Close()
+	models, noCatalog := catalog.Read(dataDir)
+	means := func(name string) bool {
+		for {
+			if slices.Contains(ids, name) {
+				return true
+			}
+			if noCatalog == nil {
+				if m, ok := models.Lookup(name); ok && (m.ID == name || slices.Contains(m.Aliases, name)) {
+					return false // another one
+				}
+			}
+			shorter := catalog.Shorter(name)
+			if shorter == name {
+				return false
+			}
+			name = shorter
+		}
+	}
 	is := func(arn outcrop.ARN) bool {
 		p, ok := outcrop.ParseARN(string(arn))
-		return ok && p.Kind == outcrop.KindFoundationModel && slices.Contains(ids, p.Resource)
+		return ok && p.Kind == outcrop.KindFoundationModel && means(p.Resource)
 	}
 	for _, kind := range []struct {
 		kind outcrop.Kind
@@ -37,14 +57,14 @@ func ModelUsers(ctx context.Context, dataDir string, ids []string, clock func() 
 	}{
 		{outcrop.KindJob, func(r outcrop.Record) (string, error) {
 			j, err := outcrop.JobOf(r)
-			if err != nil || j.Terminal() || !is(j.BaseModelARN) && !slices.Contains(ids, j.BaseModelID) {
+			if err != nil || j.Terminal() || !is(j.BaseModelARN) && !means(j.BaseModelID) {
 				return "", err
 			}
 			return "the job " + j.Name, nil
 		}},
 		{outcrop.KindCustomModel, func(r outcrop.Record) (string, error) {
 			m, err := outcrop.CustomModelOf(r)
-			if err != nil || !is(m.BaseModelARN) && !slices.Contains(ids, m.BaseModelID) {
+			if err != nil || !is(m.BaseModelARN) && !means(m.BaseModelID) {
 				return "", err
 			}
 			return "the custom model " + m.Name, nil

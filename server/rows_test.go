@@ -40,6 +40,15 @@ func TestModelUsers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	spelt := func(m outcrop.Meta, _ outcrop.ARN) outcrop.Record {
+		return (&outcrop.CustomModel{Meta: m, BaseModelARN: m.Scope.ARN(outcrop.KindFoundationModel, "acme.y:0:8k"), BaseModelID: "acme.y:0:8k"}).Record()
+	}
+	put("eu-west-3", outcrop.KindCustomModel, "spelt", outcrop.ModelActive, spelt)
+	for id, want := range map[string]int{"acme.y": 1, "acme.y:0": 1, "acme.y:0:8k": 1, "acme.y:1": 0, "acme": 0} {
+		if got := users(id); len(got) != want {
+			t.Errorf("%s is needed by %q", id, got)
+		}
+	}
 	job := func(m outcrop.Meta, base outcrop.ARN) outcrop.Record {
 		return (&outcrop.Job{Meta: m, BaseModelARN: base}).Record()
 	}
@@ -54,7 +63,7 @@ func TestModelUsers(t *testing.T) {
 	if got, want := users("acme.x"), []string{"the custom model tuned", "the job running", "the throughput serving"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := users("acme.y"); got != nil {
+	if got := users("acme.z"); got != nil {
 		t.Errorf("another model: %q", got)
 	}
 }
