@@ -20,8 +20,8 @@ type weights struct {
 }
 
 // reserve makes room for the weights of r: models that nobody uses leave, the one that was used
-// longest ago first. CodeModelError if r can never fit, CodeModelNotReady, which clients try
-// again, if it cannot while others are used.
+// longest ago first. CodeModelError if r can never fit, CodeModelNotReady if it
+// cannot while others are used.
 func (e *Engine) reserve(r *resident) error {
 	config, err := model.ReadConfig(r.files.Dir)
 	if err != nil {
@@ -30,7 +30,7 @@ func (e *Engine) reserve(r *resident) error {
 	need := int64(config.ServingBytes(e.opt.Exec))
 	waited, err := e.makeRoom(r, need)
 	if waited {
-		debug.FreeOSMemory() // what has left is garbage, which else might lie there beside r
+		debug.FreeOSMemory() // the weights of what has left are gone; its tokenizer, keys and values are garbage
 	}
 	return err
 }
