@@ -29,6 +29,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -194,7 +195,7 @@ func (r *reader) all(use func(Row) error) error {
 func (r *reader) row(line []byte, tooLong bool) (Row, *Problem) {
 	n := r.lines.number
 	if tooLong {
-		return Row{}, &Problem{Line: n, Kind: TooLong, Reason: fmt.Sprintf(
+		return Row{}, &Problem{Line: n, Kind: TooLong, Start: start(strings.ToValidUTF8(string(line[:min(len(line), startBytes)]), "")), Reason: fmt.Sprintf(
 			"is longer than %d bytes: shorten it, and end each object with a line break", r.limits.LineBytesMax)}
 	}
 	row, bad := r.parser.parse(line, n == 1)
@@ -236,6 +237,9 @@ func (r *reader) fits(row Row) *Problem {
 	return nil
 }
 
+// startBytes are enough for what start returns.
+const startBytes = 256
+
 // start returns the beginning of a text, enough to find it by.
 func start(text string) string {
 	const most = 40
@@ -258,7 +262,7 @@ type lineReader struct {
 }
 
 // next returns the next line without its end, valid until the following call; io.EOF after
-// the last. A line longer than max comes back empty, with tooLong.
+// the last. Of a line longer than max the beginning comes back, with tooLong.
 func (l *lineReader) next() (line []byte, tooLong bool, err error) {
 	l.buf = l.buf[:0]
 	for started := false; ; started = true {
@@ -272,6 +276,8 @@ func (l *lineReader) next() (line []byte, tooLong bool, err error) {
 		}
 		if tooLong = tooLong || len(l.buf)+len(part) > l.max+len("\r\n"); !tooLong {
 			l.buf = append(l.buf, part...)
+		} else if !started {
+			l.buf = append(l.buf, part[:l.max]...)
 		}
 		if err == nil || err == io.EOF {
 			break
@@ -280,8 +286,5 @@ func (l *lineReader) next() (line []byte, tooLong bool, err error) {
 	l.number++
 	line = bytes.TrimSuffix(l.buf, []byte("\n"))
 	line = bytes.TrimSuffix(line, []byte("\r"))
-	if tooLong || len(line) > l.max {
-		return nil, true, nil
-	}
-	return line, false, nil
+	return line, tooLong || len(line) > l.max, nil
 }

@@ -226,3 +226,24 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// TestOneVerdict: of a file that is no text at all the first line says everything.
+func TestOneVerdict(t *testing.T) {
+	t.Parallel()
+	for _, data := range []string{"\x1f\x8b\x08\n\x00\x01\n\xff\n", "\xff\xfe{\x00\n\x00}\x00\n\x00"} {
+		if _, r := readAll(t, data, Limits{}); r.ProblemCount != 1 {
+			t.Errorf("%q: %v", data, r.Problems)
+		}
+	}
+}
+
+// TestLongLineIsNamed: a line that is too long to be read is told by its beginning.
+func TestLongLineIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, most := range []int{20, 70 << 10} {
+		_, r := readAll(t, row(100<<10), Limits{LineBytesMax: most})
+		if r.ProblemCount != 1 || !strings.HasPrefix(r.Problems[0].Start, `{"prompt":"`) || len(r.Problems[0].Start) > 80 {
+			t.Errorf("%d bytes: %+v", most, r.Problems)
+		}
+	}
+}

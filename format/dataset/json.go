@@ -22,9 +22,9 @@ func (p *parser) encoding(first bool) *Problem {
 	case first && bytes.HasPrefix(p.b, []byte("\xef\xbb\xbf")):
 		return &Problem{Kind: NotJSONL, Reason: "begins with a byte order mark: save the file as UTF-8 without BOM"}
 	case first && (bytes.HasPrefix(p.b, []byte("\xff\xfe")) || bytes.HasPrefix(p.b, []byte("\xfe\xff"))):
-		return &Problem{Kind: NotJSONL, Reason: "is UTF-16: save the file as UTF-8"}
+		return &Problem{Kind: NotJSONL, final: true, Reason: "is UTF-16: save the file as UTF-8"}
 	case first && bytes.HasPrefix(p.b, []byte("\x1f\x8b")):
-		return &Problem{Kind: NotJSONL, Reason: "is gzip: decompress the file before the upload"}
+		return &Problem{Kind: NotJSONL, final: true, Reason: "is gzip: decompress the file before the upload"}
 	}
 	if i := bytes.IndexByte(p.b, 0); i >= 0 {
 		p.i = i
