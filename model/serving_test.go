@@ -7,6 +7,7 @@ import (
 	"testing"
 	"weak"
 
+	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/attention"
 	"outcrop.dev/outcrop/tensor/gemm"
 )
@@ -171,7 +172,8 @@ func TestServingBytes(t *testing.T) {
 				exec := newExec(t, 1, gemm.Best())
 				exec.Int8 = int8
 				m := newModel(t, c, exec, Budget{Tokens: 8, Longest: 8})
-				if got, want := c.ServingBytes(exec), servingOf(t, m).Bytes(); got != want {
+				gaps := tensor.ArenaAlign * len(m.params) // to where the next matrix begins
+				if got, want := c.ServingBytes(exec), servingOf(t, m).Bytes(); got < want || got > want+gaps {
 					t.Errorf("%s, int8 %v: %d bytes are told, %d taken", dtype, int8, got, want)
 				}
 			}
