@@ -61,9 +61,9 @@ func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
 	return waited, nil
 }
 
-// leastRecent returns, of the models that nobody uses but adapters which nobody uses, that which was
-// used longest ago: these adapters, as long as there are any, then itself. bytes is what all such
-// models take. e.mu is held.
+// leastRecent returns what is to leave next. A model may leave that nobody uses, but for adapters
+// that nobody uses either; of these it is the one that was used longest ago, its adapters before
+// itself. bytes is what all such models take. e.mu is held.
 func (e *Engine) leastRecent() (least []*resident, bytes int64) {
 	type group struct {
 		adapters []*resident
