@@ -107,7 +107,7 @@ type fakeEngine struct {
 	logs   []outcrop.TokenLogprobs // if the request asks for them
 	begun  chan bool               // if not nil, gets a value when a generation begins
 	block  chan bool               // if not nil, generation waits for it after the first word
-	gone   chan error              // if not nil, gets the error with which a blocked generation ended
+	gone   chan error              // if not nil, gets the error with which a generation ended whose client has gone
 	mu     sync.Mutex
 	asked  []outcrop.GenerateRequest
 }
@@ -135,6 +135,10 @@ func (e *fakeEngine) Generate(ctx context.Context, req outcrop.GenerateRequest, 
 		res.Text += w
 		res.OutputTokens++
 		if err := emit(w); err != nil {
+			if e.gone != nil { // the client has hung up before the first word was written
+				<-ctx.Done()
+				e.gone <- ctx.Err()
+			}
 			return res, err
 		}
 	}
