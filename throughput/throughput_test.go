@@ -460,12 +460,13 @@ func TestDeletedWhileItWaits(t *testing.T) {
 
 func TestLoadsAtOnce(t *testing.T) {
 	in(t, func(w *world) {
+		for i := range 5 {
+			w.models[outcrop.ARN(fmt.Sprintf("arn:%d", i))] = fmt.Sprintf("/%d", i)
+		}
 		w.serve()
 		var all []*outcrop.Throughput
 		for i := range 5 {
-			arn := outcrop.ARN(fmt.Sprintf("arn:%d", i))
-			w.models[arn] = fmt.Sprintf("/%d", i)
-			all = append(all, w.create(fmt.Sprintf("t%d", i), arn))
+			all = append(all, w.create(fmt.Sprintf("t%d", i), outcrop.ARN(fmt.Sprintf("arn:%d", i))))
 		}
 		pass(3 * loadTime)
 		for _, th := range all {
