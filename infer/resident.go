@@ -42,15 +42,13 @@ type resident struct {
 	places    *semaphore.Weighted // Options.Sequences
 	waiting   chan struct{}       // a slot for each request that has or awaits a place
 
-	bytes   int64       // of weights, counted in Engine.weights; of adapters, which are small, none
-	users   int         // requests under way
-	uses    int         // requests ever
-	last    int         // use of the engine that was this one's last
-	pins    int         // Loads that no Unload took back
-	unload  bool        // leave without delay when the last user and pin have gone
-	gone    bool        // evict has had it
-	leaving bool        // and room is made when its memory is free
-	idle    func() bool // stops the timer that would unload the model; nil if there is none
+	bytes  int64       // of weights, counted in Engine.weights; of adapters, which are small, none
+	users  int         // requests under way
+	last   int         // use of the engine that was this one's last
+	pins   int         // Loads that no Unload took back
+	unload bool        // leave without delay when the last user and pin have gone
+	gone   bool        // evict has had it
+	idle   func() bool // stops the timer that would unload the model; nil if there is none
 }
 
 // acquire returns a model, loaded, for use until release. Requests that arrive
@@ -99,7 +97,6 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 		go e.load(r)
 	}
 	r.users++
-	r.uses++
 	e.uses++
 	r.last = e.uses
 	if r.idle != nil {
@@ -131,16 +128,16 @@ func (e *Engine) settle(r *resident) {
 	case r.unload || r.err != nil:
 		e.evict(r)
 	case r.idle == nil:
-		uses := r.uses
-		r.idle = e.opt.AfterFunc(e.opt.Keep, func() { e.expire(r, uses) })
+		last := r.last
+		r.idle = e.opt.AfterFunc(e.opt.Keep, func() { e.expire(r, last) })
 	}
 }
 
-// expire is called when a model has been idle for Options.Keep since so many uses.
-func (e *Engine) expire(r *resident, uses int) {
+// expire is called when a model has been idle for Options.Keep since the use last.
+func (e *Engine) expire(r *resident, last int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r.uses == uses && r.pins == 0 && !r.gone {
+	if r.last == last && r.pins == 0 && !r.gone {
 		e.evict(r)
 	}
 }
@@ -154,7 +151,7 @@ func (e *Engine) evict(r *resident) {
 		delete(e.models, r.files.Dir)
 	}
 	e.cache.forget(r)
-	e.weights.leave(r)
+	awaited := e.weights.leave(r)
 	go func() {
 		defer e.gone.Done()
 		switch <-r.ready; {
@@ -164,7 +161,7 @@ func (e *Engine) evict(r *resident) {
 			r.scheduler.close()
 			r.serving.Close() // an error would say that it was closed before
 		}
-		e.takeOff(r)
+		e.takeOff(r, awaited)
 	}()
 }
 

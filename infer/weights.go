@@ -40,20 +40,21 @@ func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w := &e.weights
+	if w.most > 0 && need > w.most {
+		return false, tooLarge(need, w.most)
+	}
 	for w.most > 0 && w.counted+need > w.most {
-		idle, bytes := e.leastRecent()
-		switch {
-		case need > w.most:
-			return waited, tooLarge(need, w.most)
-		case w.leaving > 0:
+		if w.leaving > 0 {
 			w.left.Wait()
 			waited = true
-		case w.counted-bytes+need > w.most:
+			continue
+		}
+		idle, bytes := e.leastRecent()
+		if w.counted-bytes+need > w.most {
 			return waited, noRoom(need, w.most-w.counted, w.most)
-		default:
-			for _, r := range idle {
-				e.evict(r)
-			}
+		}
+		for _, r := range idle {
+			e.evict(r)
 		}
 	}
 	w.counted += need
@@ -107,20 +108,21 @@ func (r *resident) loaded() bool {
 	}
 }
 
-// leave notes that evict has had r. One that is still being loaded is not waited for: it may be
-// adapters, whose base waits for room itself.
-func (w *weights) leave(r *resident) {
-	if r.leaving = r.loaded(); r.leaving {
+// leave notes that evict has had r, and reports whether room is made when it is gone. One that is
+// still being loaded is not waited for: it may be adapters, whose base waits for room itself.
+func (w *weights) leave(r *resident) (awaited bool) {
+	if awaited = r.loaded(); awaited {
 		w.leaving++
 	}
+	return awaited
 }
 
-// takeOff takes the weights of r, which evict has had, off again.
-func (e *Engine) takeOff(r *resident) {
+// takeOff takes the weights of r, which evict has had, off again; awaited is what leave returned.
+func (e *Engine) takeOff(r *resident, awaited bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.weights.counted -= r.bytes
-	if r.leaving {
+	if awaited {
 		e.weights.leaving--
 		e.weights.left.Broadcast()
 	}
