@@ -24,34 +24,20 @@ func NewTable(t int, freq []float64, scale float64) *Table {
 	if len(freq) == 0 {
 		panic("rope: a table needs a frequency")
 	}
-	tab := &Table{freq: freq, scale: scale}
-	tab.add(t)
+	tab := &Table{freq: freq, scale: scale, cos: make([]float32, 0, t*len(freq)), sin: make([]float32, 0, t*len(freq))}
+	tab.Grow(t)
 	return tab
 }
 
-// growth is the least number of positions that Grow adds.
-const growth = 1024
-
-// Grow sees to it that the table has t positions or more: models have room for many more than most
+// Grow sees to it that the table has so many positions: models have room for many more than most
 // texts are long. It may not run beside At; what At has returned stays as it is.
 func (t *Table) Grow(positions int) {
-	if have := t.Len(); positions > have {
-		t.add(max(positions, have+growth, have/4*5))
-	}
-}
-
-// add computes the positions from Len to n.
-func (t *Table) add(n int) {
-	half, have := len(t.freq), t.Len()
-	more := make([]float32, 2*(n-have)*half)
-	cos, sin := more[:(n-have)*half], more[(n-have)*half:]
-	for p := have; p < n; p++ {
-		for i, f := range t.freq {
-			s, c := math.Sincos(float64(p) * f)
-			cos[(p-have)*half+i], sin[(p-have)*half+i] = float32(t.scale*c), float32(t.scale*s)
+	for p := t.Len(); p < positions; p++ {
+		for _, f := range t.freq {
+			sin, cos := math.Sincos(float64(p) * f)
+			t.cos, t.sin = append(t.cos, float32(t.scale*cos)), append(t.sin, float32(t.scale*sin))
 		}
 	}
-	t.cos, t.sin = append(t.cos, cos...), append(t.sin, sin...)
 }
 
 // Channels returns how many channels of a head the table turns.
