@@ -157,18 +157,19 @@ func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
 	if ctx.Err() != nil {
 		return
 	}
+	goesOn := r.goesOn(t.ARN, failure)
 	err := r.change(ctx, t.ARN, func(t *outcrop.Throughput) bool {
 		if !settles(t, wanted) {
 			return false
 		}
-		r.decide(t, failure)
+		decide(t, failure, goesOn)
 		return true
 	})
 	if failure == nil { // the model that it had before goes only now that no request finds it
 		r.hold(t.ARN, dir)
 	}
 	switch {
-	case err == nil && failure != nil && !r.goesOn(t.ARN, failure):
+	case err == nil && failure != nil && !goesOn:
 		r.release(t.ARN) // it serves no model any more, also not the one before an update
 	case outcrop.CodeOf(err) == outcrop.CodeNotFound:
 		r.release(t.ARN) // deleted while its model was loaded
@@ -184,13 +185,13 @@ func settles(t *outcrop.Throughput, wanted outcrop.ARN) bool {
 }
 
 // decide sets what becomes of t when its model has been loaded, or could not be.
-func (r *Reconciler) decide(t *outcrop.Throughput, failure error) {
+func decide(t *outcrop.Throughput, failure error, goesOn bool) {
 	wanted := desired(t)
 	switch {
 	case failure == nil:
 		t.Status, t.FailureMessage = outcrop.ThroughputInService, ""
 		t.ModelARN, t.DesiredModelARN, t.Parent = wanted, wanted, string(wanted)
-	case r.goesOn(t.ARN, failure):
+	case goesOn:
 		t.Status, t.DesiredModelARN = outcrop.ThroughputInService, t.ModelARN
 		t.FailureMessage = fmt.Sprintf("It goes on with its model, for there is no room beside that for %s. %s", wanted, message(failure))
 	default:

@@ -35,7 +35,7 @@ func in(t *testing.T, f func(w *world)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, store: memory.New(time.Now), engine: &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{}},
+		w := &world{t: t, store: memory.New(time.Now), engine: newFakeEngine(),
 			models: map[outcrop.ARN]string{"arn:base": "/base", "arn:a": "/a", "arn:b": "/b"}}
 		t.Cleanup(func() {
 			if w.end != nil {
@@ -133,6 +133,10 @@ type fakeEngine struct {
 	loads   []string
 	most    int // at once
 	now     int
+}
+
+func newFakeEngine() *fakeEngine {
+	return &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{}}
 }
 
 func (e *fakeEngine) Load(ctx context.Context, files outcrop.ModelFiles) error {
@@ -331,7 +335,7 @@ func TestRestart(t *testing.T) {
 		w.create("interrupted", "arn:b")
 		pass(loadTime / 2)
 		w.end()
-		w.engine = &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{}} // a new process
+		w.engine = newFakeEngine() // a new process
 		created := w.create("created", "arn:base")
 		w.serve()
 		pass(loadTime)
@@ -346,14 +350,22 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// restarted brings throughput of arn:a into service, and serves anew, when loading /a fails so.
+func (w *world) restarted(failures ...error) *outcrop.Throughput {
+	w.t.Helper()
+	w.serve()
+	a := w.create("a", "arn:a")
+	pass(loadTime)
+	w.end()
+	w.engine = newFakeEngine()
+	w.engine.failing["/a"] = failures
+	w.serve()
+	return a
+}
+
 func TestBrokenModelAfterRestart(t *testing.T) {
 	in(t, func(w *world) {
-		w.serve()
-		a := w.create("a", "arn:a")
-		pass(loadTime)
-		w.end()
-		w.engine = &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{"/a": {outcrop.Errorf(outcrop.CodeModelError, "broken")}}}
-		w.serve()
+		a := w.restarted(outcrop.Errorf(outcrop.CodeModelError, "broken"))
 		pass(time.Hour)
 		w.is(a, outcrop.ThroughputInService) // a request is told what is wrong
 		if n := len(w.engine.loads); n != 1 {
@@ -366,14 +378,9 @@ func TestBrokenModelAfterRestart(t *testing.T) {
 
 // What a server finds in service at its start is loaded as soon as there is room.
 func TestNoRoomAfterRestart(t *testing.T) {
+	full := outcrop.Errorf(outcrop.CodeModelNotReady, "full")
 	in(t, func(w *world) {
-		w.serve()
-		a := w.create("a", "arn:a")
-		pass(loadTime)
-		w.end()
-		full := outcrop.Errorf(outcrop.CodeModelNotReady, "full")
-		w.engine = &fakeEngine{loaded: map[string]int{}, failing: map[string][]error{"/a": {full, full}}}
-		w.serve()
+		a := w.restarted(full, full)
 		pass(pollEvery)
 		w.is(a, outcrop.ThroughputInService)
 		w.engine.has(t)
