@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -86,21 +87,27 @@ func (c *Catalog) Lookup(id string) (outcrop.FoundationModel, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refresh() // what cannot be read now is told by Problems
-	for {
-		if i, ok := c.byName[id]; ok {
+	for name := range Spellings(id) {
+		if i, ok := c.byName[name]; ok {
 			return c.models[i], true
 		}
-		shorter := Shorter(id)
-		if shorter == id {
-			return outcrop.FoundationModel{}, false
-		}
-		id = shorter
 	}
+	return outcrop.FoundationModel{}, false
 }
 
-// Shorter returns an id without the last of its suffixes, which Lookup tries if there is no such
-// model; the same id if it has none.
-func Shorter(id string) string { return suffix.ReplaceAllString(id, "") }
+// Spellings returns the names by which Lookup looks for an id, in turn: itself, and without one
+// suffix after another.
+func Spellings(id string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for yield(id) {
+			shorter := suffix.ReplaceAllString(id, "")
+			if shorter == id {
+				return
+			}
+			id = shorter
+		}
+	}
+}
 
 // suffix is a version or a context length at the end of an id.
 var suffix = regexp.MustCompile(`:(\d+|\d+k)$`)

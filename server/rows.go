@@ -30,22 +30,23 @@ func ModelUsers(ctx context.Context, dataDir string, ids []string, clock func() 
 	}
 	defer rows.Close()
 	models, noCatalog := catalog.Read(dataDir)
-	means := func(name string) bool {
-		for {
+	another := func(name string) bool {
+		if noCatalog != nil {
+			return false
+		}
+		m, ok := models.Lookup(name)
+		return ok && (m.ID == name || slices.Contains(m.Aliases, name))
+	}
+	means := func(id string) bool {
+		for name := range catalog.Spellings(id) {
 			if slices.Contains(ids, name) {
 				return true
 			}
-			if noCatalog == nil {
-				if m, ok := models.Lookup(name); ok && (m.ID == name || slices.Contains(m.Aliases, name)) {
-					return false // another one
-				}
-			}
-			shorter := catalog.Shorter(name)
-			if shorter == name {
+			if another(name) {
 				return false
 			}
-			name = shorter
 		}
+		return false
 	}
 	is := func(arn outcrop.ARN) bool {
 		p, ok := outcrop.ParseARN(string(arn))
