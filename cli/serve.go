@@ -59,10 +59,11 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			cfg.DataDir, cfg.Threads, cfg.Log, cfg.Int8 = dir, int(threads), a.logger(verbose), weights.int8()
-			total := totalMemory()
+			cfg = a.serverConfig(cfg)
+			total := uint64(cfg.MemoryBytes)
 			cfg.ModelBytes, cfg.CacheBytes = memory.or(total/100*modelMemoryPercent), cache.or(total/100*cacheMemoryPercent)
 			limitHeap(total, uint64(cfg.CacheBytes))
-			s, err := server.New(c.Context(), a.serverConfig(cfg))
+			s, err := server.New(c.Context(), cfg)
 			if err != nil {
 				return err
 			}
