@@ -3,7 +3,6 @@ package model
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"runtime"
 	"sync"
 
@@ -59,16 +58,21 @@ func (m *Model) Serving() (*Serving, error) {
 	})
 }
 
+// serving returns a Serving of c without its memory.
+func (c Config) serving(exec nn.Exec) *Serving {
+	return &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
+}
+
 // newServing builds a Serving from the weights that read sets, one at a time. They lie outside Go's
 // heap, of which the collector lets twice as much be taken as is in use.
 func newServing(c Config, exec nn.Exec, read func(p *nn.Param, w []float32) error) (*Serving, error) {
-	s := &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
+	s := c.serving(exec)
 	one, err := tensor.NewArena(4 * s.largest())
 	if err != nil {
 		return nil, err
 	}
 	defer one.Close()
-	if s.arena, err = tensor.NewArena(c.ServingBytes(exec) + s.alignment()); err != nil {
+	if s.arena, err = tensor.NewArena(s.planned() + s.alignment()); err != nil {
 		return nil, err
 	}
 	runtime.AddCleanup(s, func(a *tensor.Arena) { a.Close() }, s.arena) // for who forgets Close
@@ -131,12 +135,13 @@ func (s *Serving) alignment() int { return 3 * tensor.ArenaAlign * len(s.weights
 
 // ServingBytes returns the memory that the weights of such a model take in a Serving, before any
 // of them is read: what Serving.Bytes will be.
-func (c Config) ServingBytes(exec nn.Exec) int {
-	s := &Serving{Config: c, exec: exec, weights: families[c.Family].weights(c)}
-	n := 0
+func (c Config) ServingBytes(exec nn.Exec) int { return c.serving(exec).planned() }
+
+// planned is ServingBytes.
+func (s *Serving) planned() (n int) {
 	for _, p := range s.weights.all() {
 		if s.multiplies(p) {
-			n += gemm.PackedBytes(exec.Kernel, p.Cols, p.Rows, exec.Int8)
+			n += gemm.PackedBytes(s.exec.Kernel, p.Cols, p.Rows, s.exec.Int8)
 		}
 		switch {
 		case s.looksUp(p) && s.DType == BFloat16:
@@ -155,27 +160,21 @@ const loadingBytes = 8 << 20
 // LoadServingBytes returns the most memory that LoadServing takes: beside the weights the largest of
 // them as it was read.
 func (c Config) LoadServingBytes(exec nn.Exec) int {
-	s := &Serving{Config: c, weights: families[c.Family].weights(c)}
-	weights := c.ServingBytes(exec)
+	s := c.serving(exec)
+	weights := s.planned()
 	return weights + 4*s.largest() + min(weights/4, loadingBytes)
 }
 
-// KeptBytes returns the memory that products keep after training, for as long as the process lives:
-// the largest copy of a matrix of each power of two (gemm.PackBriefly).
-func (c Config) KeptBytes(exec nn.Exec) (n int) {
-	s := &Serving{Config: c, weights: families[c.Family].weights(c)}
-	var kept [bits.UintSize + 1]int
+// KeptBytes returns the memory that products keep after training, for as long as the process lives.
+func (c Config) KeptBytes(exec nn.Exec) int {
+	s := c.serving(exec)
+	var packed []int
 	for _, p := range s.weights.all() {
 		if s.multiplies(p) {
-			bytes := gemm.PackedBytes(exec.Kernel, p.Cols, p.Rows, false)
-			class := &kept[bits.Len(uint(bytes-1))]
-			*class = max(*class, bytes)
+			packed = append(packed, gemm.PackedBytes(exec.Kernel, p.Cols, p.Rows, false))
 		}
 	}
-	for _, bytes := range kept {
-		n += bytes
-	}
-	return n
+	return gemm.KeptBytes(packed)
 }
 
 // ReadBytes returns how many bytes of weights every pass through the model reads.

@@ -30,9 +30,26 @@ var buffers [bits.UintSize + 1]struct {
 	free [][]uint32
 }
 
+// sizeClass returns which of buffers are large enough for n words.
+func sizeClass(n int) int { return bits.Len(uint(max(n, 1) - 1)) }
+
+// KeptBytes returns the memory that stays taken, as long as the process lives, after PackBriefly for
+// matrices of so many bytes (PackedBytes), one at a time: the largest of each size class.
+func KeptBytes(packed []int) (n int) {
+	var kept [len(buffers)]int
+	for _, bytes := range packed {
+		class := &kept[sizeClass(bytes/4)]
+		*class = max(*class, bytes)
+	}
+	for _, bytes := range kept {
+		n += bytes
+	}
+	return n
+}
+
 // borrow returns at least n words with any content, aligned to a cache line.
 func borrow(n int) []uint32 {
-	class := bits.Len(uint(max(n, 1) - 1))
+	class := sizeClass(n)
 	b := &buffers[class]
 	b.Lock()
 	defer b.Unlock()
@@ -47,7 +64,7 @@ func borrow(n int) []uint32 {
 
 // giveBack keeps what borrow returned for the next call.
 func giveBack(words []uint32) {
-	b := &buffers[bits.Len(uint(len(words)-1))]
+	b := &buffers[sizeClass(len(words))]
 	b.Lock()
 	defer b.Unlock()
 	if len(b.free) < keepBuffers {
