@@ -104,12 +104,11 @@ func (s *Serving) keep(p *nn.Param, w []float32) {
 	if !s.multiplies(p) {
 		return
 	}
-	space := &gemm.Space{Arena: s.arena}
 	m := gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w}
 	if s.exec.Int8 {
-		p.Packed = space.PackInt8(s.exec.Pool, s.exec.Kernel, m)
+		p.Packed = gemm.PackInt8In(s.arena, s.exec.Pool, s.exec.Kernel, m)
 	} else {
-		p.Packed = space.Pack(s.exec.Pool, s.exec.Kernel, m)
+		p.Packed = gemm.PackIn(s.arena, s.exec.Pool, s.exec.Kernel, m)
 	}
 }
 

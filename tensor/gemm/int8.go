@@ -36,14 +36,14 @@ type int8Unpack func(dst []uint32, src []byte, words int)
 
 // PackInt8 packs b for k in eight bits. |q*scale - b| <= max|b[:,j]|/254 (TestInt8).
 // Multiplying rounds A to bfloat16 where k does.
-func PackInt8(p *tensor.Pool, k *Kernel, b Matrix) *Packed { return (*Space)(nil).PackInt8(p, k, b) }
+func PackInt8(p *tensor.Pool, k *Kernel, b Matrix) *Packed { return PackInt8In(nil, p, k, b) }
 
-// PackInt8 is the function PackInt8 with memory of s.
-func (s *Space) PackInt8(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
+// PackInt8In is PackInt8 with memory of an arena.
+func PackInt8In(arena *tensor.Arena, p *tensor.Pool, k *Kernel, b Matrix) *Packed {
 	b.check("B")
 	panels := ceil(b.Cols, int8Cols)
-	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols, scales: floats(s.take(panels * int8Cols))}
-	words := s.take(panels * pb.int8Panel() / 4)
+	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols, scales: floats(take(arena, panels*int8Cols))}
+	words := take(arena, panels*pb.int8Panel()/4)
 	pb.bytes = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), 4*len(words))
 	p.For(panels, func(j, _ int) { pb.quantize(b, j) })
 	return pb

@@ -21,13 +21,14 @@ type Packed struct {
 }
 
 // Pack packs b for k.
-func Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed { return (*Space)(nil).Pack(p, k, b) }
+func Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed { return PackIn(nil, p, k, b) }
 
-// Pack is the function Pack with memory of s.
-func (s *Space) Pack(p *tensor.Pool, k *Kernel, b Matrix) *Packed {
+// PackIn is Pack with memory of an arena, where matrices lie side by side on huge pages: of those of
+// a small model none would fill one alone.
+func PackIn(arena *tensor.Arena, p *tensor.Pool, k *Kernel, b Matrix) *Packed {
 	b.check("B")
 	pb := &Packed{kernel: k, rows: b.Rows, cols: b.Cols}
-	pb.words = s.take(pb.size())
+	pb.words = take(arena, pb.size())
 	pb.fill(p, b)
 	return pb
 }

@@ -6,8 +6,8 @@ import (
 	"outcrop.dev/outcrop/tensor"
 )
 
-// TestSpace: matrices in an arena take what was said, and are those in Go's heap.
-func TestSpace(t *testing.T) {
+// TestPackIn: matrices in an arena take what was said, and are those in Go's heap.
+func TestPackIn(t *testing.T) {
 	t.Parallel()
 	for _, k := range Kernels() {
 		b := Matrix{Rows: 70, Cols: 90, Stride: 90, F32: make([]float32, 70*90)}
@@ -19,12 +19,11 @@ func TestSpace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &Space{arena}
-		x, y := s.Pack(nil, k, b), s.PackInt8(nil, k, b)
+		x, y := PackIn(arena, nil, k, b), PackInt8In(arena, nil, k, b)
 		if used := x.Bytes() + y.Bytes(); used > size || used < size-2*cacheLine {
 			t.Errorf("%s: %d bytes of the space are used, want %d", k.Name(), used, size)
 		}
-		z := (*Space)(nil).Pack(nil, k, b)
+		z := Pack(nil, k, b)
 		a := Matrix{Rows: 2, Cols: 70, Stride: 70, F32: b.F32}
 		want, got, eight := make([]float32, 180), make([]float32, 180), make([]float32, 180)
 		Mul(nil, k, want, 90, a, b, false)

@@ -6,16 +6,12 @@ import (
 	"outcrop.dev/outcrop/tensor"
 )
 
-// Space is where packed matrices live: in an arena, side by side on huge pages (of the matrices of
-// a small model none would fill one alone), or each for itself in Go's heap if it is nil.
-type Space struct{ Arena *tensor.Arena }
-
-// take returns n zeroed words that begin on a cache line.
-func (s *Space) take(n int) []uint32 {
-	if s == nil {
+// take returns n zeroed words of the arena that begin on a cache line, of Go's heap if it is nil.
+func take(arena *tensor.Arena, n int) []uint32 {
+	if arena == nil {
 		return aligned(n)
 	}
-	words := s.Arena.F32(n)
+	words := arena.F32(n)
 	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(words))), n)
 }
 
