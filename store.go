@@ -3,6 +3,7 @@ package outcrop
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"time"
 )
@@ -148,6 +149,32 @@ func All(ctx context.Context, list func(context.Context, Query) ([]Record, strin
 			q.Next = next
 		}
 	}
+}
+
+// editTriesMax bounds how often Edit begins again. Workers write a job's row every few seconds, so
+// that even two collisions in a row are rare.
+const editTriesMax = 20
+
+// Edit reads the record that key names, asks f what is to be written, and applies it in one
+// transaction. When another write came between, it begins again with what that has left, so f is
+// to depend on its argument alone. If f returns no changes nothing is written. Errors: those of
+// Get, f and Apply; CodeThrottling, and ErrStale in its chain, when it was always too late.
+func Edit(ctx context.Context, s Store, key Key, f func(Record) ([]Change, error)) error {
+	var err error
+	for range editTriesMax {
+		var rec Record
+		if rec, err = s.Get(ctx, key); err != nil {
+			return err
+		}
+		var changes []Change
+		if changes, err = f(rec); err != nil || len(changes) == 0 {
+			return err
+		}
+		if err = s.Apply(ctx, changes...); !errors.Is(err, ErrStale) {
+			return err
+		}
+	}
+	return &Error{Code: CodeThrottling, Msg: "The resource is being changed too often to change it now. Try again.", Err: err}
 }
 
 // ErrStale reports a change based on a version or a fence that is no longer current.

@@ -52,3 +52,63 @@ func TestAll(t *testing.T) {
 		}
 	}
 }
+
+// contended is a store with one record, whose first writes come too late.
+type contended struct {
+	outcrop.Store
+	version int64
+	late    int
+	gone    bool
+	written []outcrop.Change
+}
+
+func (c *contended) Get(context.Context, outcrop.Key) (outcrop.Record, error) {
+	if c.gone {
+		return outcrop.Record{}, outcrop.Errorf(outcrop.CodeNotFound, "gone")
+	}
+	c.version++
+	return outcrop.Record{Meta: outcrop.Meta{ID: "a", Version: c.version}}, nil
+}
+
+func (c *contended) Apply(_ context.Context, changes ...outcrop.Change) error {
+	if c.late > 0 {
+		c.late--
+		return outcrop.ErrStale
+	}
+	c.written = changes
+	return nil
+}
+
+func TestEdit(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("refused")
+	for name, c := range map[string]struct {
+		store   contended
+		nothing bool
+		fails   error
+		code    outcrop.Code
+		wrote   int64 // the version that was written; 0: none
+	}{
+		"at once":            {store: contended{}, wrote: 1},
+		"the third time":     {store: contended{late: 2}, wrote: 3},
+		"the last time":      {store: contended{late: 19}, wrote: 20},
+		"always too late":    {store: contended{late: 20}, code: outcrop.CodeThrottling},
+		"nothing to write":   {store: contended{}, nothing: true},
+		"there is none":      {store: contended{gone: true}, code: outcrop.CodeNotFound},
+		"the caller refuses": {store: contended{}, fails: refused, code: outcrop.CodeInternal},
+	} {
+		err := outcrop.Edit(t.Context(), &c.store, outcrop.Key{}, func(r outcrop.Record) ([]outcrop.Change, error) {
+			if c.nothing || c.fails != nil {
+				return nil, c.fails
+			}
+			return []outcrop.Change{{Op: outcrop.OpUpdate, Record: r}}, nil
+		})
+		var wrote int64
+		for _, change := range c.store.written {
+			wrote = change.Record.Version
+		}
+		if outcrop.CodeOf(err) != c.code || wrote != c.wrote {
+			t.Errorf("%s: %v, wrote version %d", name, err, wrote)
+		}
+	}
+}
