@@ -45,6 +45,20 @@ type ModelFiles struct {
 	ContextLength int    // tokens
 }
 
+// ModelID is a model's one name inside the program: a foundation model's catalog id, not an alias
+// of it, or a custom model's ARN. Two identifiers that mean one model have one ModelID.
+type ModelID string
+
+// Target is what an invocation runs on: a model, and the capacity that answers for it.
+type Target struct {
+	Scope      Scope // the caller's
+	Resource   ARN   // what usage is metered on: the throughput, or the foundation model on demand
+	Throughput Key   // zero on demand
+	Units      int   // model units
+	Files      ModelFiles
+	Dialect    string // of the body, FoundationModel.Dialect
+}
+
 // LicenceFiles are the files in which a model's directory may say what is allowed with it. They go
 // wherever its weights go.
 var LicenceFiles = []string{
