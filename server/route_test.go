@@ -17,7 +17,7 @@ func signedHeader(service string) string {
 func TestEndpointOf(t *testing.T) {
 	t.Parallel()
 	router := restjson.NewRouter(func() string { return "id" }, slog.New(slog.DiscardHandler))
-	restjson.Handle(router, &restjson.API{}, restjson.Operation{Name: "GetThing", Method: "GET", Path: "/things/{name}", Status: 200},
+	restjson.Handle(router, &restjson.API{}, restjson.Operation{Name: "GetThing", Method: "GET", Path: "/things/{name}", Status: 200, Action: "x:GetThing", Resource: "*"},
 		func(context.Context, *struct {
 			Name string `uri:"name"`
 		}) (*struct{}, error) {
