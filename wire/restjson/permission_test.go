@@ -95,4 +95,6 @@ func denied(_ context.Context, action string, resource outcrop.ARN) error {
 
 func allowed(context.Context, string, outcrop.ARN) error { return nil }
 
-func undecided(context.Context, string, outcrop.ARN) error { return errors.New("the policies cannot be read") }
+func undecided(context.Context, string, outcrop.ARN) error {
+	return errors.New("the policies cannot be read")
+}
