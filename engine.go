@@ -1,12 +1,31 @@
 package outcrop
 
-import "context"
+import (
+	"context"
 
-// Message is one turn of a conversation.
-type Message struct {
-	Role string // "system", "user" or "assistant"
-	Text string
-}
+	"outcrop.dev/outcrop/format/chat"
+)
+
+// Message is one turn of a conversation, and Part a piece of its content: package chat has them,
+// which training data and templates share.
+type (
+	Message    = chat.Message
+	Part       = chat.Part
+	ToolUse    = chat.ToolUse
+	ToolResult = chat.ToolResult
+	Reasoning  = chat.Reasoning
+	Image      = chat.Image
+)
+
+// The roles of a Message.
+const (
+	RoleSystem    = chat.System
+	RoleUser      = chat.User
+	RoleAssistant = chat.Assistant
+)
+
+// Text returns a message of one text.
+func Text(role, text string) Message { return chat.Text(role, text) }
 
 // GenerateRequest asks for one completion. The engine renders Messages with the model's own
 // template, the same that training used.

@@ -148,7 +148,7 @@ func (e *fakeEngine) Generate(ctx context.Context, req outcrop.GenerateRequest, 
 func (e *fakeEngine) CountTokens(_ context.Context, files outcrop.ModelFiles, ms []outcrop.Message) (int, error) {
 	n := len(files.Dir)
 	for _, m := range ms {
-		n += len(m.Text)
+		n += len(m.Text())
 	}
 	return n, e.err
 }

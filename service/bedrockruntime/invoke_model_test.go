@@ -42,7 +42,7 @@ func TestInvokeModel(t *testing.T) {
 			if string(out.Body) != answer || aws.ToString(out.ContentType) != "application/json" {
 				t.Errorf("%s: got %s %s", m.id, out.Body, aws.ToString(out.ContentType))
 			}
-			if req := r.engine.last(t); req.Model.Dir != m.dir || req.Messages[0].Text != "hi" || req.MaxTokens != 512 {
+			if req := r.engine.last(t); req.Model.Dir != m.dir || req.Messages[0].Text() != "hi" || req.MaxTokens != 512 {
 				t.Errorf("%s: asked %+v", m.id, req)
 			}
 			used := r.meter.all()
