@@ -2,6 +2,7 @@ package outcrop
 
 import (
 	"context"
+	"time"
 
 	"outcrop.dev/outcrop/format/chat"
 )
@@ -63,6 +64,13 @@ type GenerateResult struct {
 	ReusedTokens int // of InputTokens, those that an earlier request of the tenant has spared
 	OutputTokens int
 	Logprobs     []TokenLogprobs // of each of OutputTokens, if the request asked for them
+}
+
+// Generation is what an invocation produced, and how long that took.
+type Generation struct {
+	GenerateResult
+	Latency   time.Duration // from the request's arrival, once the model is ready, to the last token
+	FirstText time.Duration // until the first text
 }
 
 // Logprob is a token and the natural logarithm of the probability that the model gave it, before

@@ -3,6 +3,7 @@ package bedrockruntime
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,6 +34,20 @@ func TestTitanParse(t *testing.T) {
 			t.Errorf("%s: got %+v, %v; want %+v", c.name, got, err, c.want)
 		}
 	}
+}
+
+// TestDialects: a file's dialect is known by its name, and no name is taken twice.
+func TestDialects(t *testing.T) {
+	t.Parallel()
+	if all := Dialects(); !slices.Contains(all, "titan") || !slices.IsSorted(all) {
+		t.Errorf("the dialects are %q", all)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a second titan was registered")
+		}
+	}()
+	register("titan", titan{})
 }
 
 func TestTitanTakesConversationsAsTheyAre(t *testing.T) {
