@@ -38,7 +38,7 @@ func tiny(t *testing.T) map[string][]byte {
 func opened(t *testing.T) (c *Catalog, dataDir string) {
 	t.Helper()
 	dataDir = t.TempDir()
-	c, err := open(dataDir, tiny(t))
+	c, err := open(dataDir, tiny(t), usualDialect)
 	if err != nil || len(c.Problems()) > 0 {
 		t.Fatal(err, c.Problems())
 	}
@@ -215,6 +215,7 @@ func TestBadEntriesAreNotServed(t *testing.T) {
 		{`"acme.x"`, `"acme x"`, "the id must be"},
 		{`"name":"x"`, `"name":"123456789012345678901"`, "1 to 20 characters"},
 		{`"dialect":"titan",`, ``, "dialect is missing"},
+		{`"dialect":"titan"`, `"dialect":"nova"`, `there is no dialect "nova": it must be one of ["titan"]`},
 		{`"learningRateScale":1`, `"learningRateScale":0`, "above 0"},
 		{`"epochCount":1`, `"epochCount":11`, "out of range"},
 		{`"learningRate":0.1`, `"learningRate":1.1`, "out of range"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
 	"outcrop.dev/outcrop/service/s3"
@@ -27,8 +28,8 @@ func (s *Server) route() {
 	router := restjson.NewRouter(newRequestID, log)
 	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&tune.Checker{}, r.exec, s.cfg.MemoryBytes},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
-	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.engine, r.meter,
-		bedrockruntime.Options{Now: s.cfg.Clock, After: time.After, Locate: r.models.locate}))
+	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
+	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.models.locate, invoker))
 	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
 
 	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Bucket: buckets.BucketOf, Reserve: newBodyBudget(unverifiedMax, unverifiedWait).reserve}
