@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 
@@ -52,7 +53,7 @@ func showProgress(ctx context.Context, j *outcrop.Job) {
 	if p.Steps == 0 {
 		return
 	}
-	b, err := json.Marshal(progress{p.Step, p.Steps, p.Epoch, p.Tokens, p.TokensPerSecond, p.ETASeconds, p.PublishedStep, j.Train.HyperParameters()})
+	b, err := json.Marshal(progress{p.Step, p.Steps, p.Epoch, p.Tokens, p.TokensPerSecond, p.ETASeconds, p.PublishedStep, recipe.Values(j.Train)})
 	if err != nil {
 		return // a number that is none: the rest of the answer is worth having
 	}
