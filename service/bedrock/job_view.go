@@ -15,9 +15,9 @@ const failureMessageMax = 2048
 
 func statusDetails(j *outcrop.Job) *StatusDetails {
 	return &StatusDetails{
-		ValidationDetails:     &ValidationDetails{Status: j.Validation.Status, CreationTime: j.Validation.Created, LastModifiedTime: j.Validation.Updated},
-		DataProcessingDetails: &DataProcessingDetails{Status: j.DataProcessing.Status, CreationTime: j.DataProcessing.Created, LastModifiedTime: j.DataProcessing.Updated},
-		TrainingDetails:       &TrainingDetails{Status: j.Training.Status, CreationTime: j.Training.Created, LastModifiedTime: j.Training.Updated},
+		ValidationDetails:     &ValidationDetails{Status: string(j.Validation.Status), CreationTime: j.Validation.Created, LastModifiedTime: j.Validation.Updated},
+		DataProcessingDetails: &DataProcessingDetails{Status: string(j.DataProcessing.Status), CreationTime: j.DataProcessing.Created, LastModifiedTime: j.DataProcessing.Updated},
+		TrainingDetails:       &TrainingDetails{Status: string(j.Training.Status), CreationTime: j.Training.Created, LastModifiedTime: j.Training.Updated},
 	}
 }
 
