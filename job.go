@@ -125,12 +125,7 @@ func (j *Job) Record() Record { return Record{Meta: j.Meta, Body: marshal(j)} }
 
 // JobOf reads a job from its record.
 func JobOf(r Record) (*Job, error) {
-	j := &Job{}
-	if err := unmarshal(r, KindJob, j); err != nil {
-		return nil, err
-	}
-	j.Meta = r.Meta
-	return j, nil
+	return nounOf(r, KindJob, func(j *Job) *Meta { return &j.Meta })
 }
 
 func marshal(v any) json.RawMessage {
@@ -141,12 +136,15 @@ func marshal(v any) json.RawMessage {
 	return b
 }
 
-func unmarshal(r Record, kind Kind, v any) error {
+// nounOf reads a noun of one kind from its record. meta says where its Meta stands.
+func nounOf[N any](r Record, kind Kind, meta func(*N) *Meta) (*N, error) {
 	if r.Kind != kind {
-		return fmt.Errorf("record %s is a %s, not a %s", r.ARN, r.Kind, kind)
+		return nil, fmt.Errorf("record %s is a %s, not a %s", r.ARN, r.Kind, kind)
 	}
-	if err := json.Unmarshal(r.Body, v); err != nil {
-		return fmt.Errorf("read %s: %w", r.ARN, err)
+	n := new(N)
+	if err := json.Unmarshal(r.Body, n); err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.ARN, err)
 	}
-	return nil
+	*meta(n) = r.Meta
+	return n, nil
 }

@@ -81,10 +81,5 @@ func (m *CustomModel) Record() Record { return Record{Meta: m.Meta, Body: marsha
 
 // CustomModelOf reads a custom model from its record.
 func CustomModelOf(r Record) (*CustomModel, error) {
-	m := &CustomModel{}
-	if err := unmarshal(r, KindCustomModel, m); err != nil {
-		return nil, err
-	}
-	m.Meta = r.Meta
-	return m, nil
+	return nounOf(r, KindCustomModel, func(m *CustomModel) *Meta { return &m.Meta })
 }

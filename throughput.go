@@ -41,10 +41,5 @@ func (t *Throughput) Record() Record { return Record{Meta: t.Meta, Body: marshal
 
 // ThroughputOf reads provisioned throughput from its record.
 func ThroughputOf(r Record) (*Throughput, error) {
-	t := &Throughput{}
-	if err := unmarshal(r, KindThroughput, t); err != nil {
-		return nil, err
-	}
-	t.Meta = r.Meta
-	return t, nil
+	return nounOf(r, KindThroughput, func(t *Throughput) *Meta { return &t.Meta })
 }
