@@ -13,6 +13,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/catalog/pebble"
 	"outcrop.dev/outcrop/internal/tinymodel"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // tiny returns the files of a model that stands in for Pebble.
@@ -93,7 +94,7 @@ func TestTitanIsHonest(t *testing.T) {
 		if !strings.Contains(m.Description, "Served by Pebble") || !strings.Contains(m.Description, "multiplied by 50") || m.LearningRateScale != 50 {
 			t.Errorf("%s: scale %g, %q", m.ID, m.LearningRateScale, m.Description)
 		}
-		spec, err := outcrop.ParseHyperParameters(m, map[string]string{"learningRate": "0.00001", "epochCount": "3", "batchSize": "8"})
+		spec, err := recipe.Parse(m, map[string]string{"learningRate": "0.00001", "epochCount": "3", "batchSize": "8"})
 		if err != nil || spec.LearningRate < 4.9e-4 || spec.LearningRate > 5.1e-4 {
 			t.Errorf("%s: %+v, %v", m.ID, spec, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // EntryFile is the name of the file that makes a model directory part of the catalog.
@@ -110,8 +111,7 @@ func (e *entry) check() error {
 		return errors.New("dialect is missing")
 	case !(e.LearningRateScale > 0):
 		return errors.New("learningRateScale must be above 0")
-	case d.Epochs < outcrop.EpochsMin || d.Epochs > outcrop.EpochsMax || d.BatchSize < outcrop.BatchSizeMin || d.BatchSize > outcrop.BatchSizeMax ||
-		!(d.LearningRate > 0 && d.LearningRate <= outcrop.LearningRateMax) || d.WarmupSteps < outcrop.WarmupStepsMin || d.WarmupSteps > outcrop.WarmupStepsMax:
+	case !recipe.Allowed(outcrop.TrainDefaults(d)):
 		return fmt.Errorf("defaults %+v are out of range", d)
 	}
 	return nil

@@ -79,7 +79,7 @@ func (s *fakeStore) List(_ context.Context, q outcrop.Query) ([]outcrop.Record, 
 }
 
 // put adds a throughput of the custom model in a state.
-func (s *fakeStore) put(id, name, status string, change func(*outcrop.Throughput)) outcrop.ARN {
+func (s *fakeStore) put(id, name string, status outcrop.Status, change func(*outcrop.Throughput)) outcrop.ARN {
 	th := &outcrop.Throughput{
 		Meta:       outcrop.Meta{Kind: outcrop.KindThroughput, Scope: scope, ID: id, ARN: scope.ARN(outcrop.KindThroughput, id), Name: name, Status: status, Parent: string(modelARN)},
 		ModelUnits: 1, ModelARN: modelARN, FoundationModelARN: baseARN,
@@ -91,7 +91,7 @@ func (s *fakeStore) put(id, name, status string, change func(*outcrop.Throughput
 	return th.ARN
 }
 
-func (s *fakeStore) setStatus(name, status string) {
+func (s *fakeStore) setStatus(name string, status outcrop.Status) {
 	for i := range s.recs {
 		if s.recs[i].Name == name {
 			s.recs[i].Status = status
