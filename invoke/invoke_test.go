@@ -25,7 +25,7 @@ var (
 // fakeStore has one throughput, whose status is what a function says.
 type fakeStore struct {
 	outcrop.Store
-	status func() string
+	status func() outcrop.Status
 }
 
 func (s fakeStore) Get(_ context.Context, key outcrop.Key) (outcrop.Record, error) {
@@ -81,7 +81,7 @@ func (m *fakeMeter) Record(ctx context.Context, u outcrop.Usage) {
 // world is an Invoker over fakes, in a bubble with a clock of its own.
 type world struct {
 	*Invoker
-	status func() string // of the throughput
+	status func() outcrop.Status // of the throughput
 	engine *fakeEngine
 	meter  *fakeMeter
 }
@@ -89,9 +89,9 @@ type world struct {
 func inWorld(t *testing.T, opt Options, f func(*testing.T, *world)) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{status: func() string { return outcrop.ThroughputInService }, engine: &fakeEngine{words: []string{"a", "b"}}, meter: &fakeMeter{}}
+		w := &world{status: func() outcrop.Status { return outcrop.ThroughputInService }, engine: &fakeEngine{words: []string{"a", "b"}}, meter: &fakeMeter{}}
 		opt.Now, opt.After = time.Now, time.After
-		w.Invoker = New(fakeStore{status: func() string { return w.status() }}, w.engine, w.meter, opt)
+		w.Invoker = New(fakeStore{status: func() outcrop.Status { return w.status() }}, w.engine, w.meter, opt)
 		f(t, w)
 	})
 }
@@ -142,9 +142,11 @@ func TestWhatIsMetered(t *testing.T) {
 
 // TestAwait: what is done about a throughput in each of its states.
 func TestAwait(t *testing.T) {
-	is := func(status string) func(time.Duration) string { return func(time.Duration) string { return status } }
-	until := func(d time.Duration, then string) func(time.Duration) string {
-		return func(passed time.Duration) string {
+	is := func(status outcrop.Status) func(time.Duration) outcrop.Status {
+		return func(time.Duration) outcrop.Status { return status }
+	}
+	until := func(d time.Duration, then outcrop.Status) func(time.Duration) outcrop.Status {
+		return func(passed time.Duration) outcrop.Status {
 			if passed < d {
 				return outcrop.ThroughputCreating
 			}
@@ -152,7 +154,7 @@ func TestAwait(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		status func(passed time.Duration) string
+		status func(passed time.Duration) outcrop.Status
 		code   outcrop.Code
 		says   string
 		after  time.Duration
@@ -171,7 +173,7 @@ func TestAwait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				start := time.Now()
-				w.status = func() string { return c.status(time.Since(start)) }
+				w.status = func() outcrop.Status { return c.status(time.Since(start)) }
 				w.engine.words = nil
 				_, err := w.Generate(t.Context(), "Converse", provisioned, outcrop.GenerateRequest{}, nil)
 				if c.code == "" && err != nil || c.code != "" && (outcrop.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says)) {
@@ -191,7 +193,7 @@ func TestAwait(t *testing.T) {
 // TestAwaitEndsWithItsCaller: nobody waits for who has hung up.
 func TestAwaitEndsWithItsCaller(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		w.status = func() string { return outcrop.ThroughputCreating }
+		w.status = func() outcrop.Status { return outcrop.ThroughputCreating }
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := w.Generate(ctx, "Converse", provisioned, outcrop.GenerateRequest{}, nil); err != context.DeadlineExceeded {
