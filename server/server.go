@@ -50,6 +50,8 @@ type Server struct {
 	metrics   http.Handler
 	attempts  http.Handler
 
+	trusted     proxies
+	guests      *guests
 	bodyTimeout time.Duration // the constant, less in tests
 
 	closers []func() error // in the order of construction
@@ -63,7 +65,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, bodyTimeout: bodyTimeout}
+	trusted, err := parseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("the networks of trusted proxies: %w", err)
+	}
+	s := &Server{cfg: cfg, trusted: trusted, guests: newGuests(strangersMax, strangersEach), bodyTimeout: bodyTimeout}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -114,7 +120,8 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error {
 		return s.rooms.sweeper.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})
-	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), s.cfg.Log), s.listener) })
+	conns := newConnections(connectionsAllowed(descriptors()), s.trusted, time.Now)
+	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), conns, s.cfg.Log), s.listener) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // told to stop before it had quite begun

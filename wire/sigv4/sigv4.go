@@ -23,6 +23,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -59,10 +60,10 @@ type Verifier struct {
 	// Bucket returns the bucket that a Host header names, or "". Only Signature Version 2
 	// needs it, which signs bucket.host/key as /bucket/key. Nil: no host names a bucket.
 	Bucket func(host string) string
-	// Reserve is asked before a body of up to n bytes is read into memory for a sender who is
-	// not known yet: its hash is part of what was signed and was not sent. release is called
-	// when the sender is known or refused. An error refuses the request as Busy. Nil: no limit.
-	Reserve func(ctx context.Context, n int64) (release func(), err error)
+	// Reserve is asked once before a body of up to n bytes is read into memory, as those of all
+	// services but S3 are. The sender is not known yet unless the body's hash was sent: else it is
+	// part of what was signed. An error refuses the request as Busy. Nil: no limit.
+	Reserve func(ctx context.Context, n int64) error
 }
 
 // Verify checks r's signature against the clock now and replaces r.Body as the package
@@ -127,12 +128,7 @@ func (v *Verifier) finish(r *http.Request, s signed, query pairs, mode payload) 
 		return Identity{}, err
 	}
 	if mode.kind == payloadHashUs {
-		release, err := v.reserve(r)
-		if err != nil {
-			return Identity{}, err
-		}
-		defer release()
-		sum, err := bufferBody(r)
+		sum, err := v.bufferBody(r)
 		if err != nil {
 			return Identity{}, err
 		}
@@ -146,23 +142,23 @@ func (v *Verifier) finish(r *http.Request, s signed, query pairs, mode payload) 
 	if s.presigned {
 		id.SessionToken = query.get("X-Amz-Security-Token")
 	}
-	return id, installBody(r, s, mode, key)
+	return id, v.installBody(r, s, mode, key)
 }
 
 // reserve asks for the memory that bufferBody will take.
-func (v *Verifier) reserve(r *http.Request) (release func(), err error) {
-	if v.Reserve == nil || r.Body == nil || r.Body == http.NoBody {
-		return func() {}, nil
+func (v *Verifier) reserve(r *http.Request) error {
+	if v.Reserve == nil {
+		return nil
 	}
 	n := r.ContentLength
-	if n < 0 || n > BufferedMax { // not announced, or about to be refused
+	if n < 0 { // not announced
 		n = BufferedMax
 	}
-	release, err = v.Reserve(r.Context(), n)
-	if err != nil {
-		return nil, &Error{Reason: Busy, Msg: "Too many requests are being received. Please reduce your request rate.", Err: err}
+	if err := v.Reserve(r.Context(), n); err != nil {
+		return &Error{Reason: Busy, Err: err,
+			Msg: fmt.Sprintf("Too many requests are being received (%v). Please reduce your request rate.", err)}
 	}
-	return release, nil
+	return nil
 }
 
 // compare recomputes the signature. For S3 it tries the path as it was sent, which is what

@@ -55,7 +55,7 @@ func (v *Verifier) verifyV2(r *http.Request, query pairs, now time.Time) (Identi
 		return Identity{}, &Error{Reason: BadArgument, Msg: "Signed chunks need a Version 4 signature.",
 			Details: []Detail{{"ArgumentName", "x-amz-content-sha256"}, {"ArgumentValue", mode.hash}}}
 	}
-	return id, installBody(r, signed{scope: scope{service: serviceS3}}, mode, nil)
+	return id, v.installBody(r, signed{scope: scope{service: serviceS3}}, mode, nil)
 }
 
 // compareV2 recomputes the signature and returns what was signed. A bucket in the path is
