@@ -93,7 +93,7 @@ func TestSmallBodyMax(t *testing.T) {
 	t.Parallel()
 	for n, small := range map[int64]bool{smallBodyMax: true, smallBodyMax + 1: false} {
 		b := newBodyBudget(0, time.Millisecond)
-		g := newGuests(1, 1).enter(peer{}, nil)
+		g := newGuests(1, 1, manyConnections()).enter(peer{}, nil, anyLine())
 		if err := b.reserve(context.WithValue(t.Context(), guestKey{}, g), n); err != nil {
 			t.Fatal(err)
 		}

@@ -32,6 +32,7 @@ func TestConnectionLimits(t *testing.T) {
 	c := newConnections(6, trusted, func() time.Time { now = now.Add(time.Second); return now })
 	open := func(from string) *fakeConn {
 		conn := &fakeConn{from: from}
+		c.accepted(t.Context(), conn)
 		c.state(conn, http.StateNew)
 		return conn
 	}
@@ -82,5 +83,37 @@ func TestConnectionsAllowed(t *testing.T) {
 		if got := connectionsAllowed(descriptors); got != want {
 			t.Errorf("%d descriptors: %d connections, want %d", descriptors, got, want)
 		}
+	}
+}
+
+// Who is shut out loses all connections but those on which somebody is known, and gets no other
+// until the time is over.
+func TestShutOut(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	c := newConnections(10, nil, func() time.Time { return now })
+	open := func(from string) (*fakeConn, *line) {
+		conn := &fakeConn{from: from}
+		l := lineOf(c.accepted(t.Context(), conn))
+		c.state(conn, http.StateNew)
+		return conn, l
+	}
+	stranger, _ := open("192.0.2.1")
+	known, l := open("192.0.2.1")
+	l.known.Store(true)
+	other, _ := open("192.0.2.2")
+	c.shutOut(l.peer)
+	if !stranger.closed || known.closed || other.closed {
+		t.Errorf("closed: stranger %v, known %v, other %v", stranger.closed, known.closed, other.closed)
+	}
+	for after, want := range map[time.Duration]bool{0: true, shutOutTime - 1: true} {
+		now = time.Unix(0, 0).Add(after)
+		if conn, _ := open("192.0.2.1"); conn.closed != want {
+			t.Errorf("after %v: closed is %v", after, conn.closed)
+		}
+	}
+	now = time.Unix(0, 0).Add(shutOutTime)
+	if conn, _ := open("192.0.2.1"); conn.closed || len(c.shut) != 0 {
+		t.Error("shut out for ever")
 	}
 }

@@ -13,6 +13,7 @@ import (
 type guest struct {
 	peer    peer
 	control *http.ResponseController
+	line    *line
 	places  *guests
 	place   *list.Element // among the strangers of its peer; nil: it has proved itself, or was sent away
 	share   *share        // of the memory for bodies; nil: none
@@ -32,22 +33,24 @@ func (g *guest) sendAway() {
 }
 
 // guests are the strangers under way. If there are too many, the one goes that came first, of the
-// peer that has the most.
+// peer that has the most. It goes with all connections of its peer on which nobody has ever proved
+// anything: else others come faster than they can be sent away one by one.
 type guests struct {
 	most, each int
+	conns      *connections
 
 	mu        sync.Mutex
 	strangers int
 	by        map[peer]*list.List // of *guest, the first that came in front
 }
 
-func newGuests(most, each int) *guests {
-	return &guests{most: most, each: each, by: map[peer]*list.List{}}
+func newGuests(most, each int, conns *connections) *guests {
+	return &guests{most: most, each: each, conns: conns, by: map[peer]*list.List{}}
 }
 
 // enter lets a guest in, as a stranger.
-func (gs *guests) enter(p peer, control *http.ResponseController) *guest {
-	g := &guest{peer: p, control: control, places: gs}
+func (gs *guests) enter(p peer, control *http.ResponseController, l *line) *guest {
+	g := &guest{peer: p, control: control, line: l, places: gs}
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
 	of := gs.by[p]
@@ -70,7 +73,11 @@ func (gs *guests) enter(p peer, control *http.ResponseController) *guest {
 func (gs *guests) sendFirstAway(p peer) {
 	first := gs.by[p].Front().Value.(*guest)
 	gs.forget(first)
-	first.sendAway()
+	if first.line.proxy || first.line.known.Load() {
+		first.sendAway()
+		return
+	}
+	gs.conns.shutOut(first.line.peer)
 }
 
 func (gs *guests) largest() (p peer) {
@@ -99,6 +106,7 @@ func (gs *guests) forget(g *guest) {
 // proved says that the guest is a stranger no more. bytes is how long its body is.
 func (g *guest) proved(bytes int64) {
 	g.known = true
+	g.line.known.Store(true)
 	g.noStranger()
 	if g.share != nil {
 		g.share.proved(bytes)
@@ -124,8 +132,11 @@ func (g *guest) noStranger() {
 func (s *Server) host(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
-		g := s.guests.enter(s.trusted.peer(r), control)
+		g := s.guests.enter(s.trusted.peer(r), control, lineOf(r.Context()))
 		defer g.leave()
+		if r.Context().Err() != nil {
+			panic(http.ErrAbortHandler) // it was sent away with its connection
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), guestKey{}, g)))
 		if r.ProtoMajor == 2 && !g.known {
 			_ = control.Flush() // HTTP/1 has one request a connection, and that its own limit

@@ -12,6 +12,7 @@ const (
 	headerTimeout   = 30 * time.Second // a client that opens a connection and says nothing
 	idleTimeout     = 2 * time.Minute  // longer than the SDKs keep idle connections
 	headerBytesMax  = 64 << 10         // S3 allows 8 KB of headers, presigned URLs and tokens some more
+	streamsMax      = 100              // of one connection; RFC 9113 (6.5.2) recommends no fewer
 	shutdownTimeout = 20 * time.Second // for requests in flight, once told to stop
 )
 
@@ -49,6 +50,10 @@ const (
 	// Each takes 12 KiB: 48 MiB in all.
 	strangersMax  = 4096
 	strangersEach = strangersMax / 4
+
+	// shutOutTime is for how long a peer with too many strangers gets no connection. What else it
+	// is, it is in error: a client that waits that long and begins anew is not far behind.
+	shutOutTime = 10 * time.Second
 )
 
 // Limits on the bodies that are in memory, from the socket to the answer. One that does not fit

@@ -18,10 +18,11 @@ func newHTTPServer(h http.Handler, conns *connections, log *slog.Logger) *http.S
 	return &http.Server{
 		Handler:           h,
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{WriteByteTimeout: stallTimeout}, // of a connection: cutStalled is for its streams
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streamsMax, WriteByteTimeout: stallTimeout}, // of a connection: cutStalled is for its streams
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytesMax,
+		ConnContext:       conns.accepted,
 		ConnState:         conns.state,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -51,6 +51,7 @@ type Server struct {
 	attempts  http.Handler
 
 	trusted     proxies
+	conns       *connections
 	guests      *guests
 	bodyTimeout time.Duration // the constant, less in tests
 
@@ -69,7 +70,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the networks of trusted proxies: %w", err)
 	}
-	s := &Server{cfg: cfg, trusted: trusted, guests: newGuests(strangersMax, strangersEach), bodyTimeout: bodyTimeout}
+	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout}
+	s.guests = newGuests(strangersMax, strangersEach, s.conns)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -120,8 +122,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error {
 		return s.rooms.sweeper.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})
-	conns := newConnections(connectionsAllowed(descriptors()), s.trusted, time.Now)
-	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), conns, s.cfg.Log), s.listener) })
+	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), s.conns, s.cfg.Log), s.listener) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // told to stop before it had quite begun

@@ -17,7 +17,7 @@ func serveStalling(t *testing.T, wait time.Duration, h http.HandlerFunc) (url st
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newHTTPServer(cutStalled(patience{wait, wait})(h), newConnections(connectionsMax, nil, time.Now), slog.New(slog.DiscardHandler))
+	s := newHTTPServer(cutStalled(patience{wait, wait})(h), manyConnections(), slog.New(slog.DiscardHandler))
 	s.HTTP2.WriteByteTimeout = wait
 	go func() { _ = s.Serve(ln) }()
 	t.Cleanup(func() { _ = s.Close() })
