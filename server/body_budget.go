@@ -29,7 +29,7 @@ func (b *bodyBudget) reserve(ctx context.Context, n int64) (err error) {
 		p = b.small
 	}
 	g := guestOf(ctx)
-	g.share, err = p.reserve(ctx, g.peer, n, g.sendAway)
+	g.share, err = p.reserve(ctx, g.peer, n*bodyCopies, g.sendAway)
 	return err
 }
 
@@ -81,7 +81,7 @@ func (p *pool) reserve(ctx context.Context, from peer, n int64, sendAway func())
 		return nil, ctx.Err()
 	case <-timer.C:
 		free := p.abandon(s)
-		return nil, fmt.Errorf("this one's body has %d bytes, and %d of the %d for bodies of its size are free after %v", n, free, p.size, p.wait)
+		return nil, fmt.Errorf("this one takes %d bytes of memory, and %d of the %d for bodies of its size are free after %v", n, free, p.size, p.wait)
 	}
 }
 

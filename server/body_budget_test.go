@@ -26,7 +26,7 @@ func hold(t *testing.T, p *pool, n int64) (release func()) {
 // do not exist, are answered as ever.
 func TestBodyBudget(t *testing.T) {
 	t.Parallel()
-	small, large := newPool(smallBodyMax, time.Millisecond), newPool(sigv4.BufferedMax, time.Millisecond)
+	small, large := newPool(bodyCopies*smallBodyMax, time.Millisecond), newPool(bodyCopies*sigv4.BufferedMax, time.Millisecond)
 	address := serveWithin(t, bodyTimeout, &bodyBudget{small, large})
 	const body = "0123456789"
 	ask := func(service string, old, new string, headers ...string) (int, string) {
@@ -50,16 +50,16 @@ func TestBodyBudget(t *testing.T) {
 		status   int
 		want     string
 	}{
-		{"room for it", small, smallBodyMax - 10, "bedrock", length, "", "", http.StatusOK, "bedrock"},
-		{"one byte too little", small, smallBodyMax - 9, "bedrock", length, "", "", http.StatusTooManyRequests, "ThrottlingException"},
-		{"the numbers", small, smallBodyMax - 9, "bedrock", length, "", "", http.StatusTooManyRequests, "body has 10 bytes, and 9 of the 1048576"},
+		{"room for it", small, small.size - 20, "bedrock", length, "", "", http.StatusOK, "bedrock"},
+		{"one byte too little", small, small.size - 19, "bedrock", length, "", "", http.StatusTooManyRequests, "ThrottlingException"},
+		{"the numbers", small, small.size - 19, "bedrock", length, "", "", http.StatusTooManyRequests, "takes 20 bytes of memory, and 19 of the 2097152"},
 		{"room for any", large, 0, "bedrock", "Transfer-Encoding: chunked", "", "", http.StatusOK, "bedrock"},
 		{"not announced", large, 1, "bedrock", "Transfer-Encoding: chunked", "", "", http.StatusTooManyRequests, "ThrottlingException"},
-		{"large ones are not in the way of small ones", large, sigv4.BufferedMax, "bedrock", length, "", "", http.StatusOK, "bedrock"},
-		{"sts", small, smallBodyMax, "sts", length, "", "", http.StatusBadRequest, "Throttling"},
-		{"s3 reads nothing before", small, smallBodyMax, "s3", length, "", "", http.StatusOK, "s3"},
-		{"unknown key", small, smallBodyMax, "bedrock", length, testKey.AccessKeyID, "AKIANONE", http.StatusForbidden, "UnrecognizedClientException"},
-		{"wrong signature gives it back", small, smallBodyMax - 10, "bedrock", length, "Signature=", "Signature=00", http.StatusForbidden, "InvalidSignatureException"},
+		{"large ones are not in the way of small ones", large, large.size, "bedrock", length, "", "", http.StatusOK, "bedrock"},
+		{"sts", small, small.size, "sts", length, "", "", http.StatusBadRequest, "Throttling"},
+		{"s3 reads nothing before", small, small.size, "s3", length, "", "", http.StatusOK, "s3"},
+		{"unknown key", small, small.size, "bedrock", length, testKey.AccessKeyID, "AKIANONE", http.StatusForbidden, "UnrecognizedClientException"},
+		{"wrong signature gives it back", small, small.size - 20, "bedrock", length, "Signature=", "Signature=00", http.StatusForbidden, "InvalidSignatureException"},
 	} {
 		release := hold(t, test.pool, test.held)
 		if status, got := ask(test.service, test.old, test.new, test.header); status != test.status || !strings.Contains(got, test.want) {
@@ -107,7 +107,7 @@ func TestSmallBodyMax(t *testing.T) {
 func TestBodyBudgetOfMachine(t *testing.T) {
 	t.Parallel()
 	for memory, want := range map[int64][2]int64{
-		1 << 30: {26843544 &^ 0, 80530632}, 100 << 20: {smallBodiesMin, largeBodiesMin}, 0: {53687090, 161061270},
+		100 << 20: {smallBodiesMin, largeBodiesMin}, 0: {53687090, 161061270}, 1 << 30: {smallBodiesMin, largeBodiesMin},
 	} {
 		b := newBodyBudget(memory, 0)
 		if b.small.size < want[0]-100 || b.small.size > want[0]+100 || b.large.size < want[1]-100 || b.large.size > want[1]+100 {

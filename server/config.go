@@ -41,6 +41,8 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed, such as 10.0.0.0/8.
 	TrustedProxies []string
 
+	NoSigV2 bool // URLs presigned with Signature Version 2 are refused
+
 	Log   *slog.Logger     // nil discards
 	Clock func() time.Time // nil is time.Now
 }

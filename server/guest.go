@@ -109,7 +109,7 @@ func (g *guest) proved(bytes int64) {
 	g.line.known.Store(true)
 	g.noStranger()
 	if g.share != nil {
-		g.share.proved(bytes)
+		g.share.proved(bytes * bodyCopies)
 	}
 }
 

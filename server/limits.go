@@ -60,10 +60,11 @@ const (
 // waits for bodyWait: longer than a local network takes for a large body, shorter than clients
 // wait for an answer.
 const (
+	bodyCopies        = 2       // a body, and the text in it
 	bodyMemoryPercent = 10      // of the machine's memory, for all of them
 	smallBodyMax      = 1 << 20 // bodies up to here have a share of their own, a quarter of all
-	smallBodiesMin    = 16 * smallBodyMax
-	largeBodiesMin    = 2 * sigv4.BufferedMax
+	smallBodiesMin    = 16 * bodyCopies * smallBodyMax
+	largeBodiesMin    = 2 * bodyCopies * sigv4.BufferedMax
 	bodyMemoryUnknown = 2 << 30 // the memory of a machine that does not tell it
 	bodyWait          = 10 * time.Second
 )

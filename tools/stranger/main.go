@@ -8,7 +8,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,6 +26,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
 // What it does is bounded, whatever its flags say.
@@ -32,7 +39,7 @@ const (
 
 type options struct {
 	address, from string
-	key           string
+	key, secret   string
 	connections   int
 	streams       int
 	length        time.Duration
@@ -45,6 +52,7 @@ var attacks = map[string]func(options, net.Conn, *atomic.Int64){
 	"streams": streams, // HTTP/2: GET whose answers have no room
 	"slow":    slow,    // HTTP/1.1: 32 MiB announced with a key's id, a byte in 5 s
 	"idle":    idle,    // connections that say nothing
+	"invoke":  invoke,  // no stranger: InvokeModel with 24.5 MB of text, signed with -key-id and -secret
 }
 
 func main() {
@@ -53,6 +61,7 @@ func main() {
 	flag.StringVar(&o.address, "address", "127.0.0.1:4510", "the server")
 	flag.StringVar(&o.from, "from", "127.0.0.2", "the stranger's address")
 	flag.StringVar(&o.key, "key-id", "AKIAEXAMPLE", "id of the server's access key, for slow")
+	flag.StringVar(&o.secret, "secret", "", "its secret, for invoke")
 	flag.IntVar(&o.connections, "connections", 400, "connections")
 	flag.IntVar(&o.streams, "streams", 249, "streams on each")
 	flag.DurationVar(&o.length, "for", 20*time.Second, "how long")
@@ -68,7 +77,7 @@ func run(o options, pid int, name string) error {
 	host, _, err := net.SplitHostPort(o.address)
 	switch {
 	case !ok:
-		return errors.New("name one of bodies, streams, slow, idle")
+		return errors.New("name one of bodies, streams, slow, idle, invoke")
 	case err != nil:
 		return err
 	case !net.ParseIP(host).IsLoopback() || !net.ParseIP(o.from).IsLoopback():
@@ -101,6 +110,7 @@ func run(o options, pid int, name string) error {
 	group.Wait()
 	slices.Sort(waits)
 	fmt.Printf("%s: %d sent on %d connections from %s; %d connections refused\n", name, sent.Load(), o.connections, o.from, refused.Load())
+	answers.Range(func(status, _ any) bool { fmt.Println("answered:", status); return true })
 	fmt.Printf("the server: %d MiB before, %d MiB at the worst\n", before, worst)
 	if len(waits) > 0 {
 		fmt.Printf("another client: %d requests, median %v, slowest %v, %d failed\n", len(waits), waits[len(waits)/2], waits[len(waits)-1], failed)
@@ -163,6 +173,27 @@ func slow(o options, conn net.Conn, sent *atomic.Int64) {
 		}
 	}
 }
+
+// largeBody is nearly what Bedrock allows, 25,000,000 bytes.
+var largeBody = []byte(`{"inputText":"` + strings.Repeat("a ", 12_250_000) + `"}`)
+
+func invoke(o options, conn net.Conn, sent *atomic.Int64) {
+	r, err := http.NewRequest(http.MethodPost, "http://"+o.address+"/model/amazon.titan-text-express-v1/invoke", bytes.NewReader(largeBody))
+	if err != nil {
+		return
+	}
+	sum := sha256.Sum256(largeBody)
+	key := aws.Credentials{AccessKeyID: o.key, SecretAccessKey: o.secret}
+	if v4.NewSigner().SignHTTP(context.Background(), key, r, hex.EncodeToString(sum[:]), "bedrock", "us-east-1", time.Now()) != nil || r.Write(conn) != nil {
+		return
+	}
+	if resp, err := http.ReadResponse(bufio.NewReader(conn), r); err == nil {
+		sent.Add(1)
+		answers.Store(resp.Status, true)
+	}
+}
+
+var answers sync.Map // the statuses that were seen
 
 func bodies(o options, conn net.Conn, sent *atomic.Int64)  { http2(o, conn, sent, "PUT", 0, 65535) }
 func streams(o options, conn net.Conn, sent *atomic.Int64) { http2(o, conn, sent, "GET", 1, 0) }

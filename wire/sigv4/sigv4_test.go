@@ -11,10 +11,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -413,18 +414,66 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// boto3 signs the URL of a bucket as if it ended in a slash; others sign what they send.
-func TestVerifyV2Bucket(t *testing.T) {
+// Signature Version 2 is for objects, for a week, and for parameters that are signed.
+func TestV2IsNarrow(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1175139620, 0)
-	for path, accepted := range map[string]string{"/photos": "/photos /photos/", "/photos/": "/photos/", "/": "", "/photos/a": ""} {
-		for _, signed := range []string{"/photos", "/photos/"} {
-			h := hmac.New(sha1.New, []byte(testSecret))
-			h.Write([]byte("GET\n\n\n1175139620\n" + signed))
-			query := url.Values{"AWSAccessKeyId": {testKey}, "Expires": {"1175139620"}, "Signature": {base64.StdEncoding.EncodeToString(h.Sum(nil))}}
-			_, _, err := accept(testVerifier(), httptest.NewRequest("GET", path+"?"+query.Encode(), nil), now)
-			if ok := slices.Contains(strings.Fields(accepted), signed); (err == nil) != ok || !ok && reason(err) != Mismatch {
-				t.Errorf("%s signed as %s: %v", path, signed, err)
+	for _, c := range []struct {
+		method, path, more string
+		life               time.Duration
+		off, accepted      bool
+	}{
+		{"GET", "/photos/a", "", 0, false, true},
+		{"HEAD", "/photos/a", "", ExpiresMax * time.Second, false, true},
+		{"PUT", "/photos/a/b", "", time.Hour, false, true},
+		{"GET", "/photos/a", "&response-content-type=text%2Fplain", time.Hour, false, true},
+		{"GET", "/photos/a", "&versionId=1", time.Hour, false, true},
+		{"GET", "/photos/a", "", ExpiresMax*time.Second + time.Second, false, false},
+		{"GET", "/photos/a", "", math.MaxInt64, false, false},
+		{"GET", "/photos/a", "", time.Hour, true, false},
+		{"DELETE", "/photos/a", "", time.Hour, false, false},
+		{"POST", "/photos/a", "", time.Hour, false, false},
+		{"PUT", "/photos", "", time.Hour, false, false},
+		{"PUT", "/photos/", "", time.Hour, false, false},
+		{"GET", "/photos", "", time.Hour, false, false},
+		{"GET", "/", "", time.Hour, false, false},
+		{"GET", "/photos/a", "&list-type=2", time.Hour, false, false},
+		{"GET", "/photos/a", "&prefix=x", time.Hour, false, false},
+		{"GET", "/photos/a", "&response-nothing=x", time.Hour, false, false},
+		{"GET", "/photos/a", "&acl", time.Hour, false, false},
+		{"PUT", "/photos/a", "&tagging", time.Hour, false, false},
+	} {
+		expires := strconv.FormatInt(now.Add(c.life).Unix(), 10)
+		r := httptest.NewRequest(c.method, c.path+"?AWSAccessKeyId="+testKey+"&Expires="+expires+c.more, nil)
+		toSign := stringToSignV2(r, canonicalQueryPairs(r.URL.RawQuery), c.path)
+		h := hmac.New(sha1.New, []byte(testSecret))
+		h.Write([]byte(toSign))
+		r.URL.RawQuery += "&Signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(h.Sum(nil)))
+		v := testVerifier()
+		v.NoV2 = c.off
+		_, _, err := accept(v, r, now)
+		if (err == nil) != c.accepted || !c.accepted && reason(err) != UnsupportedMechanism {
+			t.Errorf("%s %s%s for %v: %v", c.method, c.path, c.more, c.life, err)
+		}
+	}
+}
+
+// Only S3 takes a body that is not signed whole.
+func TestUnsignedPayloadIsForS3(t *testing.T) {
+	t.Parallel()
+	for _, hash := range []string{unsignedPayload, streamingUnsigned, streamingSigned, streamingSignedTrailer} {
+		for _, service := range []string{"bedrock", "sts"} {
+			r, err := parse(sdkSigned{method: "POST", url: "http://h/x", service: service, body: "{}", hash: hash}.wire(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("X-Amz-Content-Sha256", hash)
+			if _, err := testVerifier().Verify(r, testNow); reason(err) != BadArgument || !strings.Contains(err.Error(), "only S3 takes "+hash) {
+				t.Errorf("%s, %s: %v", service, hash, err)
+			}
+			query := canonicalQueryPairs("X-Amz-Content-Sha256=" + hash)
+			if _, err := presignedMode(r, signed{scope: scope{service: service}}, query); reason(err) != BadArgument {
+				t.Errorf("%s, %s in a URL: %v", service, hash, err)
 			}
 		}
 	}
@@ -474,7 +523,7 @@ func TestVerifyV2(t *testing.T) {
 		"other method":   {func(r *http.Request) { r.Method = "PUT" }, now, Mismatch},
 		"other path":     {func(r *http.Request) { r.RequestURI = strings.Replace(target, "puppy", "guppy", 1) }, now, Mismatch},
 		"amz header":     {func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") }, now, Mismatch},
-		"sub-resource":   {func(r *http.Request) { r.URL.RawQuery += "&acl" }, now, Mismatch},
+		"sub-resource":   {func(r *http.Request) { r.URL.RawQuery += "&versionId=1" }, now, Mismatch},
 		"content type":   {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, now, Mismatch},
 		"later expiry":   {func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "1175139620", "1175139621", 1) }, now, Mismatch},
 		"no expiry":      {func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "Expires=1175139620", "", 1) }, now, NoCredentials},
