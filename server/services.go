@@ -16,9 +16,6 @@ import (
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
-// s3Domain is the host under which BUCKET.localhost is a bucket: the AWS SDK for Go writes it so.
-const s3Domain = "localhost"
-
 // route puts the services over the rooms and behind the endpoints. A service more is one line
 // among them.
 func (s *Server) route() {
@@ -30,7 +27,7 @@ func (s *Server) route() {
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
 	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.models.locate, invoker))
-	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
+	buckets := s3.New(r.blobs, s3.Options{Domains: s.cfg.domains(), NewRequestID: newRequestID, Log: log})
 
 	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), NoV2: s.cfg.NoSigV2, Bucket: buckets.BucketOf, Reserve: newBodyBudget(s.cfg.MemoryBytes, bodyWait).reserve}
 	s.endpoints = endpoints{
