@@ -34,7 +34,7 @@ const messageBytesMax = 1024
 // ResultOf returns the result of attempt number that ended with err at p; nil is ExitDone.
 func ResultOf(number int, p outcrop.Progress, err error) Result {
 	r := Result{Attempt: number, ExitCode: ExitCode(err), Progress: finite(p)}
-	if err != nil && r.ExitCode != outcrop.ExitStopped {
+	if err != nil && r.ExitCode != ExitStopped {
 		r.Message = clip(message(err), messageBytesMax)
 	}
 	return r
@@ -46,25 +46,25 @@ func ExitCode(err error) int {
 	var own interface{ ExitCode() int }
 	switch {
 	case err == nil:
-		return outcrop.ExitDone
+		return ExitDone
 	case errors.Is(err, ErrFenced):
-		return outcrop.ExitFenced
+		return ExitFenced
 	case errors.As(err, &own):
 		return own.ExitCode()
 	case errors.Is(err, context.Canceled):
-		return outcrop.ExitTemporary // told to end by a signal
+		return ExitTemporary // told to end by a signal
 	}
 	switch outcrop.CodeOf(err) {
 	case outcrop.CodeValidation:
-		return outcrop.ExitBadData
+		return ExitBadData
 	case outcrop.CodeNotFound, outcrop.CodeAccessDenied:
-		return outcrop.ExitNoInput
+		return ExitNoInput
 	case outcrop.CodeServiceUnavailable:
-		return outcrop.ExitTemporary
+		return ExitTemporary
 	case outcrop.CodeModelError:
-		return outcrop.ExitConfig
+		return ExitConfig
 	}
-	return outcrop.ExitSoftware
+	return ExitSoftware
 }
 
 // message prefers the sentence that was written for a person.

@@ -1,4 +1,4 @@
-package job
+package customize
 
 import (
 	"time"
@@ -14,7 +14,8 @@ func phases(j *outcrop.Job) []*outcrop.Phase {
 
 var phaseIndex = map[string]int{attempt.PhaseValidation: 0, attempt.PhaseDataProcessing: 1, attempt.PhaseTraining: 2}
 
-// reach marks the phases before the named one as completed, and it as under way. A later
+// reach marks the phases before the named one, "" for the first, as completed, and it as under way,
+// or as being stopped if the job is. A later
 // phase that has begun stays so: an attempt that starts again from a checkpoint passes the
 // earlier ones once more, and nobody should see a job go backwards.
 func reach(j *outcrop.Job, phase string, at time.Time) {
@@ -39,18 +40,10 @@ func reach(j *outcrop.Job, phase string, at time.Time) {
 	}
 }
 
-// stopping marks the phase that is under way as being stopped.
-func stopping(j *outcrop.Job, at time.Time) {
-	for _, p := range phases(j) {
-		if p.Status == outcrop.PhaseInProgress {
-			set(p, outcrop.PhaseStopping, at)
-		}
-	}
-}
-
-// finish ends the phase that is under way as the job ends: in status, which is
-// PhaseCompleted, PhaseStopped or PhaseFailed.
-func finish(j *outcrop.Job, status string, at time.Time) {
+// finish ends the phase that is under way as the job has ended: a phase's last states are called as
+// the job's are.
+func finish(j *outcrop.Job, at time.Time) {
+	status := j.Status
 	for _, p := range phases(j) {
 		switch {
 		case status == outcrop.PhaseCompleted || p.Status == outcrop.PhaseInProgress || p.Status == outcrop.PhaseStopping:

@@ -14,18 +14,20 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/store/memory"
+	"outcrop.dev/outcrop/work"
 )
 
 var scope = outcrop.Scope{Account: "123456789012", Region: "us-east-1"}
 
-// world is a reconciler over a store in memory and an engine that takes loadTime to load,
+// world is a supervisor of throughput over a store in memory and an engine that takes loadTime to load,
 // in a synctest bubble.
 type world struct {
 	t      *testing.T
 	store  *memory.Store
 	engine *fakeEngine
 	models map[outcrop.ARN]string
-	r      *Reconciler
+	writes outcrop.Store // what the server writes through
+	notify func()
 	end    func()
 }
 
@@ -47,17 +49,21 @@ func in(t *testing.T, f func(w *world)) {
 }
 
 func (w *world) serve() {
-	w.r = New(w.store, w.engine, func(_ context.Context, arn outcrop.ARN) (outcrop.ModelFiles, error) {
+	if w.writes == nil {
+		w.writes = w.store
+	}
+	k := New(w.writes, w.engine, func(_ context.Context, arn outcrop.ARN) (outcrop.ModelFiles, error) {
 		dir, ok := w.models[arn]
 		if !ok {
 			return outcrop.ModelFiles{}, outcrop.Errorf(outcrop.CodeNotFound, "The model %s has been deleted.", arn)
 		}
 		return outcrop.ModelFiles{Dir: dir}, nil
 	}, nil)
+	s := work.New(w.writes, work.Options{Owner: "this server"}, k)
+	w.notify = func() { s.Notify(); k.Notify() }
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	r := w.r
-	go func() { done <- r.Run(ctx) }()
+	go func() { done <- s.Run(ctx) }()
 	w.end = func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -74,7 +80,7 @@ func (w *world) apply(op outcrop.Op, t *outcrop.Throughput) {
 		w.t.Fatal(err)
 	}
 	if w.end != nil {
-		w.r.Notify()
+		w.notify()
 		synctest.Wait()
 	}
 }
@@ -238,9 +244,9 @@ func TestUpdateFails(t *testing.T) {
 // A model that is loaded again, since its row could not be written, is still one that leaves.
 func TestWrittenLater(t *testing.T) {
 	in(t, func(w *world) {
-		w.serve()
 		full := errors.New("disk full")
-		w.r.store = &failingStore{Store: w.r.store, fails: []error{full, full}}
+		w.writes = &failingStore{Store: w.store, fails: []error{full, full}}
+		w.serve()
 		a := w.create("a", "arn:a")
 		pass(time.Minute)
 		w.is(a, outcrop.ThroughputInService)
