@@ -166,7 +166,7 @@ func (w *watch[N]) failed(ctx context.Context, n N, e Ending) error {
 }
 
 // end writes into n that the work has come to its end.
-func (w *watch[N]) end(n N, status, message string) {
+func (w *watch[N]) end(n N, status outcrop.Status, message string) {
 	now := w.o.Now()
 	n.Head().Status = status
 	work := n.Worked()

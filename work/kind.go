@@ -13,9 +13,9 @@ type Kind interface {
 	// Noun is the kind of the records that are worked on.
 	Noun() outcrop.Kind
 	// Live lists the statuses in which somebody has to work on a record.
-	Live() []string
+	Live() []outcrop.Status
 	// Claims lists those of Live in which one more record can be taken on at the moment.
-	Claims() []string
+	Claims() []outcrop.Status
 	// Take begins to work on a record whose lease is this server's. It does not wait.
 	Take(h *Hold, rec outcrop.Record) Task
 }

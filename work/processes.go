@@ -76,8 +76,8 @@ const (
 
 // live are the statuses of a noun that processes work on; billed those in which it is paid for.
 var (
-	liveStatuses   = []string{outcrop.JobInProgress, outcrop.JobStopping}
-	billedStatuses = []string{outcrop.JobCompleted, outcrop.JobStopped}
+	liveStatuses   = []outcrop.Status{outcrop.JobInProgress, outcrop.JobStopping}
+	billedStatuses = []outcrop.Status{outcrop.JobCompleted, outcrop.JobStopped}
 )
 
 // Attempts is what the kinds share whose work is done by processes: the launcher, the places, the
@@ -207,7 +207,7 @@ func (a *Attempts) orphans(ctx context.Context) (map[string]bool, error) {
 }
 
 // all returns every noun of the kinds in one of the statuses.
-func (a *Attempts) all(ctx context.Context, statuses []string) iter.Seq2[Noun, error] {
+func (a *Attempts) all(ctx context.Context, statuses []outcrop.Status) iter.Seq2[Noun, error] {
 	return func(yield func(Noun, error) bool) {
 		for name, k := range a.kinds {
 			for rec, err := range live(ctx, a.store, name, statuses) {
@@ -224,7 +224,7 @@ func (a *Attempts) all(ctx context.Context, statuses []string) iter.Seq2[Noun, e
 }
 
 // live returns every record of a kind in one of the statuses, oldest first.
-func live(ctx context.Context, store outcrop.Store, kind outcrop.Kind, statuses []string) iter.Seq2[outcrop.Record, error] {
+func live(ctx context.Context, store outcrop.Store, kind outcrop.Kind, statuses []outcrop.Status) iter.Seq2[outcrop.Record, error] {
 	return outcrop.All(ctx, store.List, outcrop.Query{Kind: kind, AllScopes: true, Statuses: statuses, Ascending: true})
 }
 
@@ -242,12 +242,12 @@ type kind[N Noun] struct {
 
 func (k *kind[N]) Noun() outcrop.Kind { return k.rules.Noun() }
 
-func (k *kind[N]) Live() []string { return liveStatuses }
+func (k *kind[N]) Live() []outcrop.Status { return liveStatuses }
 
 // Claims implements Kind: what is to be stopped needs no place.
-func (k *kind[N]) Claims() []string {
+func (k *kind[N]) Claims() []outcrop.Status {
 	if k.Running() >= k.o.Slots {
-		return []string{outcrop.JobStopping}
+		return []outcrop.Status{outcrop.JobStopping}
 	}
 	return liveStatuses
 }

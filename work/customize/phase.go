@@ -15,9 +15,9 @@ func phases(j *outcrop.Job) []*outcrop.Phase {
 var phaseIndex = map[string]int{attempt.PhaseValidation: 0, attempt.PhaseDataProcessing: 1, attempt.PhaseTraining: 2}
 
 // reach marks the phases before the named one, "" for the first, as completed, and it as under way,
-// or as being stopped if the job is. A later
-// phase that has begun stays so: an attempt that starts again from a checkpoint passes the
-// earlier ones once more, and nobody should see a job go backwards.
+// or as being stopped if the job is. A later phase that has begun stays so: an attempt that starts
+// again from a checkpoint passes the earlier ones once more, and nobody should see a job go
+// backwards.
 func reach(j *outcrop.Job, phase string, at time.Time) {
 	all := phases(j)
 	current := phaseIndex[phase]
@@ -43,7 +43,7 @@ func reach(j *outcrop.Job, phase string, at time.Time) {
 // finish ends the phase that is under way as the job has ended: a phase's last states are called as
 // the job's are.
 func finish(j *outcrop.Job, at time.Time) {
-	status := j.Status
+	status := outcrop.PhaseStatus(j.Status)
 	for _, p := range phases(j) {
 		switch {
 		case status == outcrop.PhaseCompleted || p.Status == outcrop.PhaseInProgress || p.Status == outcrop.PhaseStopping:
@@ -58,7 +58,7 @@ func begun(p *outcrop.Phase) bool {
 	return p.Status != "" && p.Status != outcrop.PhaseNotStarted
 }
 
-func set(p *outcrop.Phase, status string, at time.Time) {
+func set(p *outcrop.Phase, status outcrop.PhaseStatus, at time.Time) {
 	if p.Status == status {
 		return
 	}

@@ -83,12 +83,12 @@ func (k *Kind) Notify() { k.bell.Ring() }
 func (k *Kind) Noun() outcrop.Kind { return outcrop.KindThroughput }
 
 // Live implements work.Kind.
-func (k *Kind) Live() []string {
-	return []string{outcrop.ThroughputCreating, outcrop.ThroughputUpdating}
+func (k *Kind) Live() []outcrop.Status {
+	return []outcrop.Status{outcrop.ThroughputCreating, outcrop.ThroughputUpdating}
 }
 
 // Claims implements work.Kind: settlings wait for their turn to load by themselves.
-func (k *Kind) Claims() []string { return k.Live() }
+func (k *Kind) Claims() []outcrop.Status { return k.Live() }
 
 // Take implements work.Kind.
 func (k *Kind) Take(h *work.Hold, rec outcrop.Record) work.Task {
