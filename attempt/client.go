@@ -191,8 +191,8 @@ func (c *Client) setCommand(command string) {
 
 // Finish ends the attempt: err is how the work ended, nil for a model that is complete in
 // ModelDir of the scratch directory, which Finish seals. The result is on disk before it
-// is sent, so that a server which is absent finds it later. Finish returns the exit code
-// for the process. It waits for a server even when ctx has ended, but then only briefly.
+// is sent: where no server comes in time, the next attempt's Redeliver sends it. Finish returns the
+// exit code for the process. It waits for a server even when ctx has ended, but then only briefly.
 func (c *Client) Finish(ctx context.Context, p outcrop.Progress, err error) (exitCode int) {
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		err = cause // says more than "context canceled"
@@ -200,21 +200,7 @@ func (c *Client) Finish(ctx context.Context, p outcrop.Progress, err error) (exi
 	if errors.Is(err, ErrFenced) {
 		return ExitFenced // the scratch directory is another attempt's
 	}
-	r := c.conclude(p, err)
-	if err := WriteResult(c.spec.ScratchDir, r); err != nil {
-		c.options.Log.Error("write result", "error", err)
-	}
-	patience := c.options.Patience
-	if ctx.Err() != nil {
-		patience = backoffMax
-	}
-	switch err := c.post(context.WithoutCancel(ctx), patience, r); {
-	case errors.Is(err, ErrFenced):
-		return ExitFenced
-	case err != nil:
-		c.options.Log.Warn("send result", "error", err)
-	}
-	return r.ExitCode
+	return c.deliver(ctx, c.conclude(p, err))
 }
 
 // conclude makes the result, with the seals of the model and of its checkpoints if there is one.

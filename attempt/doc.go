@@ -24,7 +24,7 @@
 //	checkpoints/  the worker's own
 //	model/        the finished model, sealed by manifest.json
 //	epochs/       models of the ends of epochs, those that the job keeps, each sealed alike
-//	result.json   how the last attempt ended
+//	result.json   how the last attempt ended, in case that no server could be told
 //	worker.log    what the workers printed
 package attempt
 

@@ -2,15 +2,9 @@ package attempt
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/internal/durable"
 )
 
 // ErrFenced is what a worker gets when another attempt has taken its job over, or when the
@@ -87,30 +81,4 @@ func clip(s string, n int) string {
 		n--
 	}
 	return s[:n] + dots
-}
-
-// WriteResult makes r durable in a scratch directory.
-func WriteResult(scratch string, r Result) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("encode result: %w", err)
-	}
-	return durable.WriteBytes(filepath.Join(scratch, ResultFile), 0o600, append(b, '\n'))
-}
-
-// ReadResult reads the result of attempt number from a scratch directory; ok is false if
-// there is none. An older attempt's is none, and so is one that cannot be read: then the
-// work is done again.
-func ReadResult(scratch string, number int) (r Result, ok bool, err error) {
-	b, err := os.ReadFile(filepath.Join(scratch, ResultFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Result{}, false, nil
-	}
-	if err != nil {
-		return Result{}, false, err
-	}
-	if len(b) > bodyBytesMax || json.Unmarshal(b, &r) != nil || r.Attempt != number {
-		return Result{}, false, nil
-	}
-	return r, true, nil
 }
