@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // UpdateProvisionedModelThroughput renames throughput, or has it serve another model. A new
@@ -11,32 +12,17 @@ import (
 // served, until whoever loads models has it ready. Throughput that has Failed can be put right so:
 // with the model that it had, or another.
 func (s *Service) UpdateProvisionedModelThroughput(ctx context.Context, in *UpdateProvisionedModelThroughputInput) (*UpdateProvisionedModelThroughputOutput, error) {
-	sc, err := scope(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if in.DesiredModelId == "" && in.DesiredProvisionedModelName == "" {
 		return nil, invalid("There is nothing to update: give desiredModelId, desiredProvisionedModelName, or both.")
 	}
-	s.admission.Lock() // the desired model must not be deleted meanwhile
-	defer s.admission.Unlock()
-	rec, err := s.find(ctx, outcrop.KindThroughput, sc, in.ProvisionedModelId)
-	if err != nil {
-		return nil, err
+	var rules []resource.Rule[*outcrop.Throughput]
+	if in.DesiredModelId != "" {
+		rules = append(rules, checkServable)
 	}
-	err = s.change(ctx, outcrop.KindThroughput, sc, string(rec.ARN), func(rec *outcrop.Record) error {
-		t, err := outcrop.ThroughputOf(*rec)
-		if err != nil {
-			return err
-		}
-		if err := s.updateThroughput(ctx, t, in); err != nil {
-			return err
-		}
-		*rec = t.Record()
-		return nil
-	})
+	err := throughputs.Edit(ctx, s.store, in.ProvisionedModelId,
+		func(t *outcrop.Throughput) error { return s.updateThroughput(ctx, t, in) }, rules...)
 	if outcrop.CodeOf(err) == outcrop.CodeConflict {
-		err = throughputNameTaken() // the only conflict that change leaves
+		err = errThroughputName() // the only conflict that Edit leaves
 	}
 	return &UpdateProvisionedModelThroughputOutput{}, err
 }
