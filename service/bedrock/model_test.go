@@ -13,7 +13,6 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/internal/resource"
-	"outcrop.dev/outcrop/store/memory"
 )
 
 func TestCustomModels(t *testing.T) {
@@ -165,7 +164,7 @@ func TestTags(t *testing.T) {
 
 // busyStore changes the record that is to be written just before it is, a number of times.
 type busyStore struct {
-	*memory.Store
+	outcrop.Store
 	collisions int
 }
 
