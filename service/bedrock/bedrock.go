@@ -83,7 +83,7 @@ func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, modelDir
 	}
 }
 
-// invalid returns a ValidationException.
-func invalid(format string, args ...any) error {
+// errInvalid returns a ValidationException.
+func errInvalid(format string, args ...any) error {
 	return outcrop.Errorf(outcrop.CodeValidation, format, args...)
 }

@@ -22,11 +22,11 @@ func liveJobs(ctx context.Context, r outcrop.Reader, sc outcrop.Scope) ([]*outcr
 func checkSupported(in *CreateModelCustomizationJobInput) error {
 	switch {
 	case in.CustomizationConfig != nil:
-		return invalid("customizationConfig is for distillation and reinforcement fine-tuning, which Outcrop does not do. Leave it out to fine-tune.")
+		return errInvalid("customizationConfig is for distillation and reinforcement fine-tuning, which Outcrop does not do. Leave it out to fine-tune.")
 	case in.TrainingDataConfig.InvocationLogsConfig != nil:
-		return invalid("trainingDataConfig.invocationLogsConfig is not supported. Give the training data as trainingDataConfig.s3Uri.")
+		return errInvalid("trainingDataConfig.invocationLogsConfig is not supported. Give the training data as trainingDataConfig.s3Uri.")
 	case in.TrainingDataConfig.S3Uri == "":
-		return invalid("trainingDataConfig.s3Uri is missing. Give the S3 URI of the training data.")
+		return errInvalid("trainingDataConfig.s3Uri is missing. Give the S3 URI of the training data.")
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 		kind = outcrop.FineTuning
 	}
 	if !slices.Contains(base.foundation.Customizations, kind) {
-		return nil, invalid("The model %s does not support the customization type %s. It supports: %v.", in.BaseModelIdentifier, kind, base.foundation.Customizations)
+		return nil, errInvalid("The model %s does not support the customization type %s. It supports: %v.", in.BaseModelIdentifier, kind, base.foundation.Customizations)
 	}
 	train, err := outcrop.ParseHyperParameters(base.foundation, in.HyperParameters)
 	if err != nil {
@@ -89,13 +89,13 @@ func together(errs ...error) error {
 	if all == nil {
 		return nil
 	}
-	return invalid("%s", strings.Join(all, " "))
+	return errInvalid("%s", strings.Join(all, " "))
 }
 
 // checkValidation refuses hyperparameters that need validation data of a request without.
 func checkValidation(in *CreateModelCustomizationJobInput, train outcrop.TrainSpec) error {
 	if train.Validates() && (in.ValidationDataConfig == nil || len(in.ValidationDataConfig.Validators) == 0) {
-		return invalid("Early stopping and bestCheckpoint go by validation data. Name them in validationDataConfig, or leave out %s.", strings.Join(needingValidation(in.HyperParameters), ", "))
+		return errInvalid("Early stopping and bestCheckpoint go by validation data. Name them in validationDataConfig, or leave out %s.", strings.Join(needingValidation(in.HyperParameters), ", "))
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func needingValidation(given map[string]string) (names []string) {
 // checkAdapters refuses adapters on adapters.
 func checkAdapters(base *model, train outcrop.TrainSpec) error {
 	if train.Method == outcrop.MethodLoRA && base.custom != nil && base.custom.AdapterOf != "" {
-		return invalid("The custom model %s is low-rank adapters, and there are no adapters on adapters. Train all of its weights (method full), or train adapters on %s.", base.custom.Name, base.custom.AdapterOf)
+		return errInvalid("The custom model %s is low-rank adapters, and there are no adapters on adapters. Train all of its weights (method full), or train adapters on %s.", base.custom.Name, base.custom.AdapterOf)
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func checkAdapters(base *model, train outcrop.TrainSpec) error {
 func checkCheckpointNames(in *CreateModelCustomizationJobInput, train outcrop.TrainSpec) error {
 	const nameMax = 63
 	if most := nameMax - outcrop.CheckpointSuffixMax; train.KeepCheckpoints > 0 && len(in.CustomModelName) > most {
-		return invalid("With keepCheckpoints, customModelName may have %d characters: the checkpoints are named after it.", most)
+		return errInvalid("With keepCheckpoints, customModelName may have %d characters: the checkpoints are named after it.", most)
 	}
 	return nil
 }

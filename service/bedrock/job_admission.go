@@ -12,7 +12,7 @@ import (
 // and the quotas not used up.
 func (s *Service) checkAdmission(ctx context.Context, r outcrop.Reader, job *outcrop.Job) error {
 	name := outcrop.Key{Kind: outcrop.KindJob, Scope: job.Scope, Ref: job.Name}
-	if err := resource.CheckFree(ctx, r, name, invalid("The provided job name is currently in use.")); err != nil {
+	if err := resource.CheckFree(ctx, r, name, errInvalid("The provided job name is currently in use.")); err != nil {
 		return err
 	}
 	live, err := liveJobs(ctx, r, job.Scope)
@@ -78,7 +78,7 @@ func checkModelNames(ctx context.Context, r outcrop.Reader, job *outcrop.Job, li
 // errModelName returns the error for a name, of a model that job would make, that is taken.
 func errModelName(job *outcrop.Job, name string) error {
 	if name == job.CustomModelName {
-		return invalid("The provided custom model name is currently in use.")
+		return errInvalid("The provided custom model name is currently in use.")
 	}
-	return invalid("The name %s, which keepCheckpoints would give to a checkpoint of the model, is currently in use. Choose another customModelName.", name)
+	return errInvalid("The name %s, which keepCheckpoints would give to a checkpoint of the model, is currently in use. Choose another customModelName.", name)
 }

@@ -140,7 +140,7 @@ func (s *Service) notYetModel(ctx context.Context, sc outcrop.Scope, identifier 
 		}
 		switch job.Status {
 		case outcrop.JobInProgress, outcrop.JobStopping:
-			return invalid("The custom model %s is not ready: its model customization job %s is %s. Wait until the job has completed.", ref, job.Name, job.Status)
+			return errInvalid("The custom model %s is not ready: its model customization job %s is %s. Wait until the job has completed.", ref, job.Name, job.Status)
 		case outcrop.JobFailed, outcrop.JobStopped:
 			return outcrop.Errorf(outcrop.CodeNotFound, "There is no custom model %s: its model customization job %s is %s.", ref, job.Name, job.Status)
 		}

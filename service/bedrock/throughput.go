@@ -62,5 +62,5 @@ func checkServable(ctx context.Context, r outcrop.Reader, t *outcrop.Throughput)
 }
 
 func errThroughputName() error {
-	return invalid("The provided provisioned model name is currently in use.")
+	return errInvalid("The provided provisioned model name is currently in use.")
 }

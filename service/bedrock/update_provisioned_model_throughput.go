@@ -13,7 +13,7 @@ import (
 // with the model that it had, or another.
 func (s *Service) UpdateProvisionedModelThroughput(ctx context.Context, in *UpdateProvisionedModelThroughputInput) (*UpdateProvisionedModelThroughputOutput, error) {
 	if in.DesiredModelId == "" && in.DesiredProvisionedModelName == "" {
-		return nil, invalid("There is nothing to update: give desiredModelId, desiredProvisionedModelName, or both.")
+		return nil, errInvalid("There is nothing to update: give desiredModelId, desiredProvisionedModelName, or both.")
 	}
 	var rules []resource.Rule[*outcrop.Throughput]
 	if in.DesiredModelId != "" {
@@ -32,7 +32,7 @@ func (s *Service) UpdateProvisionedModelThroughput(ctx context.Context, in *Upda
 func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, in *UpdateProvisionedModelThroughputInput) error {
 	repair := t.Status == outcrop.ThroughputFailed && in.DesiredModelId != ""
 	if t.Status != outcrop.ThroughputInService && !repair {
-		return invalid("The provisioned model throughput %s is %s; only one that is InService can be updated, or one that has Failed, with a desiredModelId.", t.Name, t.Status)
+		return errInvalid("The provisioned model throughput %s is %s; only one that is InService can be updated, or one that has Failed, with a desiredModelId.", t.Name, t.Status)
 	}
 	if in.DesiredProvisionedModelName != "" {
 		t.Name = in.DesiredProvisionedModelName
@@ -45,10 +45,10 @@ func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, i
 		return err
 	}
 	if t.ModelARN == t.FoundationModelARN && m.arn() != t.ModelARN {
-		return invalid("The provisioned model throughput %s was made for a foundation model, and cannot serve another.", t.Name)
+		return errInvalid("The provisioned model throughput %s was made for a foundation model, and cannot serve another.", t.Name)
 	}
 	if m.foundationARN() != t.FoundationModelARN {
-		return invalid("The provisioned model throughput %s can serve %s and custom models made from it; %s goes back to %s.",
+		return errInvalid("The provisioned model throughput %s can serve %s and custom models made from it; %s goes back to %s.",
 			t.Name, t.FoundationModelARN, in.DesiredModelId, m.foundationARN())
 	}
 	if m.arn() != t.ModelARN || repair {

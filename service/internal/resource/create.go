@@ -73,8 +73,11 @@ func (k Noun[N]) Create(ctx context.Context, s outcrop.Store, noun N, q Request,
 		}
 		return err
 	}})
-	if errors.Is(err, errCreated) {
+	switch {
+	case errors.Is(err, errCreated):
 		return first, nil
+	case err != nil:
+		return "", err
 	}
-	return rec.ARN, err
+	return rec.ARN, nil
 }
