@@ -104,6 +104,7 @@ func TestHeartbeatsAndCommands(t *testing.T) {
 	}
 	w.command(CommandCheckpoint)
 	w.await(c, p, CommandCheckpoint)
+	w.command(CommandCheckpoint) // the server sends it until somebody takes it back
 	w.command(CommandRun)
 	w.await(c, p, CommandCheckpoint) // the last one that was sent stays until it is seen,
 	w.await(c, p, CommandRun)        // and is seen once

@@ -53,7 +53,7 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 	if err := s.put(ctx, uri, "application/json", report.JSON); err != nil {
 		return err
 	}
-	return invalid("%s The full report is at %s.", bad.Msg, uri)
+	return errInvalid("%s The full report is at %s.", bad.Msg, uri)
 }
 
 // checkReadable finds the files that are missing or too long, all of them.
@@ -73,7 +73,7 @@ func (s *Service) checkReadable(ctx context.Context, job *outcrop.Job) error {
 		}
 	}
 	if len(problems) > 0 {
-		return invalid("%s", strings.Join(problems, " "))
+		return errInvalid("%s", strings.Join(problems, " "))
 	}
 	return nil
 }
