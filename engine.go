@@ -4,9 +4,16 @@ import "context"
 
 // Message is one turn of a conversation.
 type Message struct {
-	Role string // "system", "user" or "assistant"
+	Role string // RoleSystem, RoleUser or RoleAssistant
 	Text string
 }
+
+// The roles of a Message, as the Bedrock API names them too.
+const (
+	RoleSystem    = "system"
+	RoleUser      = "user"
+	RoleAssistant = "assistant"
+)
 
 // GenerateRequest asks for one completion. The engine renders Messages with the model's own
 // template, the same that training used.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/datacheck"
 )
 
 // TestPlanKnowsAllRows: every row takes memory, of validation too, and of what is cut off nothing.
@@ -12,7 +13,7 @@ func TestPlanKnowsAllRows(t *testing.T) {
 	t.Parallel()
 	spec := outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 1, BatchSize: 4, LearningRate: 1e-4})
 	spec.EvaluationInterval = 100
-	data := func(report *Report) int64 {
+	data := func(report *datacheck.Report) int64 {
 		plan, err := NewPlan(outcrop.ModelFiles{Dir: tinyModel()}, exec(), report, spec, 0)
 		if err != nil {
 			t.Fatal(err)

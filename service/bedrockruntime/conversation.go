@@ -10,13 +10,6 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// The roles of a message (ConversationRole).
-const (
-	roleSystem    = "system"
-	roleUser      = "user"
-	roleAssistant = "assistant"
-)
-
 // topKMax bounds top_k: more than any vocabulary has.
 const topKMax = 1 << 20
 
@@ -71,7 +64,7 @@ func (c conversation) turns() ([]outcrop.Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, outcrop.Message{Role: roleSystem, Text: text})
+		out = append(out, outcrop.Message{Role: outcrop.RoleSystem, Text: text})
 	}
 	last := ""
 	for i, m := range c.messages {
@@ -83,11 +76,11 @@ func (c conversation) turns() ([]outcrop.Message, error) {
 			return nil, err
 		}
 		out = append(out, outcrop.Message{Role: m.Role, Text: text})
-		if m.Role != roleSystem {
+		if m.Role != outcrop.RoleSystem {
 			last = m.Role
 		}
 	}
-	if last == roleAssistant {
+	if last == outcrop.RoleAssistant {
 		return nil, outcrop.Errorf(outcrop.CodeValidation,
 			"The model that you are using requires the last turn in the conversation to be a user message. Add a user message to the conversation and try again.")
 	} else if last == "" {
@@ -102,12 +95,12 @@ var errNoUser = outcrop.Errorf(outcrop.CodeValidation,
 // follows checks the role of message i after a message of the role last, "" at the start.
 func follows(last, role string, i int) error {
 	switch {
-	case role == roleSystem && last != "":
+	case role == outcrop.RoleSystem && last != "":
 		return outcrop.Errorf(outcrop.CodeValidation,
 			"The system message at messages.%d comes after the conversation has begun. Put system text first, or into the system field.", i)
-	case role == roleAssistant && last == "":
+	case role == outcrop.RoleAssistant && last == "":
 		return errNoUser
-	case role == last && role != roleSystem:
+	case role == last && role != outcrop.RoleSystem:
 		return outcrop.Errorf(outcrop.CodeValidation,
 			"A conversation must alternate between user and assistant roles: the message at messages.%d has the role %s, like the one before. Make sure the conversation alternates between user and assistant roles and try again.", i, role)
 	}

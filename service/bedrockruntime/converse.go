@@ -32,7 +32,7 @@ func (s *Service) Converse(ctx context.Context, in *ConverseInput) (*ConverseOut
 		return nil, err
 	}
 	return &ConverseOutput{
-		Output:      &ConverseOutputUnion{Message: &Message{Role: roleAssistant, Content: []ContentBlock{{Text: &g.Text}}}},
+		Output:      &ConverseOutputUnion{Message: &Message{Role: outcrop.RoleAssistant, Content: []ContentBlock{{Text: &g.Text}}}},
 		StopReason:  converseReasons[g.StopReason],
 		Usage:       g.usage(),
 		Metrics:     &ConverseMetrics{LatencyMs: g.latency.Milliseconds()},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/wire/eventstream"
 	"outcrop.dev/outcrop/wire/restjson"
 )
@@ -40,7 +41,7 @@ func (w converseWriter) start() error {
 	if w.Started() {
 		return nil
 	}
-	return event(w, "messageStart", &MessageStartEvent{Role: roleAssistant})
+	return event(w, "messageStart", &MessageStartEvent{Role: outcrop.RoleAssistant})
 }
 
 func (w converseWriter) delta(text string) error {

@@ -50,7 +50,7 @@ func (titan) parse(raw []byte) (outcrop.GenerateRequest, error) {
 	if config := m["textGenerationConfig"]; config != nil {
 		titanConfig(&b, config, &req)
 	}
-	req.Messages = []outcrop.Message{{Role: "user", Text: input}}
+	req.Messages = []outcrop.Message{{Role: outcrop.RoleUser, Text: input}}
 	return req, b.err()
 }
 
