@@ -9,6 +9,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/tune"
 )
 
@@ -52,7 +53,7 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 		return nil, err
 	}
 	defer m.close()
-	spec, err := outcrop.ParseHyperParameters(m.FoundationModel, hyper)
+	spec, err := recipe.Parse(m.FoundationModel, hyper)
 	if err != nil {
 		return nil, err
 	}

@@ -121,11 +121,11 @@ func (s *scanner) measureRow(row dataset.Row) (out scanned) {
 		out.example, out.bad = s.template.Document(row.Text)
 		return out
 	}
-	messages, texts := make([]chattemplate.Message, len(row.Messages)), make([]string, len(row.Messages))
+	texts := make([]string, len(row.Messages))
 	for i, m := range row.Messages {
-		messages[i], texts[i] = chattemplate.Message(m), m.Text
+		texts[i] = m.Text()
 	}
 	out.row, out.prompt = fingerprintOf(texts...), fingerprintOf(texts[:len(texts)-1]...)
-	out.example, out.bad = s.template.Example(messages)
+	out.example, out.bad = s.template.Example(row.Messages)
 	return out
 }

@@ -29,6 +29,7 @@ import (
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/gemm"
 )
@@ -142,7 +143,7 @@ func job(t *testing.T, validators int) attempt.Spec {
 		JobID: "abc", ScratchDir: t.TempDir(), Grant: attempt.Grant{OutputPrefix: prefix, TrainingURI: "s3://b/train.jsonl"},
 		Customization: attempt.Customization{
 			BaseModelID: "outcrop.test", ModelDir: tinyModel(), ContextLength: tinymodel.Context, HyperParameters: map[string]string{"epochCount": "3"},
-			Train: outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2}),
+			Train: recipe.Default(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2}),
 		},
 	}
 	j.Train.Seed = 5

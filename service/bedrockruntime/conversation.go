@@ -55,7 +55,7 @@ func (c conversation) unsupported() error {
 	return c.settings.check()
 }
 
-// turns returns the conversation's texts in order: any system text, then user and assistant
+// turns returns the conversation's messages in order: any system text, then user and assistant
 // by turns, the user first and last.
 func (c conversation) turns() ([]outcrop.Message, error) {
 	var out []outcrop.Message
@@ -64,18 +64,18 @@ func (c conversation) turns() ([]outcrop.Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, outcrop.Message{Role: outcrop.RoleSystem, Text: text})
+		out = append(out, outcrop.Text(outcrop.RoleSystem, text))
 	}
 	last := ""
 	for i, m := range c.messages {
-		text, err := m.text(i)
+		parts, err := m.parts(i)
 		if err == nil {
 			err = follows(last, m.Role, i)
 		}
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, outcrop.Message{Role: m.Role, Text: text})
+		out = append(out, outcrop.Message{Role: m.Role, Content: parts})
 		if m.Role != outcrop.RoleSystem {
 			last = m.Role
 		}
@@ -107,20 +107,20 @@ func follows(last, role string, i int) error {
 	return nil
 }
 
-// text returns the text of message i: that of its blocks, a line each.
-func (m Message) text(i int) (string, error) {
+// parts returns the content of message i.
+func (m Message) parts(i int) ([]outcrop.Part, error) {
 	if len(m.Content) == 0 {
-		return "", outcrop.Errorf(outcrop.CodeValidation,
+		return nil, outcrop.Errorf(outcrop.CodeValidation,
 			"The content field in the Message object at messages.%d is empty. Add a ContentBlock object to the content field and try again.", i)
 	}
-	texts := make([]string, len(m.Content))
+	parts := make([]outcrop.Part, len(m.Content))
 	for j, b := range m.Content {
 		var err error
-		if texts[j], err = textOf(b, b.Text, fmt.Sprintf("messages.%d.content.%d", i, j), "ContentBlock"); err != nil {
-			return "", err
+		if parts[j].Text, err = textOf(b, b.Text, fmt.Sprintf("messages.%d.content.%d", i, j), "ContentBlock"); err != nil {
+			return nil, err
 		}
 	}
-	return strings.Join(texts, "\n"), nil
+	return parts, nil
 }
 
 // textOf returns the text of the block at a place; block is the union that text belongs to.
