@@ -190,7 +190,7 @@ func (c *Client) Finish(ctx context.Context, p outcrop.Progress, err error) (exi
 		err = cause // says more than "context canceled"
 	}
 	if errors.Is(err, ErrFenced) {
-		return outcrop.ExitFenced // the scratch directory is another attempt's
+		return ExitFenced // the scratch directory is another attempt's
 	}
 	r := c.conclude(p, err)
 	if err := WriteResult(c.spec.ScratchDir, r); err != nil {
@@ -202,7 +202,7 @@ func (c *Client) Finish(ctx context.Context, p outcrop.Progress, err error) (exi
 	}
 	switch err := c.post(context.WithoutCancel(ctx), patience, r); {
 	case errors.Is(err, ErrFenced):
-		return outcrop.ExitFenced
+		return ExitFenced
 	case err != nil:
 		c.options.Log.Warn("send result", "error", err)
 	}
