@@ -172,7 +172,7 @@ func cannotAdd(dir string, err error) error {
 
 // checkTexts checks the tokenizer and the chat template of a model.
 func checkTexts(dir string, config model.Config) error {
-	tok, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
+	tok, err := tokenizer.Load(filepath.Join(dir, tokenizer.File))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
+
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
@@ -222,7 +223,7 @@ func (r *resident) read(opt Options) error {
 // readTexts loads what turns texts into the tokens of a model and back.
 func (r *resident) readTexts(serving *model.Serving) (err error) {
 	dir := r.files.Dir
-	r.tokenizer, err = tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
+	r.tokenizer, err = tokenizer.Load(filepath.Join(dir, tokenizer.File))
 	if err != nil {
 		return err
 	}

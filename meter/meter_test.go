@@ -249,7 +249,9 @@ func TestManyModelsShareALabel(t *testing.T) {
 func TestCountsThatFailAreAnError(t *testing.T) {
 	t.Parallel()
 	m := open(t, filepath.Join(t.TempDir(), "usage.db"))
-	m.Watch(func(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error) { return nil, errors.New("no database") }, func() int { return 0 })
+	m.Watch(func(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error) {
+		return nil, errors.New("no database")
+	}, func() int { return 0 })
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != http.StatusInternalServerError {

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/datacheck"
 	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
 	"outcrop.dev/outcrop/service/s3"
 	"outcrop.dev/outcrop/service/sts"
-	"outcrop.dev/outcrop/tune"
 	"outcrop.dev/outcrop/wire/restjson"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
@@ -26,7 +26,7 @@ func (s *Server) route() {
 	objects := r.blobs.Objects()
 
 	router := restjson.NewRouter(newRequestID, log)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&tune.Checker{}, r.exec, s.cfg.MemoryBytes},
+	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
 	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.models.locate, invoker))

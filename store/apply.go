@@ -34,6 +34,11 @@ func (s *Store) Apply(ctx context.Context, changes ...outcrop.Change) error {
 }
 
 func apply(ctx context.Context, tx *sql.Tx, c outcrop.Change, now int64) error {
+	if c.If != nil {
+		if err := c.If(ctx, reader{tx}); err != nil {
+			return err
+		}
+	}
 	switch c.Op {
 	case outcrop.OpCreate:
 		return create(ctx, tx, c.Record, now)

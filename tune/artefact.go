@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/datacheck"
 	"outcrop.dev/outcrop/internal/durable"
 )
 
@@ -47,8 +48,8 @@ type manifest struct {
 }
 
 // source is an input of the job that is hashed while it is read.
-func (r *run) source(uri string) Source {
-	return Source{uri, func(ctx context.Context) (io.ReadCloser, error) {
+func (r *run) source(uri string) datacheck.Source {
+	return datacheck.Source{Name: uri, Open: func(ctx context.Context) (io.ReadCloser, error) {
 		body, err := r.attempt.Get(ctx, uri)
 		if err != nil {
 			return nil, err
@@ -128,7 +129,7 @@ func contentType(key string) string {
 // putManifest stores the list of all artefacts, the last of them.
 func (r *run) putManifest() error {
 	m := manifest{
-		Version: 1, Job: r.job.ID, BaseModel: r.job.BaseModelID, HyperParameters: r.job.HyperParameters,
+		Version: 1, Job: r.job.JobID, BaseModel: r.job.BaseModelID, HyperParameters: r.job.HyperParameters,
 		Train: r.usedSpec(), Steps: r.progress.Step, PublishedStep: r.progress.PublishedStep, Kernel: r.Exec.Kernel.Name(), Inputs: r.inputs,
 	}
 	for _, a := range r.artefacts {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/datacheck"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/recipe"
@@ -121,7 +122,7 @@ func childOfMemoryTest(t *testing.T, of string) {
 		t.Fatal(err)
 	}
 	j.ModelDir, j.ContextLength = dir, 4096
-	report, err := (&Checker{}).Check(t.Context(), dir, 4096, text("train", s.lines(s.Rows)), []Source{text("val", s.lines(s.Batch))})
+	report, err := (&datacheck.Checker{}).Check(t.Context(), dir, 4096, text("train", s.lines(s.Rows)), []datacheck.Source{text("val", s.lines(s.Batch))})
 	if err != nil {
 		t.Fatal(err)
 	}

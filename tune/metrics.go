@@ -15,7 +15,6 @@ import (
 const (
 	trainingMetricsKey = "training_artifacts/step_wise_training_metrics.csv"
 	validationDir      = "validation_artifacts/post_fine_tuning_validation/"
-	dataReportKey      = "data_report.json"
 	trainingReportKey  = "training_report.json"
 	parityKey          = "parity.json"
 	manifestKey        = "manifest.json"

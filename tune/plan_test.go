@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/datacheck"
 	"outcrop.dev/outcrop/recipe"
 )
 
@@ -13,7 +14,7 @@ func TestPlanKnowsAllRows(t *testing.T) {
 	t.Parallel()
 	spec := recipe.Default(outcrop.TrainDefaults{Epochs: 1, BatchSize: 4, LearningRate: 1e-4})
 	spec.EvaluationInterval = 100
-	data := func(report *Report) int64 {
+	data := func(report *datacheck.Report) int64 {
 		plan, err := NewPlan(outcrop.ModelFiles{Dir: tinyModel()}, exec(), report, spec, 0)
 		if err != nil {
 			t.Fatal(err)

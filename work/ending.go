@@ -21,7 +21,7 @@ func (w *watch[N]) conclude(ctx context.Context, n N) error {
 		return w.retry(ctx, Ending{Code: attempt.ExitSoftware, Message: err.Error()})
 	}
 	w.last(res.Progress)
-	e := Ending{Code: res.ExitCode, Message: res.Message, Said: true, Log: w.log(n)}
+	e := Ending{Code: res.ExitCode, Message: res.Message, Reason: res.Reason, Said: true, Log: w.log(n)}
 	switch {
 	case n.Head().Status == outcrop.JobStopping:
 		return w.stopped(ctx, n)
@@ -125,9 +125,9 @@ func (w *watch[N]) died(ctx context.Context, n N, state launch.State) error {
 	case w.hung:
 		e.Code, e.Message = attempt.ExitSoftware, fmt.Sprintf("it was silent for %v and was ended", hangTimeout)
 	case state.Killed:
-		e.Message = state.Detail
+		e.Message, e.Reason = state.Detail, attempt.ReasonOfDeath(state.Detail)
 	case state.Phase == launch.Ended:
-		e.Code, e.Message = state.Code, state.Detail
+		e.Code, e.Message, e.Reason = state.Code, state.Detail, attempt.ReasonOfDeath(state.Detail)
 	}
 	if e.Final() {
 		return w.failed(ctx, n, e)

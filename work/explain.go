@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"syscall"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
 )
 
@@ -13,6 +13,7 @@ import (
 type Ending struct {
 	Code    int    // an exit code of package attempt, CodeUnknown or CodeTaken
 	Message string // in words; may be ""
+	Reason  outcrop.Reason
 	Said    bool   // the worker itself said so, in its result
 	Log     string // where the worker's log is
 }
@@ -54,28 +55,17 @@ func (e Ending) Final() bool {
 	return false
 }
 
-// Remedy says what to do about a fault of the machine, which only its text tells: it comes
-// from a worker. "" if that is not known.
-func (e Ending) Remedy() string {
-	what := e.String()
-	for _, r := range remedies {
-		if strings.Contains(what, r.fault) {
-			return r.remedy
-		}
-	}
-	return ""
-}
+// Remedy says what to do about a fault of the machine, "" if it is none.
+func (e Ending) Remedy() string { return remedies[e.Reason] }
 
-const noMemory = "The memory that the server may use is not enough for this job: shorten the longest rows, use a smaller model, or give the server more memory, and create a new job."
-
-var remedies = []struct{ fault, remedy string }{
-	{syscall.ENOSPC.Error(), "The disk of the server's data directory is full: make room on it, or move the data directory to a larger one, and create a new job."},
-	{syscall.EDQUOT.Error(), "The disk quota of the server's data directory is used up: raise it, and create a new job."},
-	{syscall.EROFS.Error(), "The file system of the server's data directory cannot be written: mount it writable, look into the kernel's log for a failing disk, and create a new job."},
-	{syscall.EACCES.Error(), "The server's user may not write to its data directory: correct the permissions, and create a new job."},
-	{syscall.EIO.Error(), "The disk of the server's data directory fails: look into the kernel's log, and create a new job on another disk."},
-	{syscall.ENOMEM.Error(), noMemory},
-	{"out of memory", noMemory}, // Go's runtime
+// remedies say what to do about a fault of the machine.
+var remedies = map[outcrop.Reason]string{
+	outcrop.ReasonDiskFull:  "The disk of the server's data directory is full: make room on it, or move the data directory to a larger one, and create a new job.",
+	outcrop.ReasonDiskQuota: "The disk quota of the server's data directory is used up: raise it, and create a new job.",
+	outcrop.ReasonReadOnly:  "The file system of the server's data directory cannot be written: mount it writable, look into the kernel's log for a failing disk, and create a new job.",
+	outcrop.ReasonDenied:    "The server's user may not write to its data directory: correct the permissions, and create a new job.",
+	outcrop.ReasonDiskFault: "The disk of the server's data directory fails: look into the kernel's log, and create a new job on another disk.",
+	outcrop.ReasonNoMemory:  "The memory that the server may use is not enough for this job: shorten the longest rows, use a smaller model, or give the server more memory, and create a new job.",
 }
 
 // Sentences joins parts with blanks, each ended with a full stop; empty ones are left out.

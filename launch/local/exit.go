@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
 )
 
 // child is a worker that this process has started.

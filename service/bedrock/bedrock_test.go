@@ -45,7 +45,7 @@ type env struct {
 	*sdk.Client
 	service *bedrock.Service
 	handler http.Handler
-	store   *memory.Store
+	store   outcrop.Store
 	objects *objects
 	checker *checker
 	url     string
@@ -53,6 +53,7 @@ type env struct {
 
 	mu  sync.Mutex
 	now time.Time
+	ids int
 }
 
 func newEnv(t *testing.T) *env { return newEnvWith(t, bedrock.DefaultQuotas()) }
@@ -63,19 +64,24 @@ func newEnvWith(t testing.TB, quotas bedrock.Quotas) *env {
 	e.objects = &objects{data: map[string]string{
 		"data/train.jsonl": `{"prompt":"a","completion":"b"}`, "data/v1.jsonl": "{}", "data/v2.jsonl": "{}", "out/": "",
 	}}
-	id := 0
-	newID := func() string {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		id++
-		return fmt.Sprintf("id%010d", id)
-	}
-	e.service = bedrock.New(e.store, e.objects, catalog{}, modelDir, e.checker, e.clock, newID, quotas, e.log)
-	r := restjson.NewRouter(newID, e.log)
+	e.service = e.over(e.store, quotas)
+	r := restjson.NewRouter(e.newID, e.log)
 	bedrock.Register(r, e.service)
 	e.handler = authenticated(onlyModelled(t, r), home)
 	e.Client = e.client(home)
 	return e
+}
+
+// over returns a service over some store, with all else of e.
+func (e *env) over(s outcrop.Store, quotas bedrock.Quotas) *bedrock.Service {
+	return bedrock.New(s, e.objects, catalog{}, modelDir, e.checker, e.clock, e.newID, quotas, e.log)
+}
+
+func (e *env) newID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ids++
+	return fmt.Sprintf("id%010d", e.ids)
 }
 
 // client returns an SDK client of another account or region of the same service.

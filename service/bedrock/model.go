@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // model is a model that a request names: a foundation model, or a custom model with the
@@ -63,7 +64,7 @@ func (s *Service) findModel(ctx context.Context, sc outcrop.Scope, identifier st
 	if p, ok := outcrop.ParseARN(identifier); ok && p.Kind != outcrop.KindCustomModel {
 		return nil, unknownModel(identifier)
 	}
-	rec, err := s.find(ctx, outcrop.KindCustomModel, sc, identifier)
+	rec, err := resource.Find(ctx, s.store, outcrop.KindCustomModel, sc, identifier)
 	if outcrop.CodeOf(err) == outcrop.CodeNotFound {
 		return nil, s.notYetModel(ctx, sc, identifier)
 	}
@@ -104,7 +105,7 @@ func (s *Service) customModel(rec outcrop.Record) (*model, error) {
 
 // foundation resolves the id, alias or ARN of a foundation model.
 func (s *Service) foundation(ctx context.Context, identifier string) (*model, error) {
-	sc, err := scope(ctx)
+	sc, err := resource.Scope(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -129,17 +130,17 @@ func (s *Service) notYetModel(ctx context.Context, sc outcrop.Scope, identifier 
 	if err != nil {
 		return err
 	}
-	jobs, err := nouns(newest, outcrop.JobOf)
-	if err != nil {
-		return err
-	}
-	for _, job := range jobs {
+	for _, rec := range newest {
+		job, err := outcrop.JobOf(rec)
+		if err != nil {
+			return err
+		}
 		if job.CustomModelName != ref && job.CustomModelID != ref {
 			continue
 		}
 		switch job.Status {
 		case outcrop.JobInProgress, outcrop.JobStopping:
-			return invalid("The custom model %s is not ready: its model customization job %s is %s. Wait until the job has completed.", ref, job.Name, job.Status)
+			return errInvalid("The custom model %s is not ready: its model customization job %s is %s. Wait until the job has completed.", ref, job.Name, job.Status)
 		case outcrop.JobFailed, outcrop.JobStopped:
 			return outcrop.Errorf(outcrop.CodeNotFound, "There is no custom model %s: its model customization job %s is %s.", ref, job.Name, job.Status)
 		}

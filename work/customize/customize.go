@@ -36,11 +36,11 @@ func (r Rules) Spec(ctx context.Context, j *outcrop.Job) (attempt.Spec, error) {
 	if err != nil {
 		return attempt.Spec{}, err
 	}
-	return attempt.Spec{
+	return attempt.Spec{Customization: attempt.Customization{
 		CustomizationType: j.CustomizationType, BaseModelID: j.BaseModelID,
 		ModelDir: base.Dir, BaseDir: base.BaseDir, ContextLength: base.ContextLength,
 		HyperParameters: j.HyperParameters, Train: j.Train,
-	}, nil
+	}}, nil
 }
 
 // Grant implements work.Rules.

@@ -15,7 +15,7 @@ import (
 // said itself was written for the user and stands alone, unless the fault is our own.
 func (Rules) Explain(j *outcrop.Job, e work.Ending) string {
 	what := e.String()
-	if e.Said && e.Message != "" && e.Final() && (e.Code != attempt.ExitNoInput || strings.Contains(what, couldNotValidate)) {
+	if e.Said && e.Message != "" && e.Final() && (e.Code != attempt.ExitNoInput || e.Reason != "") {
 		return work.Sentences(what)
 	}
 	log := "The worker's log is " + e.Log + "."
@@ -27,7 +27,7 @@ func (Rules) Explain(j *outcrop.Job, e work.Ending) string {
 			"Correct the data, check it with \"outcrop data check\", and create a new job.")
 	case attempt.ExitNoInput:
 		bucket, key, _ := outcrop.ParseS3URI(j.TrainingURI)
-		return work.Sentences(prefixed(couldNotValidate, what, fmt.Sprintf(couldNotValidate+" GetObject permissions to access Amazon S3 bucket: %s at key %s.", bucket, key)),
+		return work.Sentences(prefixed("Could not validate", what, fmt.Sprintf("Could not validate GetObject permissions to access Amazon S3 bucket: %s at key %s.", bucket, key)),
 			"Check that the job's buckets and files still exist, and create a new job.")
 	case attempt.ExitOutOfMemory:
 		return work.Sentences("The training does not fit into this machine's memory: "+what,
@@ -42,9 +42,6 @@ func (Rules) Explain(j *outcrop.Job, e work.Ending) string {
 	}
 	return work.Sentences("Encountered an unexpected error when processing the request, please try again.", "The worker ended: "+what, e.Remedy(), log)
 }
-
-// couldNotValidate is in what AWS says of objects that cannot be read or written.
-const couldNotValidate = "Could not validate"
 
 // prefixed returns what, after intro unless it begins like AWS's text already.
 func prefixed(like, what, intro string) string {

@@ -1,4 +1,4 @@
-package tune
+package datacheck
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 
+	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/dataset"
 )
 
@@ -22,6 +23,24 @@ type block struct {
 	rows []dataset.Row
 	out  []scanned
 	done chan struct{}
+}
+
+// scanner reads files for one check.
+type scanner struct {
+	template     *chattemplate.Template
+	context      int // tokens of a row
+	modelContext int
+	workers      int
+	formats      []dataset.Format
+}
+
+// scanned is one row, measured.
+type scanned struct {
+	line        int
+	format      dataset.Format
+	example     chattemplate.Example
+	bad         error // why it cannot be rendered
+	row, prompt fingerprint
 }
 
 // scan reads all rows of r, in order, and calls use for each. It returns what dataset.Read
@@ -97,7 +116,7 @@ func (s *scanner) measureRow(row dataset.Row) (out scanned) {
 		}
 	}()
 	if row.Format == dataset.Documents {
-		out.row = printOf(row.Text)
+		out.row = fingerprintOf(row.Text)
 		out.prompt = out.row // of which all is learnt
 		out.example, out.bad = s.template.Document(row.Text)
 		return out
@@ -106,7 +125,7 @@ func (s *scanner) measureRow(row dataset.Row) (out scanned) {
 	for i, m := range row.Messages {
 		texts[i] = m.Text()
 	}
-	out.row, out.prompt = printOf(texts...), printOf(texts[:len(texts)-1]...)
+	out.row, out.prompt = fingerprintOf(texts...), fingerprintOf(texts[:len(texts)-1]...)
 	out.example, out.bad = s.template.Example(row.Messages)
 	return out
 }

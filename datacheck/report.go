@@ -1,4 +1,4 @@
-package tune
+package datacheck
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/dataset"
@@ -20,6 +22,10 @@ const (
 
 // NoLabel is the kind of a row of whose completion nothing fits into the model's context.
 const NoLabel dataset.Kind = "no_label"
+
+// RowsAdvised is the number of examples that guides to fine-tuning advise at least; with
+// fewer a report warns.
+const RowsAdvised = 1000
 
 // linesMax is how many line numbers a Lines lists; it counts them all.
 const linesMax = 20
@@ -56,6 +62,17 @@ type File struct {
 	ProblemCount     int               `json:"problemCount"`
 	Problems         []dataset.Problem `json:"problems"` // the first, by line
 	promptMax        int               // tokens
+}
+
+// Tokens is how many there are in the right rows, given and trained.
+func (f *File) Tokens() int64 { return f.PromptTokens + f.CompletionTokens }
+
+// TrainedRows is how many rows training makes of the file.
+func (f *File) TrainedRows() int {
+	if f.Format == dataset.Documents {
+		return f.Packs
+	}
+	return f.Rows
 }
 
 // Percentiles of a length, in tokens; each is the length of a row.
@@ -125,7 +142,7 @@ func (r *Report) warn(template []string) {
 	}
 	for _, f := range r.Files {
 		if f.Role == Training && f.Rows < RowsAdvised {
-			add(f, "%s rows are few: aim for at least %s examples, diverse and in one format.", thousands(f.Rows), thousands(RowsAdvised))
+			add(f, "%s rows are few: aim for at least %s examples, diverse and in one format.", humanize.Comma(int64(f.Rows)), humanize.Comma(int64(RowsAdvised)))
 		}
 		if f.Untrained.Count > 0 {
 			add(f, "answers before the last are not trained, because the model's chat template writes them otherwise than it asks for them: %s. "+
@@ -146,18 +163,9 @@ func (r *Report) warn(template []string) {
 // context says in words what rows are cut off at.
 func (r *Report) context() string {
 	if r.shortened {
-		return "the " + thousands(r.ContextLength) + " tokens of maxSequenceLength"
+		return "the " + humanize.Comma(int64(r.ContextLength)) + " tokens of maxSequenceLength"
 	}
-	return "the model's " + thousands(r.ContextLength) + " tokens"
-}
-
-// thousands writes n with commas.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return "the model's " + humanize.Comma(int64(r.ContextLength)) + " tokens"
 }
 
 // ProblemCount is the number of mistakes in all files.
@@ -168,7 +176,7 @@ func (r *Report) ProblemCount() (n int) {
 	return n
 }
 
-// Err returns nil if the data can be trained on, else one CodeValidation that names the first
+// Err returns nil if the data can be trained on, else one CodeValidation with ReasonBadData that names the first
 // mistakes with file and line, and how many there are in all.
 func (r *Report) Err() error {
 	total := r.ProblemCount()
@@ -191,7 +199,7 @@ func (r *Report) Err() error {
 	if total > len(shown) {
 		text += fmt.Sprintf(" %d errors in all; `outcrop data check FILE --base MODEL` lists them.", total)
 	}
-	return outcrop.Errorf(outcrop.CodeValidation, "%s", text)
+	return &outcrop.Error{Code: outcrop.CodeValidation, Reason: outcrop.ReasonBadData, Msg: text}
 }
 
 func place(f File, p dataset.Problem) string {
@@ -219,10 +227,10 @@ func baseName(name string) string { return name[strings.LastIndexByte(name, '/')
 
 // tokenText says how many tokens there are.
 func (f *File) tokenText() string {
-	given, trained := thousands(int(f.PromptTokens)), thousands(int(f.CompletionTokens))
+	given, trained := humanize.Comma(f.PromptTokens), humanize.Comma(f.CompletionTokens)
 	switch f.Format {
 	case dataset.Documents:
-		return fmt.Sprintf("%s trained, rows of training: %s", trained, thousands(f.Packs))
+		return fmt.Sprintf("%s trained, rows of training: %s", trained, humanize.Comma(int64(f.Packs)))
 	case dataset.BedrockConversation, dataset.Chat:
 		return fmt.Sprintf("%s given, %s trained", given, trained)
 	}
@@ -233,7 +241,7 @@ func (f *File) tokenText() string {
 func (r *Report) JSON() []byte {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
-		panic("tune: a report that cannot be marshalled: " + err.Error()) // our own bug
+		panic("datacheck: a report that cannot be marshalled: " + err.Error()) // our own bug
 	}
 	return append(b, '\n')
 }
@@ -246,7 +254,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		if f.Format != "" {
 			fmt.Fprintf(&b, "  format      %s\n", f.Format)
 		}
-		fmt.Fprintf(&b, "  rows        %s of %s lines, %s bytes\n", thousands(f.Rows), thousands(f.Lines), thousands(int(f.Bytes)))
+		fmt.Fprintf(&b, "  rows        %s of %s lines, %s bytes\n", humanize.Comma(int64(f.Rows)), humanize.Comma(int64(f.Lines)), humanize.Comma(f.Bytes))
 		fmt.Fprintf(&b, "  tokens      %s\n", f.tokenText())
 		fmt.Fprintf(&b, "  row length  p50 %d, p90 %d, p95 %d, p99 %d, max %d of %s\n",
 			f.Length.P50, f.Length.P90, f.Length.P95, f.Length.P99, f.Length.Max, r.context())

@@ -1,4 +1,4 @@
-package tune
+package datacheck
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/format/dataset"
 )
 
@@ -94,7 +95,7 @@ func TestTruncation(t *testing.T) {
 		t.Errorf("%d tokens are given and %d trained", f.PromptTokens, f.CompletionTokens)
 	}
 	err := check(t, 5, train).Err()
-	if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), "Maximum input token count 5 exceeds limit of 5: train.jsonl line 1: the prompt has 5 tokens") {
+	if outcrop.CodeOf(err) != outcrop.CodeValidation || outcrop.ReasonOf(err) != outcrop.ReasonBadData || !strings.Contains(err.Error(), "Maximum input token count 5 exceeds limit of 5: train.jsonl line 1: the prompt has 5 tokens") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -189,9 +190,8 @@ func TestCheckOpenErrors(t *testing.T) {
 		!strings.Contains(err.Error(), "Could not validate GetObject permissions to access Amazon S3 bucket: my-bucket at key a/b.jsonl") {
 		t.Errorf("missing object: %v", err)
 	}
-	var coded interface{ ExitCode() int }
-	if !errors.As(err, &coded) || coded.ExitCode() != outcrop.ExitNoInput {
-		t.Errorf("exit code of %v", err)
+	if got := outcrop.ReasonOf(err); got != outcrop.ReasonNoInput || attempt.ExitCode(err) != attempt.ExitNoInput {
+		t.Errorf("reason %q, exit code %d of %v", got, attempt.ExitCode(err), err)
 	}
 	if _, err := c.Check(t.Context(), pebbleDir, 64, missing("train.jsonl", os.ErrNotExist), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
