@@ -45,6 +45,9 @@ func (a *app) work(ctx context.Context) int {
 	defer exec.Pool.Close()
 	working, stop := api.Start(ctx)
 	defer stop()
+	if code, done := api.Redeliver(working); done {
+		return code
+	}
 	progress, err := tune.Run(working, api, spec, tune.Options{
 		Exec: exec, Now: time.Now, MemoryBytes: int64(availableMemory()), Log: log,
 	})

@@ -109,8 +109,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.Join(err, s.close())
 	}
 	g, running := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.rooms.jobs.Run(running) })
-	g.Go(func() error { return s.rooms.throughputs.Run(running) })
+	g.Go(func() error { return s.rooms.supervisor.Run(running) })
 	g.Go(func() error {
 		return s.rooms.sweeper.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})

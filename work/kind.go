@@ -20,10 +20,12 @@ type Kind interface {
 	Take(h *Hold, rec outcrop.Record) Task
 }
 
-// Runner is a Kind that has more to do than its records: Run is called once, and returns when ctx
-// ends, or with an error if it cannot begin.
+// Runner is a Kind that has more to do than one record after the other.
 type Runner interface {
+	// Run is called once. It returns when ctx ends, or with an error if it cannot begin.
 	Run(ctx context.Context) error
+	// Notify says that a record was written. It never waits.
+	Notify()
 }
 
 // Task is the work on one record, while the lease on it is held.

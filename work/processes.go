@@ -164,6 +164,9 @@ func (a *Attempts) Run(ctx context.Context) error {
 	return nil
 }
 
+// Notify implements Runner: there is nothing to hurry.
+func (a *Attempts) Notify() {}
+
 // endOrphans kills the processes that were orphans the last time, too: between its start and the
 // writing of its handle a process looks like one. It returns those that it has seen.
 func (a *Attempts) endOrphans(ctx context.Context, seen map[string]bool) map[string]bool {

@@ -52,7 +52,14 @@ func New(store outcrop.Store, o Options, kinds ...Kind) *Supervisor {
 }
 
 // Notify says that a record of a kind was written. It never waits.
-func (s *Supervisor) Notify() { s.bell.Ring() }
+func (s *Supervisor) Notify() {
+	s.bell.Ring()
+	for _, k := range s.kinds {
+		if r, ok := k.(Runner); ok {
+			r.Notify()
+		}
+	}
+}
 
 // Run works until ctx ends; processes then go on by themselves, and the next Run finds them
 // again. It returns an error only if it cannot begin. What a kind does beside its records, as a

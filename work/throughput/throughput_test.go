@@ -60,7 +60,7 @@ func (w *world) serve() {
 		return outcrop.ModelFiles{Dir: dir}, nil
 	}, nil)
 	s := work.New(w.writes, work.Options{Owner: "this server"}, k)
-	w.notify = func() { s.Notify(); k.Notify() }
+	w.notify = s.Notify
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
