@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// Status is the state of a durable noun. Its values are AWS's words; each stands with its noun, and
+// says what a crash in it does and who moves it on.
+type Status string
+
 // Meta is the part of a durable noun that every noun has and that queries select on.
 type Meta struct {
 	Kind Kind
@@ -15,7 +19,7 @@ type Meta struct {
 	ID      string // 12 of [a-z0-9]
 	ARN     ARN
 	Name    string // unique among the live records of one kind and scope
-	Status  string
+	Status  Status
 	Parent  string // ARN of the model this was made from or serves; "" if none
 	Token   string // clientRequestToken of the creating call; "" if none
 	Tags    map[string]string
@@ -63,7 +67,7 @@ type Query struct {
 	Kind Kind
 	Scope
 	AllScopes     bool // for reconcilers: ignore Scope
-	Statuses      []string
+	Statuses      []Status
 	Parent        string
 	NameContains  string
 	CreatedAfter  time.Time
@@ -118,7 +122,7 @@ type Store interface {
 
 	// Claim leases one record of a kind in one of the statuses whose lease has run out,
 	// oldest first, for owner until now+ttl, and grows its fence. ok is false if there is none.
-	Claim(ctx context.Context, kind Kind, statuses []string, owner string, ttl time.Duration) (rec Record, ok bool, err error)
+	Claim(ctx context.Context, kind Kind, statuses []Status, owner string, ttl time.Duration) (rec Record, ok bool, err error)
 
 	// Renew extends a lease. ErrStale if fence is no longer the record's.
 	Renew(ctx context.Context, arn ARN, fence int64, ttl time.Duration) error

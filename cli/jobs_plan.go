@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/tune"
 )
 
@@ -51,7 +52,7 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 		return nil, err
 	}
 	defer m.close()
-	spec, err := outcrop.ParseHyperParameters(m.FoundationModel, hyper)
+	spec, err := recipe.Parse(m.FoundationModel, hyper)
 	if err != nil {
 		return nil, err
 	}

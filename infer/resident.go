@@ -324,11 +324,7 @@ func (r *resident) newSession(tokens int) (*model.Session, error) {
 // render returns the prompt as the model reads it. CodeValidation for messages in an order
 // that the template does not know, or a prompt without room for an answer.
 func (r *resident) render(messages []outcrop.Message) ([]int32, error) {
-	ms := make([]chattemplate.Message, len(messages))
-	for i, m := range messages {
-		ms[i] = chattemplate.Message{Role: m.Role, Text: m.Text}
-	}
-	ids, err := r.template.Prompt(ms)
+	ids, err := r.template.Prompt(messages)
 	if errors.Is(err, tokenizer.ErrTooLong) {
 		return nil, outcrop.Errorf(outcrop.CodeValidation,
 			"Too many input tokens. Max input tokens: %d, request input token count: more than %d. Shorten the prompt.", r.serving.Context-1, countedContexts*r.serving.Context)

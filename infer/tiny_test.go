@@ -145,7 +145,7 @@ func newEngine(t testing.TB, opt Options) *Engine {
 // ask is a greedy request.
 func ask(dir, prompt string, tokens int) outcrop.GenerateRequest {
 	return outcrop.GenerateRequest{
-		Model: outcrop.ModelFiles{Dir: dir}, Messages: []outcrop.Message{{Role: "user", Text: prompt}}, MaxTokens: tokens, TopP: 1,
+		Model: outcrop.ModelFiles{Dir: dir}, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, prompt)}, MaxTokens: tokens, TopP: 1,
 	}
 }
 

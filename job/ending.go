@@ -175,7 +175,7 @@ func (w *watch) ended(j *outcrop.Job) error {
 }
 
 // billed are the statuses of a job that is paid for: failed ones cost nothing.
-var billed = []string{outcrop.JobCompleted, outcrop.JobStopped}
+var billed = []outcrop.Status{outcrop.JobCompleted, outcrop.JobStopped}
 
 // bill meters what a job has trained. It may be called again.
 func (r *Reconciler) bill(ctx context.Context, j *outcrop.Job) {

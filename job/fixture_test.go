@@ -147,7 +147,7 @@ func (w *world) job(j *outcrop.Job) *outcrop.Job {
 }
 
 // is checks a job's status and returns it.
-func (w *world) is(j *outcrop.Job, status string) *outcrop.Job {
+func (w *world) is(j *outcrop.Job, status outcrop.Status) *outcrop.Job {
 	w.t.Helper()
 	got := w.job(j)
 	if got.Status != status {
@@ -441,7 +441,7 @@ func (s *faultyStore) Apply(ctx context.Context, changes ...outcrop.Change) erro
 	return s.do("apply", func() error { return s.Store.Apply(ctx, changes...) })
 }
 
-func (s *faultyStore) Claim(ctx context.Context, kind outcrop.Kind, statuses []string, owner string, ttl time.Duration) (rec outcrop.Record, ok bool, err error) {
+func (s *faultyStore) Claim(ctx context.Context, kind outcrop.Kind, statuses []outcrop.Status, owner string, ttl time.Duration) (rec outcrop.Record, ok bool, err error) {
 	err = s.do("claim", func() (err error) { rec, ok, err = s.Store.Claim(ctx, kind, statuses, owner, ttl); return err })
 	return rec, ok && err == nil, err
 }

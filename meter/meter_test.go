@@ -131,8 +131,8 @@ func scrape(t *testing.T, m *Meter) string {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	m := open(t, filepath.Join(t.TempDir(), "usage.db"))
-	m.Watch(func(context.Context) (map[outcrop.Kind]map[string]int, error) {
-		return map[outcrop.Kind]map[string]int{outcrop.KindJob: {outcrop.JobInProgress: 3, outcrop.JobFailed: 1}}, nil
+	m.Watch(func(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error) {
+		return map[outcrop.Kind]map[outcrop.Status]int{outcrop.KindJob: {outcrop.JobInProgress: 3, outcrop.JobFailed: 1}}, nil
 	}, func() int { return 1 })
 	m.Record(t.Context(), usage(noon, "arn:a", 10, 2))
 	m.Record(t.Context(), usage(noon, "arn:a", 10, 2))
@@ -217,7 +217,7 @@ func TestManyModelsShareALabel(t *testing.T) {
 func TestCountsThatFailAreAnError(t *testing.T) {
 	t.Parallel()
 	m := open(t, filepath.Join(t.TempDir(), "usage.db"))
-	m.Watch(func(context.Context) (map[outcrop.Kind]map[string]int, error) { return nil, errors.New("no database") }, func() int { return 0 })
+	m.Watch(func(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error) { return nil, errors.New("no database") }, func() int { return 0 })
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != http.StatusInternalServerError {
@@ -236,7 +236,7 @@ func TestThroughputHours(t *testing.T) {
 		}
 		th.Version++
 	}
-	create := func(name, status string, units int) *outcrop.Throughput {
+	create := func(name string, status outcrop.Status, units int) *outcrop.Throughput {
 		th := &outcrop.Throughput{Meta: outcrop.Meta{Kind: outcrop.KindThroughput, Scope: scope, ID: name, Name: name, ARN: outcrop.ARN("arn:" + name), Status: status},
 			ModelUnits: units, ModelARN: "arn:model"}
 		apply(outcrop.OpCreate, th)

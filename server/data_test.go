@@ -9,6 +9,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/gemm"
@@ -23,7 +24,7 @@ func TestDataForAdaptersIsReadAsTheirBase(t *testing.T) {
 	if err := tinymodel.Write(base); err != nil {
 		t.Fatal(err)
 	}
-	spec, err := outcrop.ParseHyperParameters(outcrop.FoundationModel{Defaults: outcrop.TrainDefaults{Epochs: 1, BatchSize: 1, LearningRate: 1e-4}}, nil)
+	spec, err := recipe.Parse(outcrop.FoundationModel{Defaults: outcrop.TrainDefaults{Epochs: 1, BatchSize: 1, LearningRate: 1e-4}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func TestModelUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	put := func(region string, kind outcrop.Kind, name, status string, record func(outcrop.Meta, outcrop.ARN) outcrop.Record) {
+	put := func(region string, kind outcrop.Kind, name string, status outcrop.Status, record func(outcrop.Meta, outcrop.ARN) outcrop.Record) {
 		sc := outcrop.Scope{Account: "123456789012", Region: region}
 		meta := outcrop.Meta{Kind: kind, Scope: sc, ID: (name + "aaaaaaaaaaaa")[:12], ARN: sc.ARN(kind, name), Name: name, Status: status}
 		if err := rows.Apply(t.Context(), outcrop.Change{Op: outcrop.OpCreate, Record: record(meta, sc.ARN(outcrop.KindFoundationModel, "acme.x"))}); err != nil {

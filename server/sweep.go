@@ -61,7 +61,7 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		return fmt.Errorf("sweep models: %w", err)
 	}
 	owned := map[string]bool{}
-	active := outcrop.Query{Kind: outcrop.KindJob, AllScopes: true, Statuses: []string{outcrop.JobInProgress, outcrop.JobStopping}}
+	active := outcrop.Query{Kind: outcrop.KindJob, AllScopes: true, Statuses: []outcrop.Status{outcrop.JobInProgress, outcrop.JobStopping}}
 	for rec, err := range outcrop.All(ctx, s.store.List, active) {
 		if err != nil {
 			return fmt.Errorf("sweep models: %w", err)

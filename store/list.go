@@ -108,9 +108,9 @@ func (c *conditions) selection(q outcrop.Query) {
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // oneOf adds "column IN (?, …)" for at least one value.
-func (c *conditions) oneOf(column string, values []string) {
+func (c *conditions) oneOf(column string, values []outcrop.Status) {
 	c.add(column + ` IN (?` + strings.Repeat(`, ?`, len(values)-1) + `)`)
 	for _, v := range values {
-		c.args = append(c.args, v)
+		c.args = append(c.args, string(v))
 	}
 }

@@ -93,22 +93,22 @@ func (s *Store) ByToken(ctx context.Context, kind outcrop.Kind, scope outcrop.Sc
 }
 
 // Counts returns how many live records of each kind stand in each status.
-func (s *Store) Counts(ctx context.Context) (map[outcrop.Kind]map[string]int, error) {
+func (s *Store) Counts(ctx context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error) {
 	rows, err := s.db.Reader.QueryContext(ctx, `SELECT kind, status, count(*) FROM resources WHERE deleted = 0 GROUP BY kind, status`)
 	if err != nil {
 		return nil, wrap("count", err)
 	}
 	defer rows.Close()
-	counts := map[outcrop.Kind]map[string]int{}
+	counts := map[outcrop.Kind]map[outcrop.Status]int{}
 	for rows.Next() {
 		var kind outcrop.Kind
-		var status string
+		var status outcrop.Status
 		var n int
 		if err := rows.Scan(&kind, &status, &n); err != nil {
 			return nil, wrap("count", err)
 		}
 		if counts[kind] == nil {
-			counts[kind] = map[string]int{}
+			counts[kind] = map[outcrop.Status]int{}
 		}
 		counts[kind][status] = n
 	}

@@ -8,6 +8,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // cardFile is the name of a model's card, as the Hugging Face hub shows it.
@@ -102,10 +103,10 @@ func (r *run) card(p parity) []byte {
 }
 
 // libraries are what loads a model that was trained so.
-var libraries = map[string]string{outcrop.MethodFull: "transformers", outcrop.MethodLoRA: "peft"}
+var libraries = map[outcrop.Method]string{outcrop.MethodFull: "transformers", outcrop.MethodLoRA: "peft"}
 
 // methods says in words how a model was trained.
-var methods = map[string]string{outcrop.MethodFull: "full fine-tuning", outcrop.MethodLoRA: "low-rank adapters (LoRA)"}
+var methods = map[outcrop.Method]string{outcrop.MethodFull: "full fine-tuning", outcrop.MethodLoRA: "low-rank adapters (LoRA)"}
 
 // whatIsPublished says which step's weights the model has, and why.
 func (r *run) whatIsPublished() string {
@@ -125,8 +126,8 @@ func (r *run) whatIsPublished() string {
 }
 
 func (r *run) hyper() (rows []cardHyper) {
-	used := r.usedSpec().HyperParameters()
-	for _, name := range outcrop.HyperParameterNames() {
+	used := recipe.Values(r.usedSpec())
+	for _, name := range recipe.Names() {
 		if _, ok := used[name]; !ok {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // memoryTolerance is how far the planned memory may be from what a worker takes.
@@ -115,7 +116,7 @@ func childOfMemoryTest(t *testing.T, of string) {
 	for name, value := range s.Hyper {
 		hp[name] = value
 	}
-	spec, err := outcrop.ParseHyperParameters(outcrop.FoundationModel{Defaults: outcrop.TrainDefaults{LearningRate: 1e-4}}, hp)
+	spec, err := recipe.Parse(outcrop.FoundationModel{Defaults: outcrop.TrainDefaults{LearningRate: 1e-4}}, hp)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/train"
 )
 
@@ -86,7 +87,7 @@ type trainingReport struct {
 
 func (r *run) trainingReport() []byte {
 	b, err := json.MarshalIndent(trainingReport{
-		HyperParameters: r.usedSpec().HyperParameters(), PlannedMemory: r.memory, StepsPlanned: r.rows.Steps(), Steps: r.trainer.Steps(),
+		HyperParameters: recipe.Values(r.usedSpec()), PlannedMemory: r.memory, StepsPlanned: r.rows.Steps(), Steps: r.trainer.Steps(),
 		EndedEarly: !r.trainer.Done(), PublishedStep: r.progress.PublishedStep, Evaluations: r.evaluations,
 	}, "", "  ")
 	if err != nil {

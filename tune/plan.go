@@ -14,6 +14,7 @@ import (
 	"outcrop.dev/outcrop/format/dataset"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/train"
 )
 
@@ -63,11 +64,11 @@ func RowLength(context int, t outcrop.TrainSpec) int {
 type workload struct {
 	config         model.Config
 	exec           nn.Exec
-	merged         bool               // the base model is adapters: there are no adapters on those
-	tokenizerBytes int64              // of its file
-	facts          outcrop.TrainFacts // without Need
-	rows           int                // in memory: of all files, and documents one by one
-	provenRows     int                // that there are to prove the finished model with
+	merged         bool         // the base model is adapters: there are no adapters on those
+	tokenizerBytes int64        // of its file
+	facts          recipe.Facts // without Need
+	rows           int          // in memory: of all files, and documents one by one
+	provenRows     int          // that there are to prove the finished model with
 	largest        func(t outcrop.TrainSpec) train.Batch
 }
 
@@ -169,7 +170,7 @@ func (w *workload) plan(spec outcrop.TrainSpec) *Plan {
 	if open := slices.Index(spec.Open, "method"); open >= 0 && w.merged {
 		spec.Method, spec.Open = outcrop.MethodFull, slices.Delete(slices.Clone(spec.Open), open, open+1)
 	}
-	spec = spec.Resolve(f)
+	spec = recipe.Resolve(spec, f)
 	return &Plan{Train: spec, Rows: f.Rows, Steps: spec.Steps(f.Rows), Memory: w.memory(spec)}
 }
 
@@ -209,7 +210,7 @@ func (w *workload) options(t outcrop.TrainSpec) train.Options {
 // decayShare is the last part of a "wsd" run, in which the rate falls: as in pre-training.
 const decayShare = 0.3
 
-func schedule(name string, warmup, steps int) train.Schedule {
+func schedule(name outcrop.Schedule, warmup, steps int) train.Schedule {
 	switch name {
 	case outcrop.ScheduleCosine:
 		return train.Cosine(warmup, steps)
@@ -230,7 +231,7 @@ func (w *workload) tooLarge(t outcrop.TrainSpec, memory int64) string {
 			fit = append(fit, fmt.Sprintf("%s (%s)", what, mebibytes(w.memory(other).Total())))
 		}
 	}
-	less := max(w.facts.Longest, microTokensLess)
+	less := max(w.facts.Longest, recipe.MicroTokensLow)
 	try("activationCheckpointing true", func(t *outcrop.TrainSpec) { t.Recompute = true })
 	if less < t.MicroTokens {
 		try(fmt.Sprintf("microBatchTokens %d", less), func(t *outcrop.TrainSpec) { t.MicroTokens = less })
@@ -246,9 +247,6 @@ func (w *workload) tooLarge(t outcrop.TrainSpec, memory int64) string {
 	m := w.memory(t)
 	return fmt.Sprintf("Training this model on these data needs %s of memory and there are %s. The need is %s. %s", mebibytes(m.Total()), mebibytes(memory), m, advice)
 }
-
-// microTokensLess is what tooLarge suggests to cut steps into.
-const microTokensLess = 512
 
 // String lists the parts.
 func (m Memory) String() string {
@@ -266,8 +264,8 @@ func (p *Plan) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "plan\n  steps       %s of %d rows\n", thousands(p.Steps), p.Train.BatchSize)
 	fmt.Fprintf(&b, "  memory      %s: %s\n", mebibytes(p.Memory.Total()), p.Memory)
 	b.WriteString("  hyperparameters\n")
-	hp := p.Train.HyperParameters()
-	for _, name := range outcrop.HyperParameterNames() {
+	hp := recipe.Values(p.Train)
+	for _, name := range recipe.Names() {
 		if value, ok := hp[name]; ok {
 			fmt.Fprintf(&b, "    %-24s %s\n", name, value)
 		}

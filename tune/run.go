@@ -14,6 +14,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/train"
 )
 
@@ -261,7 +262,7 @@ func (r *run) plan(w *workload) (train.Options, error) {
 
 // work adds to w what the job's data are, exactly.
 func (r *run) work(w *workload) {
-	w.facts = outcrop.TrainFacts{Rows: r.rows.Count(), Tokens: tokensOf(r.rows.All), Longest: r.longest, MemoryBytes: r.MemoryBytes}
+	w.facts = recipe.Facts{Rows: r.rows.Count(), Tokens: tokensOf(r.rows.All), Longest: r.longest, MemoryBytes: r.MemoryBytes}
 	w.rows, w.provenRows = len(r.rows.All), len(r.rows.All)
 	if len(r.validation) > 0 {
 		w.provenRows = len(r.validation[0])

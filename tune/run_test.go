@@ -28,6 +28,7 @@ import (
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/gemm"
 )
@@ -140,7 +141,7 @@ func job(t *testing.T, validators int) Job {
 	j := Job{
 		ID: "abc", BaseModelID: "outcrop.test", ModelDir: tinyModel(), ContextLength: tinymodel.Context, ScratchDir: t.TempDir(),
 		HyperParameters: map[string]string{"epochCount": "3"}, OutputPrefix: prefix, TrainingURI: "s3://b/train.jsonl",
-		Train: outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2}),
+		Train: recipe.Default(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2}),
 	}
 	j.Train.Seed = 5
 	for i := range validators {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"runtime"
 
-	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/dataset"
 )
 
@@ -103,11 +102,11 @@ func (s *scanner) measureRow(row dataset.Row) (out scanned) {
 		out.example, out.bad = s.template.Document(row.Text)
 		return out
 	}
-	messages, texts := make([]chattemplate.Message, len(row.Messages)), make([]string, len(row.Messages))
+	texts := make([]string, len(row.Messages))
 	for i, m := range row.Messages {
-		messages[i], texts[i] = chattemplate.Message(m), m.Text
+		texts[i] = m.Text()
 	}
 	out.row, out.prompt = printOf(texts...), printOf(texts[:len(texts)-1]...)
-	out.example, out.bad = s.template.Example(messages)
+	out.example, out.bad = s.template.Example(row.Messages)
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/dataset"
 )
@@ -14,7 +15,7 @@ func TestPanicIsOneRows(t *testing.T) {
 	broken := &scanner{} // without a template
 	for _, row := range []dataset.Row{
 		{Line: 3, Format: dataset.Documents, Text: "text"},
-		{Line: 3, Format: dataset.Completions, Messages: []dataset.Message{{Role: "user", Text: "a"}, {Role: "assistant", Text: "b"}}},
+		{Line: 3, Format: dataset.Completions, Messages: []chat.Message{chat.Text(chat.User, "a"), chat.Text(chat.Assistant, "b")}},
 	} {
 		if out := broken.measureRow(row); out.line != 3 || out.bad == nil || !strings.Contains(out.bad.Error(), "fault of Outcrop") {
 			t.Errorf("got %+v", out)

@@ -19,7 +19,7 @@ const bestDir = "best"
 
 // best returns the index of the evaluation whose weights are published, of several equal ones
 // the first; -1 if there is none. The base model is never the best: it has not been tuned.
-func best(evaluations []evaluation, by string) int {
+func best(evaluations []evaluation, by outcrop.Selection) int {
 	at := -1
 	for i, e := range evaluations {
 		if e.Step > 0 && (at < 0 || better(e, evaluations[at], by)) {
@@ -29,7 +29,7 @@ func best(evaluations []evaluation, by string) int {
 	return at
 }
 
-func better(a, b evaluation, by string) bool {
+func better(a, b evaluation, by outcrop.Selection) bool {
 	switch {
 	case by == outcrop.BestLast:
 		return true

@@ -5,6 +5,7 @@ import (
 	"log"
 
 	"outcrop.dev/outcrop/catalog/pebble"
+	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
 )
@@ -19,7 +20,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	prompt, err := t.Prompt([]chattemplate.Message{{Role: "user", Text: "Hello"}})
+	prompt, err := t.Prompt([]chat.Message{chat.Text(chat.User, "Hello")})
 	if err != nil {
 		log.Fatal(err)
 	}

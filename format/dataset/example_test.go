@@ -14,7 +14,7 @@ func ExampleRead() {
 {"prompt": "Hello", "completion": ""}
 `
 	result, err := dataset.Read(strings.NewReader(data), dataset.Limits{}, func(r dataset.Row) error {
-		fmt.Println(r.Line, r.Messages[1].Text)
+		fmt.Println(r.Line, r.Messages[1].Text())
 		return nil
 	})
 	if err != nil {

@@ -60,7 +60,9 @@ var cases = suite.Cases[*Subject]{
 // What follows down to generate is all that the suite knows of how an engine is called.
 
 // user is what a person says.
-func user(text string) []outcrop.Message { return []outcrop.Message{{Role: "user", Text: text}} }
+func user(text string) []outcrop.Message {
+	return []outcrop.Message{outcrop.Text(outcrop.RoleUser, text)}
+}
 
 // load and unload make the model resident, and take that back.
 func (s *Subject) load(ctx context.Context) error { return s.Engine.Load(ctx, s.Files) }
@@ -226,7 +228,7 @@ func testPromptTooLong(t testing.TB, s *Subject) {
 
 func testBadMessages(t testing.TB, s *Subject) {
 	twice := append(user("hi"), user("hi")...)
-	for what, messages := range map[string][]outcrop.Message{"none": nil, "an unknown role": {{Role: "nobody", Text: "hi"}}, "no turns": twice} {
+	for what, messages := range map[string][]outcrop.Message{"none": nil, "an unknown role": {outcrop.Text("nobody", "hi")}, "no turns": twice} {
 		req := s.ask("", 1)
 		req.Messages = messages
 		_, err := s.Engine.Generate(t.Context(), req, nil)

@@ -115,11 +115,11 @@ func (e *scripted) CountTokens(_ context.Context, m outcrop.ModelFiles, messages
 }
 
 func (e *scripted) prompt(messages []outcrop.Message) (tokens int, err error) {
-	if !e.anyMessages && (len(messages) != 1 || messages[0].Role != "user") {
+	if !e.anyMessages && (len(messages) != 1 || messages[0].Role != outcrop.RoleUser) {
 		return 0, outcrop.Errorf(outcrop.CodeValidation, "Say one thing at a time.")
 	}
 	for _, m := range messages {
-		tokens += len(m.Text)
+		tokens += len(m.Text())
 	}
 	return tokens, nil
 }

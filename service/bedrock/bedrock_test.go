@@ -24,6 +24,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/store/memory"
 	"outcrop.dev/outcrop/wire/restjson"
@@ -272,7 +273,7 @@ func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.Dat
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.model, c.asked = ask.Model, asked
-	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`), Train: ask.Train.Resolve(outcrop.TrainFacts{Rows: 100})}, c.err
+	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`), Train: recipe.Resolve(ask.Train, recipe.Facts{Rows: 100})}, c.err
 }
 
 // objects is S3 in memory. A bucket exists if any key begins with its name.

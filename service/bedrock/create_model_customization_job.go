@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // CreateModelCustomizationJob checks the request, the files it names and every row of its
@@ -71,7 +72,7 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 	if !slices.Contains(base.foundation.Customizations, kind) {
 		return nil, invalid("The model %s does not support the customization type %s. It supports: %v.", in.BaseModelIdentifier, kind, base.foundation.Customizations)
 	}
-	train, err := outcrop.ParseHyperParameters(base.foundation, in.HyperParameters)
+	train, err := recipe.Parse(base.foundation, in.HyperParameters)
 	if err != nil {
 		return nil, err
 	}

@@ -479,7 +479,7 @@ func TestStopJob(t *testing.T) {
 	e := newEnv(t)
 	arn := e.createJob("stop-me")
 	update(e, arn, outcrop.JobOf, func(j *outcrop.Job) { j.Training.Status = outcrop.PhaseInProgress })
-	if _, ok, err := e.store.Claim(t.Context(), outcrop.KindJob, []string{outcrop.JobInProgress}, "worker", time.Hour); !ok || err != nil {
+	if _, ok, err := e.store.Claim(t.Context(), outcrop.KindJob, []outcrop.Status{outcrop.JobInProgress}, "worker", time.Hour); !ok || err != nil {
 		t.Fatal("the job could not be leased", err)
 	}
 	for _, identifier := range []string{"stop-me", arn} { // the second finds it stopping

@@ -15,7 +15,7 @@ func (s *Service) GetCustomModel(ctx context.Context, in *GetCustomModelInput) (
 	return &GetCustomModelOutput{
 		ModelArn:             string(m.ARN),
 		ModelName:            m.Name,
-		ModelStatus:          m.Status,
+		ModelStatus:          string(m.Status),
 		ModelKmsKeyArn:       keyARN(m.Scope, m.KMSKeyID),
 		JobName:              m.JobName,
 		JobArn:               string(m.JobARN),

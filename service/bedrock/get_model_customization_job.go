@@ -22,7 +22,7 @@ func (s *Service) GetModelCustomizationJob(ctx context.Context, in *GetModelCust
 	return &GetModelCustomizationJobOutput{
 		JobArn:               string(j.ARN),
 		JobName:              j.Name,
-		Status:               j.Status,
+		Status:               string(j.Status),
 		StatusDetails:        statusDetails(j),
 		FailureMessage:       clip(j.FailureMessage, failureMessageMax),
 		OutputModelName:      j.CustomModelName,

@@ -15,7 +15,7 @@ func (s *Service) GetProvisionedModelThroughput(ctx context.Context, in *GetProv
 	return &GetProvisionedModelThroughputOutput{
 		ProvisionedModelArn:      string(t.ARN),
 		ProvisionedModelName:     t.Name,
-		Status:                   t.Status,
+		Status:                   string(t.Status),
 		FailureMessage:           clip(t.FailureMessage, failureMessageMax),
 		ModelUnits:               t.ModelUnits,
 		DesiredModelUnits:        t.ModelUnits, // no operation changes them

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 
@@ -14,9 +15,9 @@ const failureMessageMax = 2048
 
 func statusDetails(j *outcrop.Job) *StatusDetails {
 	return &StatusDetails{
-		ValidationDetails:     &ValidationDetails{Status: j.Validation.Status, CreationTime: j.Validation.Created, LastModifiedTime: j.Validation.Updated},
-		DataProcessingDetails: &DataProcessingDetails{Status: j.DataProcessing.Status, CreationTime: j.DataProcessing.Created, LastModifiedTime: j.DataProcessing.Updated},
-		TrainingDetails:       &TrainingDetails{Status: j.Training.Status, CreationTime: j.Training.Created, LastModifiedTime: j.Training.Updated},
+		ValidationDetails:     &ValidationDetails{Status: string(j.Validation.Status), CreationTime: j.Validation.Created, LastModifiedTime: j.Validation.Updated},
+		DataProcessingDetails: &DataProcessingDetails{Status: string(j.DataProcessing.Status), CreationTime: j.DataProcessing.Created, LastModifiedTime: j.DataProcessing.Updated},
+		TrainingDetails:       &TrainingDetails{Status: string(j.Training.Status), CreationTime: j.Training.Created, LastModifiedTime: j.Training.Updated},
 	}
 }
 
@@ -52,7 +53,7 @@ func showProgress(ctx context.Context, j *outcrop.Job) {
 	if p.Steps == 0 {
 		return
 	}
-	b, err := json.Marshal(progress{p.Step, p.Steps, p.Epoch, p.Tokens, p.TokensPerSecond, p.ETASeconds, p.PublishedStep, j.Train.HyperParameters()})
+	b, err := json.Marshal(progress{p.Step, p.Steps, p.Epoch, p.Tokens, p.TokensPerSecond, p.ETASeconds, p.PublishedStep, recipe.Values(j.Train)})
 	if err != nil {
 		return // a number that is none: the rest of the answer is worth having
 	}

@@ -33,7 +33,7 @@ func modelSummary(m *outcrop.CustomModel) CustomModelSummary {
 	return CustomModelSummary{
 		ModelArn:          string(m.ARN),
 		ModelName:         m.Name,
-		ModelStatus:       m.Status,
+		ModelStatus:       string(m.Status),
 		BaseModelArn:      m.Parent,
 		BaseModelName:     baseName(p.Resource),
 		CustomizationType: m.CustomizationType,

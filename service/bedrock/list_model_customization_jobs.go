@@ -23,7 +23,7 @@ func jobSummary(j *outcrop.Job) ModelCustomizationJobSummary {
 	return ModelCustomizationJobSummary{
 		JobArn:            string(j.ARN),
 		JobName:           j.Name,
-		Status:            j.Status,
+		Status:            string(j.Status),
 		StatusDetails:     statusDetails(j),
 		BaseModelArn:      string(j.BaseModelARN),
 		CustomModelArn:    string(j.OutputModelARN),

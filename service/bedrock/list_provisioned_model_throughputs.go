@@ -23,7 +23,7 @@ func throughputSummary(t *outcrop.Throughput) ProvisionedModelSummary {
 	return ProvisionedModelSummary{
 		ProvisionedModelArn:      string(t.ARN),
 		ProvisionedModelName:     t.Name,
-		Status:                   t.Status,
+		Status:                   string(t.Status),
 		ModelUnits:               t.ModelUnits,
 		DesiredModelUnits:        t.ModelUnits,
 		ModelArn:                 string(t.ModelARN),

@@ -31,7 +31,7 @@ func list[N any](ctx context.Context, s *Service, l listing, of func(outcrop.Rec
 		Ascending: l.order == "Ascending", Next: l.next, Parent: l.parent,
 	}
 	if l.status != "" {
-		q.Statuses = []string{l.status}
+		q.Statuses = []outcrop.Status{outcrop.Status(l.status)}
 	}
 	if l.max != nil {
 		q.Limit = *l.max
@@ -58,7 +58,7 @@ func all[N any](ctx context.Context, s *Service, q outcrop.Query, of func(outcro
 
 // liveJobs returns the jobs that wait or run.
 func (s *Service) liveJobs(ctx context.Context, sc outcrop.Scope) ([]*outcrop.Job, error) {
-	q := outcrop.Query{Kind: outcrop.KindJob, Scope: sc, Statuses: []string{outcrop.JobInProgress, outcrop.JobStopping}}
+	q := outcrop.Query{Kind: outcrop.KindJob, Scope: sc, Statuses: []outcrop.Status{outcrop.JobInProgress, outcrop.JobStopping}}
 	return all(ctx, s, q, outcrop.JobOf)
 }
 

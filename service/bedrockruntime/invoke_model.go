@@ -14,19 +14,19 @@ const jsonType = "application/json"
 // in headers too, where clients that do not know the format read them.
 func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*InvokeModelOutput, error) {
 	settings := settings{guardrail: in.GuardrailIdentifier != "", latency: in.PerformanceConfigLatency, tier: in.ServiceTier}
-	t, req, err := s.invocation(ctx, in.ModelId, in.Body, settings)
+	t, d, req, err := s.invocation(ctx, in.ModelId, in.Body, settings)
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.generate(ctx, "InvokeModel", t, req, nil)
+	g, err := s.invoker.Generate(ctx, "InvokeModel", t, req, nil)
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(t.dialect.answer(g.GenerateResult))
+	body, err := json.Marshal(d.answer(g.GenerateResult))
 	if err != nil {
 		return nil, fmt.Errorf("encode the answer: %w", err)
 	}
-	ms := int(g.latency.Milliseconds())
+	ms := int(g.Latency.Milliseconds())
 	return &InvokeModelOutput{
 		Body: body, ContentType: jsonType, PerformanceConfigLatency: in.PerformanceConfigLatency, ServiceTier: in.ServiceTier,
 		InputTokenCount: &g.InputTokens, OutputTokenCount: &g.OutputTokens, InvocationLatency: &ms,
@@ -34,16 +34,16 @@ func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*Invok
 }
 
 // invocation reads what both forms of InvokeModel are asked.
-func (s *Service) invocation(ctx context.Context, modelID string, body []byte, o settings) (target, outcrop.GenerateRequest, error) {
-	t, err := s.resolve(ctx, modelID)
+func (s *Service) invocation(ctx context.Context, modelID string, body []byte, o settings) (outcrop.Target, dialect, outcrop.GenerateRequest, error) {
+	t, d, err := s.target(ctx, modelID)
+	if err == nil {
+		err = o.check()
+	}
 	if err != nil {
-		return t, outcrop.GenerateRequest{}, err
+		return t, d, outcrop.GenerateRequest{}, err
 	}
-	if err := o.check(); err != nil {
-		return t, outcrop.GenerateRequest{}, err
-	}
-	req, err := t.dialect.parse(body)
-	return t, req, err
+	req, err := d.parse(body)
+	return t, d, req, err
 }
 
 // settings are what a request asks of Bedrock rather than of the model. What this server

@@ -7,30 +7,20 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// target is what a request runs on.
-type target struct {
-	scope      outcrop.Scope
-	resource   outcrop.ARN // what usage is metered on: the throughput, or the base model
-	throughput outcrop.Key // zero on demand
-	units      int         // model units
-	files      outcrop.ModelFiles
-	dialect    dialect
-}
-
 // resolve finds what modelID names for the caller: a base model by id, alias or ARN, or a
 // throughput by name, id or ARN. CodeValidation for an identifier that names nothing or
 // that cannot be invoked, CodeNotFound for an ARN of nothing.
-func (s *Service) resolve(ctx context.Context, modelID string) (target, error) {
+func (s *Service) resolve(ctx context.Context, modelID string) (outcrop.Target, error) {
 	caller, err := outcrop.CallerOf(ctx)
 	if err != nil {
-		return target{}, err
+		return outcrop.Target{}, err
 	}
 	scope := caller.Scope()
 	if p, ok := outcrop.ParseARN(modelID); ok {
 		return s.resolveARN(ctx, scope, modelID, p)
 	}
 	if m, ok := s.catalog.Lookup(modelID); ok {
-		return foundation(scope, m)
+		return foundation(scope, m), nil
 	}
 	t, err := s.throughput(ctx, scope, outcrop.KeyFor(outcrop.KindThroughput, scope, modelID))
 	if outcrop.CodeOf(err) != outcrop.CodeNotFound {
@@ -38,34 +28,34 @@ func (s *Service) resolve(ctx context.Context, modelID string) (target, error) {
 	}
 	err = s.onDemand(ctx, scope, outcrop.KeyFor(outcrop.KindCustomModel, scope, modelID), modelID)
 	if outcrop.CodeOf(err) != outcrop.CodeNotFound {
-		return target{}, err
+		return outcrop.Target{}, err
 	}
-	return target{}, outcrop.Errorf(outcrop.CodeValidation,
+	return outcrop.Target{}, outcrop.Errorf(outcrop.CodeValidation,
 		"The provided model identifier is invalid. %q is neither a base model (ListFoundationModels) nor a provisioned throughput (ListProvisionedModelThroughputs) of account %s in %s.",
 		shorten(modelID), scope.Account, scope.Region)
 }
 
-func (s *Service) resolveARN(ctx context.Context, scope outcrop.Scope, modelID string, p outcrop.ParsedARN) (target, error) {
+func (s *Service) resolveARN(ctx context.Context, scope outcrop.Scope, modelID string, p outcrop.ParsedARN) (outcrop.Target, error) {
 	if p.Kind == outcrop.KindFoundationModel {
 		m, ok := s.catalog.Lookup(p.Resource)
 		if !ok {
-			return target{}, outcrop.Errorf(outcrop.CodeNotFound,
+			return outcrop.Target{}, outcrop.Errorf(outcrop.CodeNotFound,
 				"Could not resolve the foundation model from the provided model identifier. ListFoundationModels tells those that this server has.")
 		}
-		return foundation(scope, m)
+		return foundation(scope, m), nil
 	}
 	key := outcrop.KeyFor(p.Kind, scope, modelID)
 	switch {
 	case p.Service != "bedrock" || p.Kind != outcrop.KindThroughput && p.Kind != outcrop.KindCustomModel:
-		return target{}, outcrop.Errorf(outcrop.CodeValidation,
+		return outcrop.Target{}, outcrop.Errorf(outcrop.CodeValidation,
 			"The provided model identifier is invalid. This server invokes foundation-model and provisioned-model ARNs, not %s.", shorten(string(p.Kind)))
 	case p.Scope != scope:
-		return target{}, outcrop.Errorf(outcrop.CodeNotFound,
+		return outcrop.Target{}, outcrop.Errorf(outcrop.CodeNotFound,
 			"Model not found. %s is not in account %s and region %s, for which the request is signed.", shorten(modelID), scope.Account, scope.Region)
 	case p.Kind == outcrop.KindThroughput:
 		return s.throughput(ctx, scope, key)
 	}
-	return target{}, s.onDemand(ctx, scope, key, modelID)
+	return outcrop.Target{}, s.onDemand(ctx, scope, key, modelID)
 }
 
 // onDemandUnits is how many model units a base model on demand has: together they fill the places
@@ -73,43 +63,35 @@ func (s *Service) resolveARN(ctx context.Context, scope outcrop.Scope, modelID s
 const onDemandUnits = 4
 
 // foundation returns the base model m, on demand.
-func foundation(scope outcrop.Scope, m outcrop.FoundationModel) (target, error) {
-	d, err := dialectOf(m)
-	return target{
-		scope: scope, resource: scope.ARN(outcrop.KindFoundationModel, m.ID), units: onDemandUnits, files: outcrop.ModelFiles{Dir: m.Dir, ContextLength: m.ContextLength}, dialect: d,
-	}, err
-}
-
-func dialectOf(m outcrop.FoundationModel) (dialect, error) {
-	d, ok := dialects[m.Dialect]
-	if !ok {
-		return nil, fmt.Errorf("model %s has the body dialect %q, which is not known", m.ID, m.Dialect)
+func foundation(scope outcrop.Scope, m outcrop.FoundationModel) outcrop.Target {
+	return outcrop.Target{
+		Scope: scope, Resource: scope.ARN(outcrop.KindFoundationModel, m.ID), Units: onDemandUnits,
+		Files: outcrop.ModelFiles{Dir: m.Dir, ContextLength: m.ContextLength}, Dialect: m.Dialect,
 	}
-	return d, nil
 }
 
 // throughput returns the model that a throughput serves, ready or not.
-func (s *Service) throughput(ctx context.Context, scope outcrop.Scope, key outcrop.Key) (target, error) {
+func (s *Service) throughput(ctx context.Context, scope outcrop.Scope, key outcrop.Key) (outcrop.Target, error) {
 	rec, err := s.store.Get(ctx, key)
 	if outcrop.CodeOf(err) == outcrop.CodeNotFound {
-		return target{}, outcrop.Errorf(outcrop.CodeNotFound,
+		return outcrop.Target{}, outcrop.Errorf(outcrop.CodeNotFound,
 			"Model not found. There is no provisioned throughput %q; it may have been deleted.", shorten(key.Ref))
 	} else if err != nil {
-		return target{}, fmt.Errorf("read the throughput: %w", err)
+		return outcrop.Target{}, fmt.Errorf("read the throughput: %w", err)
 	}
 	th, err := outcrop.ThroughputOf(rec)
 	if err != nil {
-		return target{}, err
+		return outcrop.Target{}, err
 	}
-	t := target{
-		scope: scope, resource: th.ARN, units: th.ModelUnits,
-		throughput: outcrop.Key{Kind: outcrop.KindThroughput, Scope: scope, Ref: th.ID},
+	t := outcrop.Target{
+		Scope: scope, Resource: th.ARN, Units: th.ModelUnits,
+		Throughput: outcrop.Key{Kind: outcrop.KindThroughput, Scope: scope, Ref: th.ID},
 	}
 	return t, s.servedBy(ctx, th, &t)
 }
 
 // servedBy fills in the model that th serves now.
-func (s *Service) servedBy(ctx context.Context, th *outcrop.Throughput, t *target) error {
+func (s *Service) servedBy(ctx context.Context, th *outcrop.Throughput, t *outcrop.Target) error {
 	base := th.FoundationModelARN
 	p, _ := outcrop.ParseARN(string(th.ModelARN))
 	if p.Kind == outcrop.KindCustomModel {
@@ -120,7 +102,7 @@ func (s *Service) servedBy(ctx context.Context, th *outcrop.Throughput, t *targe
 		} else if err != nil {
 			return fmt.Errorf("read the model of %s: %w", th.ARN, err)
 		}
-		if t.files, err = s.opt.Locate(ctx, m.ARN); err != nil {
+		if t.Files, err = s.locate(ctx, m.ARN); err != nil {
 			return fmt.Errorf("find the model of %s: %w", th.ARN, err)
 		}
 	} else {
@@ -132,12 +114,11 @@ func (s *Service) servedBy(ctx context.Context, th *outcrop.Throughput, t *targe
 		return outcrop.Errorf(outcrop.CodeModelError,
 			"The base model %s of provisioned throughput %s is no longer in this server's catalog. Add it again, or delete the throughput.", base, th.Name)
 	}
-	if t.files.Dir == "" {
-		t.files = outcrop.ModelFiles{Dir: m.Dir, ContextLength: m.ContextLength}
+	if t.Files.Dir == "" {
+		t.Files = outcrop.ModelFiles{Dir: m.Dir, ContextLength: m.ContextLength}
 	}
-	var err error
-	t.dialect, err = dialectOf(m)
-	return err
+	t.Dialect = m.Dialect
+	return nil
 }
 
 func (s *Service) customModel(ctx context.Context, key outcrop.Key) (*outcrop.CustomModel, error) {

@@ -83,13 +83,13 @@ func (s *Store) Deleted(_ context.Context, q outcrop.Query) ([]outcrop.Record, s
 }
 
 // Counts returns how many live records of each kind stand in each status.
-func (s *Store) Counts(context.Context) (map[outcrop.Kind]map[string]int, error) {
+func (s *Store) Counts(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	counts := map[outcrop.Kind]map[string]int{}
+	counts := map[outcrop.Kind]map[outcrop.Status]int{}
 	for _, r := range s.live {
 		if counts[r.Kind] == nil {
-			counts[r.Kind] = map[string]int{}
+			counts[r.Kind] = map[outcrop.Status]int{}
 		}
 		counts[r.Kind][r.Status]++
 	}

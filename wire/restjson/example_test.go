@@ -11,7 +11,8 @@ import (
 	"outcrop.dev/outcrop/wire/restjson"
 )
 
-// An operation is a function and a struct whose tags say what it takes.
+// An operation is a function, a struct whose tags say what it takes, and what its caller must be
+// allowed.
 func ExampleHandle() {
 	type input struct {
 		Name string `uri:"thingName" check:"required,len:1..5"`
@@ -20,7 +21,10 @@ func ExampleHandle() {
 		Greeting string `json:"greeting"`
 	}
 	router := restjson.NewRouter(func() string { return "request-1" }, slog.Default())
-	op := restjson.Operation{Name: "GetThing", Method: http.MethodGet, Path: "/things/{thingName}", Status: http.StatusOK}
+	op := restjson.Operation{
+		Name: "GetThing", Method: http.MethodGet, Path: "/things/{thingName}", Status: http.StatusOK,
+		Action: "things:GetThing", Resource: "custom-model/{thingName}",
+	}
 	restjson.Handle(router, &restjson.API{}, op, func(_ context.Context, in *input) (*output, error) {
 		if in.Name == "none" {
 			return nil, outcrop.Errorf(outcrop.CodeNotFound, "There is no thing %s.", in.Name)
@@ -28,8 +32,9 @@ func ExampleHandle() {
 		return &output{Greeting: "I am " + in.Name}, nil
 	})
 	for _, path := range []string{"/things/one", "/things/none", "/things/thousands"} {
-		w := httptest.NewRecorder()
-		router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil)
+		caller := outcrop.Caller{Account: "123456789012", Region: "us-east-1"} // as a signature tells
+		router.ServeHTTP(w, r.WithContext(outcrop.WithCaller(r.Context(), caller)))
 		fmt.Println(w.Code, w.Body)
 	}
 	// Output:

@@ -1,10 +1,11 @@
-package outcrop_test
+package recipe_test
 
 import (
 	"reflect"
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // TestAuto is the rules of docs/hyperparameters.md as a table. Need is 16 bytes for each weight
@@ -24,7 +25,7 @@ func TestAuto(t *testing.T) {
 			return perWeight*params + perToken*int64(s.MicroTokens)
 		}
 	}
-	type facts = outcrop.TrainFacts
+	type facts = recipe.Facts
 	small := facts{Rows: 5000, Tokens: 500_000, ValidationTokens: 50_000, Longest: 300, Params: 7_000_000}
 	large := facts{Rows: 5000, Tokens: 500_000, Longest: 300, Params: 135_000_000}
 	with := func(f facts, change func(*facts)) facts { change(&f); return f }
@@ -105,11 +106,11 @@ func TestAuto(t *testing.T) {
 			c.f.MemoryBytes = c.f.MemoryBytes * 10 / 9
 		}
 		open := parse(t, hp...)
-		spec := open.Resolve(c.f)
-		if got := spec.HyperParameters()[c.name]; got != c.want || spec.Open != nil {
+		spec := recipe.Resolve(open, c.f)
+		if got := recipe.Values(spec)[c.name]; got != c.want || spec.Open != nil {
 			t.Errorf("%s with %q and %+v: got %s, want %s", c.name, c.given, c.f, got, c.want)
 		}
-		if again := open.Resolve(c.f); !reflect.DeepEqual(again, spec) {
+		if again := recipe.Resolve(open, c.f); !reflect.DeepEqual(again, spec) {
 			t.Errorf("%s: the same facts gave %+v and %+v", c.name, spec, again)
 		}
 	}

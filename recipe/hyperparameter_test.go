@@ -1,7 +1,6 @@
-package outcrop_test
+package recipe_test
 
 import (
-	"encoding/json"
 	"os"
 	"reflect"
 	"regexp"
@@ -10,6 +9,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/recipe"
 )
 
 var titan = outcrop.FoundationModel{
@@ -22,7 +22,7 @@ func parse(t *testing.T, pairs ...string) outcrop.TrainSpec {
 	for i := 0; i < len(pairs); i += 2 {
 		hp[pairs[i]] = pairs[i+1]
 	}
-	got, err := outcrop.ParseHyperParameters(titan, hp)
+	got, err := recipe.Parse(titan, hp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func parse(t *testing.T, pairs ...string) outcrop.TrainSpec {
 func TestParseHyperParameters(t *testing.T) {
 	t.Parallel()
 	got := parse(t, "epochCount", "3", "batchSize", "8", "learningRate", "0.00001", "learningRateWarmupSteps", "10", "seed", "7")
-	want := outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.00001 * 50, WarmupSteps: 10})
+	want := recipe.Default(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.00001 * 50, WarmupSteps: 10})
 	want.Seed, want.Open = 7, []string{"loraAlpha", "microBatchTokens", "activationCheckpointing", "evaluationInterval", "bestCheckpoint"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -89,13 +89,13 @@ func TestHyperParameterRanges(t *testing.T) {
 		}
 		for _, v := range r.good {
 			hp[name] = v
-			if _, err := outcrop.ParseHyperParameters(titan, hp); err != nil {
+			if _, err := recipe.Parse(titan, hp); err != nil {
 				t.Errorf("%s=%q: %v", name, v, err)
 			}
 		}
 		for _, v := range r.bad {
 			hp[name] = v
-			_, err := outcrop.ParseHyperParameters(titan, hp)
+			_, err := recipe.Parse(titan, hp)
 			if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s=%q: %v, want a ValidationException that names it", name, v, err)
 			}
@@ -103,9 +103,30 @@ func TestHyperParameterRanges(t *testing.T) {
 	}
 }
 
+// A model's defaults have the ranges of a job's hyperparameters, but for a rate of 0.
+func TestAllowed(t *testing.T) {
+	t.Parallel()
+	defaults := func(epochs, batch int, rate float64, warmup int) outcrop.TrainDefaults {
+		return outcrop.TrainDefaults{Epochs: epochs, BatchSize: batch, LearningRate: rate, WarmupSteps: warmup}
+	}
+	for _, d := range []outcrop.TrainDefaults{defaults(1, 1, 1e-9, 0), defaults(10, 64, 1, 250)} {
+		if !recipe.Allowed(d) {
+			t.Errorf("%+v is refused", d)
+		}
+	}
+	for _, d := range []outcrop.TrainDefaults{
+		defaults(0, 1, 1, 0), defaults(11, 1, 1, 0), defaults(1, 0, 1, 0), defaults(1, 65, 1, 0),
+		defaults(1, 1, 0, 0), defaults(1, 1, 1.001, 0), defaults(1, 1, 1, -1), defaults(1, 1, 1, 251),
+	} {
+		if recipe.Allowed(d) {
+			t.Errorf("%+v is allowed", d)
+		}
+	}
+}
+
 func TestHyperParametersReportsEverythingAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := outcrop.ParseHyperParameters(titan, map[string]string{
+	_, err := recipe.Parse(titan, map[string]string{
 		"epochCount": "0", "batchSize": "0", "zeta": "1", "alpha": "1", "loraRank": "4", "schedule": "steep",
 	})
 	for _, want := range []string{
@@ -128,20 +149,20 @@ func TestHyperParametersRoundTrip(t *testing.T) {
 	} {
 		base := titan
 		base.LearningRateScale = 1
-		spec, err := outcrop.ParseHyperParameters(base, hp)
+		spec, err := recipe.Parse(base, hp)
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec = spec.Resolve(outcrop.TrainFacts{Rows: 500, Tokens: 50_000, ValidationTokens: 1000, Longest: 100, Params: 7e6})
-		said := spec.HyperParameters()
+		spec = recipe.Resolve(spec, recipe.Facts{Rows: 500, Tokens: 50_000, ValidationTokens: 1000, Longest: 100, Params: 7e6})
+		said := recipe.Values(spec)
 		if said["loraTargets"] == "all linear layers" || spec.MaxSequenceLength == 0 {
 			delete(said, "maxSequenceLength") // words, no value
 		}
-		again, err := outcrop.ParseHyperParameters(base, said)
+		again, err := recipe.Parse(base, said)
 		if err != nil {
 			t.Fatalf("%v: %v", said, err)
 		}
-		if again = again.Resolve(outcrop.TrainFacts{}); spec.Method == outcrop.MethodFull {
+		if again = recipe.Resolve(again, recipe.Facts{}); spec.Method == outcrop.MethodFull {
 			again.LoRA = spec.LoRA
 		}
 		if !reflect.DeepEqual(again, spec) {
@@ -150,32 +171,10 @@ func TestHyperParametersRoundTrip(t *testing.T) {
 	}
 }
 
-// A job that an older version wrote down goes on as it began.
-func TestTrainSpecOfAnOlderVersion(t *testing.T) {
-	t.Parallel()
-	var got outcrop.TrainSpec
-	if err := json.Unmarshal([]byte(`{"Epochs":2,"BatchSize":4,"LearningRate":0.001,"WarmupSteps":3,"Seed":5}`), &got); err != nil {
-		t.Fatal(err)
-	}
-	want := outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 2, BatchSize: 4, LearningRate: 0.001, WarmupSteps: 3})
-	want.Seed = 5
-	if !reflect.DeepEqual(got, want) || want.Method != outcrop.MethodFull || want.MicroTokens != 1024 || want.WeightDecay != 0.01 {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	b, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want.Schedule = ""
-	if err := json.Unmarshal(b, &want); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("round trip: %+v, %v", want, err)
-	}
-}
-
 // The documentation has every hyperparameter, and no other.
 func TestHyperParametersAreDocumented(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("docs/hyperparameters.md")
+	b, err := os.ReadFile("../docs/hyperparameters.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +182,7 @@ func TestHyperParametersAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllSubmatch(b, -1) {
 		documented = append(documented, string(m[1]))
 	}
-	names := outcrop.HyperParameterNames()
+	names := recipe.Names()
 	slices.Sort(names)
 	slices.Sort(documented)
 	if !slices.Equal(documented, names) {

@@ -1,12 +1,14 @@
-package outcrop
+package recipe
 
 import (
 	"math"
 	"slices"
+
+	"outcrop.dev/outcrop"
 )
 
-// TrainFacts is what the hyperparameters that are left to us are chosen by.
-type TrainFacts struct {
+// Facts is what Resolve chooses by.
+type Facts struct {
 	Rows             int // of training data
 	Tokens           int64
 	ValidationTokens int64 // 0: there are no validation data
@@ -14,14 +16,14 @@ type TrainFacts struct {
 	Params           int64 // weights of the base model
 	MemoryBytes      int64 // what training may take; 0: not known
 	// Need returns the memory that training takes, in bytes.
-	Need func(TrainSpec) int64
+	Need func(outcrop.TrainSpec) int64
 }
 
 // Resolve returns t with a value for everything that is Open. It is a pure function: the same
 // spec and facts choose the same values (docs/hyperparameters.md has the rules).
-func (t TrainSpec) Resolve(f TrainFacts) TrainSpec {
-	for _, h := range hyperFields {
-		if t.open(h.name) {
+func Resolve(t outcrop.TrainSpec, f Facts) outcrop.TrainSpec {
+	for _, h := range fields {
+		if isOpen(&t, h.name) {
 			h.rule(&t, f)
 		}
 	}
@@ -29,41 +31,38 @@ func (t TrainSpec) Resolve(f TrainFacts) TrainSpec {
 	return t
 }
 
-// open reports whether a hyperparameter is left to us: what is not, a rule must take as it is.
-func (t *TrainSpec) open(name string) bool { return slices.Contains(t.Open, name) }
-
-// Steps returns how many steps the epochs of t have over rows.
-func (t TrainSpec) Steps(rows int) int { return t.Epochs * ((rows + t.BatchSize - 1) / t.BatchSize) }
+// isOpen reports whether a hyperparameter is left to us. A rule takes one that is not as it is.
+func isOpen(t *spec, name string) bool { return slices.Contains(t.Open, name) }
 
 // fits reports whether training as t does leaves a tenth of the memory: what is available
 // changes while a job runs.
-func (f TrainFacts) fits(t TrainSpec) bool {
+func (f Facts) fits(t spec) bool {
 	return f.MemoryBytes == 0 || f.Need == nil || f.Need(t) <= f.MemoryBytes/10*9
 }
 
 // autoMethod trains all weights where that fits, if need be in the least memory.
-func autoMethod(t *TrainSpec, f TrainFacts) {
+func autoMethod(t *spec, f Facts) {
 	least := *t
-	least.Method = MethodFull
-	if t.open("activationCheckpointing") {
+	least.Method = outcrop.MethodFull
+	if isOpen(t, "activationCheckpointing") {
 		least.Recompute = true
 	}
-	if t.open("microBatchTokens") {
-		least.MicroTokens = max(microTokensLow, f.Longest)
+	if isOpen(t, "microBatchTokens") {
+		least.MicroTokens = max(MicroTokensLow, f.Longest)
 	}
-	if t.Method = MethodFull; !f.fits(least) {
-		t.Method = MethodLoRA
+	if t.Method = outcrop.MethodFull; !f.fits(least) {
+		t.Method = outcrop.MethodLoRA
 	}
 }
 
 // autoEpochs lets a small job see as many rows as one of a thousand sees in three epochs, and
 // a very large one go through its data once.
-func autoEpochs(t *TrainSpec, f TrainFacts) {
+func autoEpochs(t *spec, f Facts) {
 	const usual, rowsSeen, rowsMost = 3, 3000, 100_000
 	rows := max(f.Rows, 1)
 	switch {
 	case usual*rows < rowsSeen:
-		t.Epochs = min((rowsSeen+rows-1)/rows, EpochsMax)
+		t.Epochs = min((rowsSeen+rows-1)/rows, epochsMax)
 	case usual*rows > rowsMost:
 		t.Epochs = max(rowsMost/rows, 1)
 	default:
@@ -72,9 +71,9 @@ func autoEpochs(t *TrainSpec, f TrainFacts) {
 }
 
 // autoBatchSize is the largest power of two that leaves enough steps to learn in.
-func autoBatchSize(t *TrainSpec, f TrainFacts) {
+func autoBatchSize(t *spec, f Facts) {
 	const stepsWanted = 200
-	for t.BatchSize = BatchSizeMax; t.BatchSize > 1 && t.Steps(f.Rows) < stepsWanted; {
+	for t.BatchSize = batchSizeMax; t.BatchSize > 1 && t.Steps(f.Rows) < stepsWanted; {
 		t.BatchSize /= 2
 	}
 }
@@ -92,9 +91,9 @@ const (
 	rateHighAdapter = 2e-3
 )
 
-func autoLearningRate(t *TrainSpec, f TrainFacts) {
+func autoLearningRate(t *spec, f Facts) {
 	rate, high := rateReference*math.Sqrt(rateParams/float64(max(f.Params, 1)))*math.Sqrt(float64(t.BatchSize)/rateBatch), rateHigh
-	if t.Method == MethodLoRA {
+	if t.Method == outcrop.MethodLoRA {
 		rate, high = rate*rateOfAdapters, rateHighAdapter
 	}
 	t.LearningRate = twoDigits(min(max(rate, rateLow), high))
@@ -106,29 +105,29 @@ func twoDigits(x float64) float64 {
 	return math.Round(x*unit) / unit
 }
 
-func autoRateFactor(t *TrainSpec, _ TrainFacts) { t.RateFactor = 1 }
+func autoRateFactor(t *spec, _ Facts) { t.RateFactor = 1 }
 
 // autoWarmup is 5 % of the steps.
-func autoWarmup(t *TrainSpec, f TrainFacts) {
+func autoWarmup(t *spec, f Facts) {
 	const part = 20
-	t.WarmupSteps = min((t.Steps(f.Rows)+part-1)/part, WarmupStepsMax)
+	t.WarmupSteps = min((t.Steps(f.Rows)+part-1)/part, warmupMax)
 }
 
 // autoSchedule is linear decay to zero: the best one for budgets that are known beforehand
 // (Bergsma et al. 2025, arXiv:2502.15938).
-func autoSchedule(t *TrainSpec, _ TrainFacts) { t.Schedule = ScheduleLinear }
+func autoSchedule(t *spec, _ Facts) { t.Schedule = outcrop.ScheduleLinear }
 
 // autoWeightDecay lets adapters be: they are small as it is.
-func autoWeightDecay(t *TrainSpec, _ TrainFacts) {
-	if t.WeightDecay = 0.01; t.Method == MethodLoRA {
+func autoWeightDecay(t *spec, _ Facts) {
+	if t.WeightDecay = 0.01; t.Method == outcrop.MethodLoRA {
 		t.WeightDecay = 0
 	}
 }
 
-func autoClip(t *TrainSpec, _ TrainFacts) { t.GradientClip = 1 }
+func autoClip(t *spec, _ Facts) { t.GradientClip = 1 }
 
 // autoRank grows with what there is to learn.
-func autoRank(t *TrainSpec, f TrainFacts) {
+func autoRank(t *spec, f Facts) {
 	switch {
 	case f.Rows < 1000:
 		t.LoRA.Rank = 8
@@ -141,44 +140,44 @@ func autoRank(t *TrainSpec, f TrainFacts) {
 
 // autoAlpha has the adapters scaled by 2, which the rate is meant for, however they are scaled by
 // their rank.
-func autoAlpha(t *TrainSpec, _ TrainFacts) {
+func autoAlpha(t *spec, _ Facts) {
 	if t.LoRA.Alpha = float64(2 * t.LoRA.Rank); t.LoRA.RSLoRA {
 		t.LoRA.Alpha = 2 * math.Sqrt(float64(t.LoRA.Rank))
 	}
 }
 
 // autoDropout is for few rows, which are seen many times.
-func autoDropout(t *TrainSpec, f TrainFacts) {
+func autoDropout(t *spec, f Facts) {
 	if t.LoRA.Dropout = 0; f.Rows < 1000 {
 		t.LoRA.Dropout = 0.05
 	}
 }
 
-func autoTargets(t *TrainSpec, _ TrainFacts) { t.LoRA.Targets = nil }
+func autoTargets(t *spec, _ Facts) { t.LoRA.Targets = nil }
 
 // autoRSLoRA is for ranks at which alpha/rank would make adapters too weak, if alpha is given.
-func autoRSLoRA(t *TrainSpec, _ TrainFacts) { t.LoRA.RSLoRA = t.LoRA.Rank > 64 }
+func autoRSLoRA(t *spec, _ Facts) { t.LoRA.RSLoRA = t.LoRA.Rank > 64 }
 
-func autoSequence(t *TrainSpec, _ TrainFacts) { t.MaxSequenceLength = 0 }
+func autoSequence(t *spec, _ Facts) { t.MaxSequenceLength = 0 }
 
-// microTokensLow is the least that autoMicroTokens chooses: computing activations again costs
-// less than products of fewer rows do.
-const microTokensLow = 512
+// MicroTokensLow is the fewest tokens at a time that are worth choosing: computing activations
+// again costs less than products of fewer rows do.
+const MicroTokensLow = 512
 
 // autoMicroTokens is the largest that fits, in halves of the usual: without Recompute, unless that
 // is given.
-func autoMicroTokens(t *TrainSpec, f TrainFacts) {
+func autoMicroTokens(t *spec, f Facts) {
 	plain := *t
-	if t.open("activationCheckpointing") {
+	if isOpen(t, "activationCheckpointing") {
 		plain.Recompute = false
 	}
-	for plain.MicroTokens = microTokensUsual; plain.MicroTokens > microTokensLow && !f.fits(plain); {
+	for plain.MicroTokens = microTokensUsual; plain.MicroTokens > MicroTokensLow && !f.fits(plain); {
 		plain.MicroTokens /= 2
 	}
 	t.MicroTokens = plain.MicroTokens
 }
 
-func autoRecompute(t *TrainSpec, f TrainFacts) {
+func autoRecompute(t *spec, f Facts) {
 	plain := *t
 	plain.Recompute = false
 	t.Recompute = !f.fits(plain)
@@ -197,15 +196,15 @@ const (
 )
 
 // autoInterval evaluates eight times, or fewer if that costs too much.
-func autoInterval(t *TrainSpec, f TrainFacts) {
+func autoInterval(t *spec, f Facts) {
 	wanted := float64(evaluationsWanted)
 	share := forwardShare
-	if t.Method == MethodLoRA {
+	if t.Method == outcrop.MethodLoRA {
 		share = forwardShareOfAdapters
 	}
 	perEvaluation := float64(f.ValidationTokens) * share
-	if t.Best == BestExactMatch {
-		perEvaluation *= 2 // which takes a pass of its own
+	if t.Best == outcrop.BestExactMatch {
+		perEvaluation *= 2 // a pass of its own
 	}
 	if perEvaluation > 0 {
 		wanted = min(wanted, float64(f.Tokens)*float64(t.Epochs)*evaluationShare/perEvaluation)
@@ -214,20 +213,20 @@ func autoInterval(t *TrainSpec, f TrainFacts) {
 }
 
 // autoPatience ends jobs early where there is something to tell it by.
-func autoPatience(t *TrainSpec, f TrainFacts) {
+func autoPatience(t *spec, f Facts) {
 	if t.Patience = 0; f.ValidationTokens > 0 {
 		t.Patience = 3
 	}
 }
 
-func autoMinGain(t *TrainSpec, _ TrainFacts) { t.MinGain = 0.001 }
+func autoMinGain(t *spec, _ Facts) { t.MinGain = 0.001 }
 
 // autoBest publishes the last step, as Bedrock does, unless the job may end because it got worse.
-func autoBest(t *TrainSpec, _ TrainFacts) {
-	if t.Best = BestLast; t.Patience > 0 {
-		t.Best = BestValidationLoss
+func autoBest(t *spec, _ Facts) {
+	if t.Best = outcrop.BestLast; t.Patience > 0 {
+		t.Best = outcrop.BestValidationLoss
 	}
 }
 
 // autoKeep keeps none: each is a whole model on disk.
-func autoKeep(t *TrainSpec, _ TrainFacts) { t.KeepCheckpoints = 0 }
+func autoKeep(t *spec, _ Facts) { t.KeepCheckpoints = 0 }

@@ -1,4 +1,4 @@
-package bedrockruntime
+package invoke
 
 import (
 	"context"

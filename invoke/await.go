@@ -1,42 +1,47 @@
-package bedrockruntime
+package invoke
 
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"outcrop.dev/outcrop"
 )
 
+// readyPoll is how often the store is asked whether a throughput is ready: a tenth of the
+// time in which a small model is loaded.
+const readyPoll = 50 * time.Millisecond
+
 // await waits until the target can serve: scripts invoke a throughput right after creating
 // it. CodeModelNotReady if it is still Creating after Options.ReadyWait, CodeModelError if
 // it failed, CodeNotFound if it is deleted meanwhile.
-func (s *Service) await(ctx context.Context, t target) error {
-	if t.throughput == (outcrop.Key{}) {
+func (v *Invoker) await(ctx context.Context, t outcrop.Target) error {
+	if t.Throughput == (outcrop.Key{}) {
 		return nil
 	}
-	until := s.opt.Now().Add(s.opt.ReadyWait)
+	until := v.opt.Now().Add(v.opt.ReadyWait)
 	for {
-		rec, err := s.store.Get(ctx, t.throughput)
+		rec, err := v.store.Get(ctx, t.Throughput)
 		if err != nil {
 			return fmt.Errorf("read the throughput: %w", err)
 		}
 		if rec.Status != outcrop.ThroughputCreating {
-			return serves(rec)
+			return checkServes(rec)
 		}
-		if !s.opt.Now().Before(until) {
+		if !v.opt.Now().Before(until) {
 			return outcrop.Errorf(outcrop.CodeModelNotReady,
-				"Model is not ready for inference. Wait and try your request again. Provisioned throughput %s has been Creating for longer than %s.", rec.Name, s.opt.ReadyWait)
+				"Model is not ready for inference. Wait and try your request again. Provisioned throughput %s has been Creating for longer than %s.", rec.Name, v.opt.ReadyWait)
 		}
 		select {
-		case <-s.opt.After(readyPoll):
+		case <-v.opt.After(readyPoll):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// serves returns nil if a throughput that is not Creating takes requests.
-func serves(rec outcrop.Record) error {
+// checkServes returns why a throughput that is not Creating takes no requests, nil if it does.
+func checkServes(rec outcrop.Record) error {
 	switch rec.Status {
 	case outcrop.ThroughputInService, outcrop.ThroughputUpdating:
 		return nil
