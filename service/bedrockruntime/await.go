@@ -10,13 +10,13 @@ import (
 // await waits until the target can serve: scripts invoke a throughput right after creating
 // it. CodeModelNotReady if it is still Creating after Options.ReadyWait, CodeModelError if
 // it failed, CodeNotFound if it is deleted meanwhile.
-func (s *Service) await(ctx context.Context, t target) error {
-	if t.throughput == (outcrop.Key{}) {
+func (s *Service) await(ctx context.Context, t outcrop.Target) error {
+	if t.Throughput == (outcrop.Key{}) {
 		return nil
 	}
 	until := s.opt.Now().Add(s.opt.ReadyWait)
 	for {
-		rec, err := s.store.Get(ctx, t.throughput)
+		rec, err := s.store.Get(ctx, t.Throughput)
 		if err != nil {
 			return fmt.Errorf("read the throughput: %w", err)
 		}

@@ -11,7 +11,7 @@ import (
 // Converse generates the assistant's next message of a conversation, whatever the model's
 // own format is.
 func (s *Service) Converse(ctx context.Context, in *ConverseInput) (*ConverseOutput, error) {
-	t, err := s.resolve(ctx, in.ModelId)
+	t, d, err := s.resolve(ctx, in.ModelId)
 	if err != nil {
 		return nil, err
 	}
@@ -19,7 +19,7 @@ func (s *Service) Converse(ctx context.Context, in *ConverseInput) (*ConverseOut
 		messages: in.Messages, system: in.System, inference: in.InferenceConfig, extra: in.AdditionalModelRequestFields,
 		tools: in.ToolConfig != nil, output: in.OutputConfig != nil, variables: in.PromptVariables != nil,
 		settings: converseSettings(in.GuardrailConfig != nil, in.PerformanceConfig, in.ServiceTier),
-	}.request(t.dialect)
+	}.request(d)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // piece of text, contentBlockStop, messageStop, metadata. (contentBlockStart is for tools and
 // images only.)
 func (s *Service) ConverseStream(ctx context.Context, in *ConverseStreamInput, rw http.ResponseWriter) error {
-	t, err := s.resolve(ctx, in.ModelId)
+	t, d, err := s.resolve(ctx, in.ModelId)
 	if err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func (s *Service) ConverseStream(ctx context.Context, in *ConverseStreamInput, r
 		messages: in.Messages, system: in.System, inference: in.InferenceConfig, extra: in.AdditionalModelRequestFields,
 		tools: in.ToolConfig != nil, output: in.OutputConfig != nil, variables: in.PromptVariables != nil,
 		settings: converseSettings(in.GuardrailConfig != nil, in.PerformanceConfig, in.ServiceTier),
-	}.request(t.dialect)
+	}.request(d)
 	if err != nil {
 		return err
 	}

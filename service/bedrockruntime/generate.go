@@ -17,18 +17,18 @@ type generation struct {
 // generate runs req on t once t is ready and has capacity, and records the usage. emit gets
 // the text piece by piece; it may be nil. Errors are those of await, gates.enter and
 // outcrop.Engine.
-func (s *Service) generate(ctx context.Context, operation string, t target, req outcrop.GenerateRequest, emit func(string) error) (generation, error) {
+func (s *Service) generate(ctx context.Context, operation string, t outcrop.Target, req outcrop.GenerateRequest, emit func(string) error) (generation, error) {
 	if err := s.await(ctx, t); err != nil {
 		return generation{}, err
 	}
 	start := s.opt.Now()
-	leave, err := s.gates.enter(ctx, t.resource, t.units)
+	leave, err := s.gates.enter(ctx, t.Resource, t.Units)
 	if err != nil {
 		return generation{}, err
 	}
 	defer leave()
 	var g generation
-	req.Model, req.Tenant = t.files, t.scope.Account+"/"+t.scope.Region
+	req.Model, req.Tenant = t.Files, t.Scope.Account+"/"+t.Scope.Region
 	g.GenerateResult, err = s.engine.Generate(ctx, req, func(text string) error {
 		if g.firstByte == 0 {
 			g.firstByte = s.opt.Now().Sub(start)
@@ -41,7 +41,7 @@ func (s *Service) generate(ctx context.Context, operation string, t target, req 
 	g.latency = s.opt.Now().Sub(start)
 	if err == nil || g.OutputTokens > 0 { // who hangs up has still used what was generated
 		s.meter.Record(context.WithoutCancel(ctx), outcrop.Usage{
-			At: start, Scope: t.scope, Resource: t.resource, Operation: operation,
+			At: start, Scope: t.Scope, Resource: t.Resource, Operation: operation,
 			InputTokens: int64(g.InputTokens), ReusedTokens: int64(g.ReusedTokens), OutputTokens: int64(g.OutputTokens), Latency: g.latency,
 		})
 	}

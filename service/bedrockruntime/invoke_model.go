@@ -14,7 +14,7 @@ const jsonType = "application/json"
 // in headers too, where clients that do not know the format read them.
 func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*InvokeModelOutput, error) {
 	settings := settings{guardrail: in.GuardrailIdentifier != "", latency: in.PerformanceConfigLatency, tier: in.ServiceTier}
-	t, req, err := s.invocation(ctx, in.ModelId, in.Body, settings)
+	t, d, req, err := s.invocation(ctx, in.ModelId, in.Body, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*Invok
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(t.dialect.answer(g.GenerateResult))
+	body, err := json.Marshal(d.answer(g.GenerateResult))
 	if err != nil {
 		return nil, fmt.Errorf("encode the answer: %w", err)
 	}
@@ -34,16 +34,15 @@ func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*Invok
 }
 
 // invocation reads what both forms of InvokeModel are asked.
-func (s *Service) invocation(ctx context.Context, modelID string, body []byte, o settings) (target, outcrop.GenerateRequest, error) {
-	t, err := s.resolve(ctx, modelID)
-	if err != nil {
-		return t, outcrop.GenerateRequest{}, err
+func (s *Service) invocation(ctx context.Context, modelID string, body []byte, o settings) (t outcrop.Target, d dialect, req outcrop.GenerateRequest, err error) {
+	if t, d, err = s.resolve(ctx, modelID); err != nil {
+		return t, d, req, err
 	}
-	if err := o.check(); err != nil {
-		return t, outcrop.GenerateRequest{}, err
+	if err = o.check(); err != nil {
+		return t, d, req, err
 	}
-	req, err := t.dialect.parse(body)
-	return t, req, err
+	req, err = d.parse(body)
+	return t, d, req, err
 }
 
 // settings are what a request asks of Bedrock rather than of the model. What this server

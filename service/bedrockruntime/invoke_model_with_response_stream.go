@@ -13,17 +13,17 @@ import (
 // format, of which the last carries amazon-bedrock-invocationMetrics.
 func (s *Service) InvokeModelWithResponseStream(ctx context.Context, in *InvokeModelWithResponseStreamInput, rw http.ResponseWriter) error {
 	settings := settings{guardrail: in.GuardrailIdentifier != "", latency: in.PerformanceConfigLatency, tier: in.ServiceTier}
-	t, req, err := s.invocation(ctx, in.ModelId, in.Body, settings)
+	t, d, req, err := s.invocation(ctx, in.ModelId, in.Body, settings)
 	if err != nil {
 		return err
 	}
 	w := eventstream.NewWriter(rw)
 	rw.Header().Set("X-Amzn-Bedrock-Content-Type", jsonType)
 	g, err := s.generate(ctx, "InvokeModelWithResponseStream", t, req, func(text string) error {
-		return chunk(w, t.dialect.piece(text))
+		return chunk(w, d.piece(text))
 	})
 	if err == nil {
-		err = chunk(w, t.dialect.last(g.GenerateResult, g.metrics()))
+		err = chunk(w, d.last(g.GenerateResult, g.metrics()))
 	}
 	return endStream(ctx, w, err, invokeExceptions)
 }

@@ -4,7 +4,7 @@
 //
 // A request goes the same way whatever its operation:
 //
-//	modelId ─→ resolve: a base model on demand, or a throughput's model
+//	modelId ─→ Models: a base model on demand, or a throughput's model
 //	body    ─→ dialect (InvokeModel) or conversation (Converse) ─→ outcrop.GenerateRequest
 //	        ─→ await: a throughput that is still Creating
 //	        ─→ gates: capacity, ThrottlingException beyond it
@@ -15,32 +15,22 @@
 package bedrockruntime
 
 import (
-	"context"
 	"time"
 
 	"outcrop.dev/outcrop"
 )
-
-// Catalog knows the base models.
-type Catalog interface {
-	// Lookup returns the model that an id, an alias, or one of them with a context suffix
-	// (amazon.titan-text-express-v1:0:8k) names.
-	Lookup(id string) (outcrop.FoundationModel, bool)
-}
 
 // Options are what a Service needs of the server around it, and its limits. The functions are
 // required.
 type Options struct {
 	Now   func() time.Time                     // time.Now
 	After func(time.Duration) <-chan time.Time // time.After
-	// Locate finds the files of a base model or a custom model; CodeNotFound if there are none.
-	Locate func(ctx context.Context, model outcrop.ARN) (outcrop.ModelFiles, error)
 
 	// ReadyWait is how long a request waits for a throughput that is Creating; 0 is
 	// DefaultReadyWait.
 	ReadyWait time.Duration
 	// UnitRunning is how many requests a model unit generates at once, UnitWaiting how many
-	// more wait for it; 0 are the defaults. A base model on demand has onDemandUnits.
+	// more wait for it; 0 are the defaults. outcrop.Target says how many units there are.
 	UnitRunning, UnitWaiting int
 }
 
@@ -59,16 +49,16 @@ const readyPoll = 50 * time.Millisecond
 // Service answers Bedrock Runtime's operations. Register makes it reachable.
 type Service struct {
 	Unimplemented
-	catalog Catalog
-	store   outcrop.Store
-	engine  outcrop.Engine
-	meter   outcrop.Meter
-	opt     Options
-	gates   gates
+	models Models
+	store  outcrop.Store
+	engine outcrop.Engine
+	meter  outcrop.Meter
+	opt    Options
+	gates  gates
 }
 
 // New returns the service over the rooms that it needs.
-func New(catalog Catalog, store outcrop.Store, engine outcrop.Engine, meter outcrop.Meter, opt Options) *Service {
+func New(models Models, store outcrop.Store, engine outcrop.Engine, meter outcrop.Meter, opt Options) *Service {
 	if opt.ReadyWait == 0 {
 		opt.ReadyWait = DefaultReadyWait
 	}
@@ -79,7 +69,7 @@ func New(catalog Catalog, store outcrop.Store, engine outcrop.Engine, meter outc
 		opt.UnitWaiting = DefaultUnitWaiting
 	}
 	return &Service{
-		catalog: catalog, store: store, engine: engine, meter: meter, opt: opt,
+		models: models, store: store, engine: engine, meter: meter, opt: opt,
 		gates: gates{byARN: map[outcrop.ARN]*gate{}, running: opt.UnitRunning, waiting: opt.UnitWaiting},
 	}
 }
