@@ -22,7 +22,7 @@ func TestConformance(t *testing.T) {
 			}
 		}
 		return &enginetest.Subject{
-			Engine: newEngine(t, Options{}), Files: outcrop.ModelFiles{Dir: dir}, Context: tinymodel.Context, Remove: remove,
+			Engine: newEngine(t, Options{}), Files: outcrop.ModelFiles{ID: outcrop.ModelID(dir), Dir: dir}, Context: tinymodel.Context, Remove: remove,
 		}
 	})
 }

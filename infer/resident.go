@@ -112,18 +112,9 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	if err != nil {
 		dir = nil // whoever reads it says why
 	}
-	r := e.models[m.Dir]
-	if r != nil && r.replacedBy(dir) {
-		delete(e.models, m.Dir)
-		r.unload = true
-		e.settle(r)
-		r = nil
-	}
-	if r == nil {
-		r = &resident{files: m, dir: dir, ready: make(chan struct{})}
-		e.models[m.Dir] = r
-		e.gone.Add(1)
-		go e.load(r) // not this request's work: it may give up, and others wait for the same load
+	r := e.models[m.ID]
+	if r == nil || r.replacedBy(m, dir) {
+		r = e.loading(m, dir, r)
 	}
 	r.users++
 	// Uses are counted rather than timed: there is no clock here, and no two are equal.
@@ -136,10 +127,28 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	return r, nil
 }
 
-// replacedBy reports whether another model lies where r was loaded from: one was removed and
-// another added under its name. What is only removed is served on, as is what is held by a Load.
-func (r *resident) replacedBy(dir os.FileInfo) bool {
-	return r.pins == 0 && r.dir != nil && dir != nil && !(os.SameFile(r.dir, dir) && r.dir.ModTime().Equal(dir.ModTime()))
+// loading begins to load a model in the place of old, which may be nil. old ends the requests that it has; the
+// Loads that held it hold the new one. e.mu is held.
+func (e *Engine) loading(m outcrop.ModelFiles, dir os.FileInfo, old *resident) *resident {
+	r := &resident{files: m, dir: dir, ready: make(chan struct{})}
+	e.models[m.ID] = r
+	e.gone.Add(1)
+	if old != nil {
+		r.pins, old.pins, old.unload = old.pins, 0, true
+		e.settle(old)
+	}
+	go e.load(r)
+	return r
+}
+
+// replacedBy reports whether the id of r means another model now: it was removed, and another was
+// added under its id. What is only removed is served on. So is what a Load holds, as long as it is
+// found where it was: its directory changes with every file that is written beside the weights.
+func (r *resident) replacedBy(m outcrop.ModelFiles, dir os.FileInfo) bool {
+	if r.dir == nil || dir == nil || os.SameFile(r.dir, dir) && r.dir.ModTime().Equal(dir.ModTime()) {
+		return false
+	}
+	return r.pins == 0 || r.files.Dir != m.Dir
 }
 
 // release ends a use.
@@ -180,8 +189,8 @@ func (e *Engine) evict(r *resident) {
 	if r.idle != nil {
 		r.idle()
 	}
-	if r.gone = true; e.models[r.files.Dir] == r {
-		delete(e.models, r.files.Dir)
+	if r.gone = true; e.models[r.files.ID] == r {
+		delete(e.models, r.files.ID)
 	}
 	e.cache.forget(r) // what was kept of its requests points into its memory
 	awaited := e.weights.leave(r)
@@ -211,7 +220,7 @@ func (e *Engine) load(r *resident) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil {
-		r.err = cannotLoad(err)
+		r.err, r.pins = cannotLoad(err), 0
 	}
 	// Closing ready publishes all that load has set. It is done under e.mu so that loaded, users and
 	// err are seen together.
@@ -277,7 +286,7 @@ func (e *Engine) attach(r *resident) error {
 	}
 	// No request's context: the adapters are loaded for all who wait. No lock is held, so the base
 	// may in turn wait for room, even for that of other adapters.
-	base, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: r.files.BaseDir})
+	base, err := e.acquire(context.Background(), outcrop.ModelFiles{ID: r.files.BaseID, Dir: r.files.BaseDir})
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func user(text string) []outcrop.Message {
 
 // load and unload make the model resident, and take that back.
 func (s *Subject) load(ctx context.Context) error { return s.Engine.Load(ctx, s.Files) }
-func (s *Subject) unload()                        { s.Engine.Unload(s.Files.Dir) }
+func (s *Subject) unload()                        { s.Engine.Unload(s.Files.ID) }
 
 // count counts the tokens of a prompt.
 func (s *Subject) count(ctx context.Context, messages []outcrop.Message) (int, error) {
@@ -81,6 +81,7 @@ func (s *Subject) ask(text string, seed uint64) outcrop.GenerateRequest {
 // missing is the subject with a model that is not there.
 func (s *Subject) missing() *Subject {
 	other := *s
+	other.Files.ID += "-missing"
 	other.Files.Dir += "-missing"
 	return &other
 }

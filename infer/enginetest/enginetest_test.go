@@ -38,7 +38,7 @@ type faults struct {
 func open(f faults) func(testing.TB) *Subject {
 	return func(testing.TB) *Subject {
 		e := &scripted{faults: f}
-		return &Subject{Engine: e, Files: outcrop.ModelFiles{Dir: dir}, Context: window, Remove: e.remove}
+		return &Subject{Engine: e, Files: outcrop.ModelFiles{ID: dir, Dir: dir}, Context: window, Remove: e.remove}
 	}
 }
 
@@ -91,10 +91,10 @@ func (e *scripted) Load(_ context.Context, m outcrop.ModelFiles) error {
 	return nil
 }
 
-func (e *scripted) Unload(d string) {
+func (e *scripted) Unload(id outcrop.ModelID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if d != dir || e.loads == 0 && !e.owesLoads {
+	if id != dir || e.loads == 0 && !e.owesLoads {
 		return
 	}
 	if e.loads--; e.oneUnload {
