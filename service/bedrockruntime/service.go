@@ -10,7 +10,7 @@
 //	        ─→ gates: capacity, ThrottlingException beyond it
 //	        ─→ outcrop.Engine ─→ answer, usage
 //
-// It knows models by their directory alone, and neither engine nor store beyond the
+// It knows models as outcrop.Target alone, and neither engine nor store beyond the
 // interfaces of package outcrop.
 package bedrockruntime
 
