@@ -1,12 +1,32 @@
 package outcrop
 
-import "context"
+import (
+	"context"
+	"time"
 
-// Message is one turn of a conversation.
-type Message struct {
-	Role string // "system", "user" or "assistant"
-	Text string
-}
+	"outcrop.dev/outcrop/format/chat"
+)
+
+// Message is one turn of a conversation, and Part a piece of its content: package chat has them,
+// which training data and templates share.
+type (
+	Message    = chat.Message
+	Part       = chat.Part
+	ToolUse    = chat.ToolUse
+	ToolResult = chat.ToolResult
+	Reasoning  = chat.Reasoning
+	Image      = chat.Image
+)
+
+// The roles of a Message.
+const (
+	RoleSystem    = chat.System
+	RoleUser      = chat.User
+	RoleAssistant = chat.Assistant
+)
+
+// Text returns a message of one text.
+func Text(role, text string) Message { return chat.Text(role, text) }
 
 // GenerateRequest asks for one completion. The engine renders Messages with the model's own
 // template, the same that training used.
@@ -44,6 +64,13 @@ type GenerateResult struct {
 	ReusedTokens int // of InputTokens, those that an earlier request of the tenant has spared
 	OutputTokens int
 	Logprobs     []TokenLogprobs // of each of OutputTokens, if the request asked for them
+}
+
+// Generation is what an invocation produced, and how long that took.
+type Generation struct {
+	GenerateResult
+	Latency   time.Duration // from the request's arrival, once the model is ready, to the last token
+	FirstText time.Duration // until the first text
 }
 
 // Logprob is a token and the natural logarithm of the probability that the model gave it, before

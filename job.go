@@ -6,28 +6,47 @@ import (
 	"time"
 )
 
-// The states of a job (ModelCustomizationJobStatus).
+// The states of a job (ModelCustomizationJobStatus). JobInProgress and JobStopping are work: a
+// supervisor holds the record's lease. When it dies the lease runs out, and the next one that
+// claims the record goes on. The other three are ends, and never change.
 const (
-	JobInProgress = "InProgress"
-	JobCompleted  = "Completed"
-	JobFailed     = "Failed"
-	JobStopping   = "Stopping"
-	JobStopped    = "Stopped"
+	// JobInProgress: the job waits for a place, trains, or is being published. A worker that dies
+	// is followed by the next attempt, which goes on from the last checkpoint. The supervisor ends
+	// the state; StopModelCustomizationJob moves it to JobStopping.
+	JobInProgress Status = "InProgress"
+	// JobStopping: somebody asked for the end. The worker is told; one that does not listen is
+	// killed. A crash changes nothing: whoever claims the record next stops what still runs. The
+	// supervisor moves the job on, only ever to JobStopped: a model that was ready is dropped.
+	JobStopping Status = "Stopping"
+	// JobCompleted: the custom model is there. Its files came first, then one transaction wrote this
+	// state and the model's record. A crash in between leaves the job InProgress, and the
+	// publication is done again with the same id.
+	JobCompleted Status = "Completed"
+	// JobFailed: FailureMessage says why, the scratch directory is kept for a look at it, and
+	// nothing is billed.
+	JobFailed Status = "Failed"
+	// JobStopped: the job ended as asked, without a model. What it trained until then is billed.
+	JobStopped Status = "Stopped"
 )
 
-// The states of a job's phases (JobStatusDetails).
+// PhaseStatus is how far a phase of a job is.
+type PhaseStatus string
+
+// The states of a job's phases (JobStatusDetails). They tell people what the job does; nothing is
+// decided by them. The supervisor moves them on as the worker reports. A later attempt passes the
+// earlier phases again and leaves them as they are: nobody sees a job go backwards.
 const (
-	PhaseNotStarted = "NotStarted"
-	PhaseInProgress = "InProgress"
-	PhaseCompleted  = "Completed"
-	PhaseStopping   = "Stopping"
-	PhaseStopped    = "Stopped"
-	PhaseFailed     = "Failed"
+	PhaseNotStarted PhaseStatus = "NotStarted" // the worker has not come to it
+	PhaseInProgress PhaseStatus = "InProgress" // the worker is at it, or was when it died
+	PhaseCompleted  PhaseStatus = "Completed"  // the worker has passed it
+	PhaseStopping   PhaseStatus = "Stopping"   // it was under way when the job was told to stop
+	PhaseStopped    PhaseStatus = "Stopped"    // it was under way when the job was stopped
+	PhaseFailed     PhaseStatus = "Failed"     // it was under way when the job failed
 )
 
 // Phase is one line of a job's statusDetails.
 type Phase struct {
-	Status  string
+	Status  PhaseStatus
 	Created time.Time
 	Updated time.Time
 }
@@ -78,6 +97,24 @@ type Progress struct {
 	UpdatedAt        time.Time
 }
 
+// HeaderProgress is the header of an answer to GetModelCustomizationJob that tells watchers
+// what the service model has no member for: a ProgressView as JSON.
+const HeaderProgress = "X-Outcrop-Progress"
+
+// ProgressView is how far a job is, and what it trains with.
+type ProgressView struct {
+	Step            int     `json:"step"`
+	Steps           int     `json:"steps"`
+	Epoch           int     `json:"epoch"`
+	Tokens          int64   `json:"tokens"` // trained so far
+	TokensPerSecond float64 `json:"tokensPerSecond"`
+	ETASeconds      float64 `json:"etaSeconds"`
+	// PublishedStep is the one whose weights the model has, when that is known.
+	PublishedStep int `json:"publishedStep,omitempty"`
+	// HyperParameters are all that the job trains with: the caller's, the defaults, what was chosen.
+	HyperParameters map[string]string `json:"hyperParameters"`
+}
+
 // Attempt is the try at a job that is under way. Failures and Losses begin again at 0 when
 // an attempt gets further than BestStep, so that a long job on a machine that is switched
 // off every night goes on, and one that always dies at the same row does not.
@@ -96,6 +133,10 @@ func (j *Job) OutputPrefix() string {
 	return JoinS3URI(j.OutputURI, "model-customization-job-"+j.ID)
 }
 
+// DataReportFile is the report on a job's data, below its OutputPrefix: of data that are
+// refused the service writes it, of the others the job's worker.
+const DataReportFile = "data_report.json"
+
 // Terminal reports whether the job has ended.
 func (j *Job) Terminal() bool {
 	return j.Status == JobCompleted || j.Status == JobFailed || j.Status == JobStopped
@@ -106,12 +147,7 @@ func (j *Job) Record() Record { return Record{Meta: j.Meta, Body: marshal(j)} }
 
 // JobOf reads a job from its record.
 func JobOf(r Record) (*Job, error) {
-	j := &Job{}
-	if err := unmarshal(r, KindJob, j); err != nil {
-		return nil, err
-	}
-	j.Meta = r.Meta
-	return j, nil
+	return nounOf(r, KindJob, func(j *Job) *Meta { return &j.Meta })
 }
 
 func marshal(v any) json.RawMessage {
@@ -122,12 +158,15 @@ func marshal(v any) json.RawMessage {
 	return b
 }
 
-func unmarshal(r Record, kind Kind, v any) error {
+// nounOf reads a noun of one kind from its record. meta says where its Meta stands.
+func nounOf[N any](r Record, kind Kind, meta func(*N) *Meta) (*N, error) {
 	if r.Kind != kind {
-		return fmt.Errorf("record %s is a %s, not a %s", r.ARN, r.Kind, kind)
+		return nil, fmt.Errorf("record %s is a %s, not a %s", r.ARN, r.Kind, kind)
 	}
-	if err := json.Unmarshal(r.Body, v); err != nil {
-		return fmt.Errorf("read %s: %w", r.ARN, err)
+	n := new(N)
+	if err := json.Unmarshal(r.Body, n); err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.ARN, err)
 	}
-	return nil
+	*meta(n) = r.Meta
+	return n, nil
 }

@@ -103,18 +103,15 @@ const (
 	ContinuedPreTraining = "CONTINUED_PRE_TRAINING"
 )
 
-// ModelActive is the state of a model that can be used (ModelStatus).
-const ModelActive = "Active"
+// ModelActive is the one state of a custom model (ModelStatus): its files were in place before its
+// record, so it can be used. It never changes. A deleted model's record goes before its files, and
+// the next sweep takes what a crash has left of them.
+const ModelActive Status = "Active"
 
 // Record returns the model as the store keeps it.
 func (m *CustomModel) Record() Record { return Record{Meta: m.Meta, Body: marshal(m)} }
 
 // CustomModelOf reads a custom model from its record.
 func CustomModelOf(r Record) (*CustomModel, error) {
-	m := &CustomModel{}
-	if err := unmarshal(r, KindCustomModel, m); err != nil {
-		return nil, err
-	}
-	m.Meta = r.Meta
-	return m, nil
+	return nounOf(r, KindCustomModel, func(m *CustomModel) *Meta { return &m.Meta })
 }

@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// Status is the state of a durable noun. Its values are AWS's words; each stands with its noun, and
+// says what a crash in it does and who moves it on.
+type Status string
+
 // Meta is the part of a durable noun that every noun has and that queries select on.
 type Meta struct {
 	Kind Kind
@@ -15,7 +19,7 @@ type Meta struct {
 	ID      string // 12 of [a-z0-9]
 	ARN     ARN
 	Name    string // unique among the live records of one kind and scope
-	Status  string
+	Status  Status
 	Parent  string // ARN of the model this was made from or serves; "" if none
 	Token   string // clientRequestToken of the creating call; "" if none
 	Tags    map[string]string
@@ -60,13 +64,13 @@ func KeyFor(kind Kind, scope Scope, identifier string) Key {
 // Find reads the record of a kind that an identifier names in a scope; KeyFor tells the forms.
 // CodeNotFound if there is none, if it is another kind's or another scope's, and for an ARN that
 // only ends like the record's own.
-func Find(ctx context.Context, s Store, kind Kind, scope Scope, identifier string) (Record, error) {
+func Find(ctx context.Context, r Reader, kind Kind, scope Scope, identifier string) (Record, error) {
 	key := KeyFor(kind, scope, identifier)
 	none := Errorf(CodeNotFound, "There is no %s %s in account %s, region %s.", kind, identifier, scope.Account, scope.Region)
 	if key.Kind != kind || key.Scope != scope {
 		return Record{}, none
 	}
-	rec, err := s.Get(ctx, key)
+	rec, err := r.Get(ctx, key)
 	if err != nil {
 		return Record{}, err
 	}
@@ -83,7 +87,7 @@ type Query struct {
 	Kind Kind
 	Scope
 	AllScopes     bool // for reconcilers: ignore Scope
-	Statuses      []string
+	Statuses      []Status
 	Parent        string
 	NameContains  string
 	CreatedAfter  time.Time
@@ -115,12 +119,20 @@ const (
 type Change struct {
 	Op     Op
 	Record Record
+
+	// If, where there is one, is asked just before the change is made. It reads from r what a rule
+	// depends on: whether a name is free, a quota not used up, a model still there. Its error ends
+	// Apply, which returns it and changes nothing.
+	//
+	// Nobody else writes between the asking and the end of Apply, in any process on the same
+	// database, and r has what the changes ahead in the batch have written. So If is to be quick,
+	// to depend on r alone, and to call no other method of the store. It may be asked again: a
+	// store that is told of a conflict only when it commits begins anew.
+	If func(ctx context.Context, r Reader) error
 }
 
-// Store keeps durable nouns. Two implementations share one conformance suite.
-//
-// When a call returns nil, what it wrote is on disk.
-type Store interface {
+// Reader is the part of a Store that reads.
+type Reader interface {
 	// Get returns one record. CodeNotFound if there is none.
 	Get(ctx context.Context, key Key) (Record, error)
 
@@ -130,15 +142,27 @@ type Store interface {
 	// List returns one page and the token of the next ("" at the end). CodeValidation for
 	// a token that is not one of ours.
 	List(ctx context.Context, q Query) (page []Record, next string, err error)
+}
+
+// Store keeps durable nouns. Two implementations share one conformance suite.
+//
+// When a call returns nil, what it wrote is on disk.
+//
+// How a store keeps others from writing while it asks a Change.If is its own matter: SQLite's
+// transaction begins with the database's write lock (BEGIN IMMEDIATE), the one in memory holds its
+// mutex; one on PostgreSQL would need isolation level serializable, or an advisory lock.
+type Store interface {
+	Reader
 
 	// Apply makes all the changes or none. It sets Updated and Version, and Created where it
 	// is zero. CodeConflict names the record whose name is taken, whose version moved on, or
-	// whose fence is stale; errors.Is(err, ErrStale) tells the last two from the first.
+	// whose fence is stale; errors.Is(err, ErrStale) tells the last two from the first. What a
+	// Change.If returns is returned.
 	Apply(ctx context.Context, changes ...Change) error
 
 	// Claim leases one record of a kind in one of the statuses whose lease has run out,
 	// oldest first, for owner until now+ttl, and grows its fence. ok is false if there is none.
-	Claim(ctx context.Context, kind Kind, statuses []string, owner string, ttl time.Duration) (rec Record, ok bool, err error)
+	Claim(ctx context.Context, kind Kind, statuses []Status, owner string, ttl time.Duration) (rec Record, ok bool, err error)
 
 	// Renew extends a lease. ErrStale if fence is no longer the record's.
 	Renew(ctx context.Context, arn ARN, fence int64, ttl time.Duration) error

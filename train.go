@@ -4,15 +4,15 @@ import "encoding/json"
 
 // TrainSpec is a job's hyperparameters as numbers. docs/hyperparameters.md says what each means.
 type TrainSpec struct {
-	Method       string // MethodFull or MethodLoRA
+	Method       Method
 	Epochs       int
 	BatchSize    int     // rows a step
 	LearningRate float64 // the peak, after LearningRateScale; PeakRate multiplies it further
 	RateFactor   float64 // learningRateMultiplier
 	WarmupSteps  int
-	Schedule     string  // of the rate after the warm-up: one of Schedules
-	WeightDecay  float64 // of matrices
-	GradientClip float64 // the largest norm of the gradient
+	Schedule     Schedule // of the rate after the warm-up
+	WeightDecay  float64  // of matrices
+	GradientClip float64  // the largest norm of the gradient
 	LoRA         LoRASpec
 	Seed         uint64
 
@@ -27,10 +27,10 @@ type TrainSpec struct {
 	EvaluationInterval int // steps between validations; 0: chosen by the worker
 	Patience           int // validations without gain until the job ends early; 0: it does not
 	MinGain            float64
-	Best               string // which step's weights are published: one of Selections
-	KeepCheckpoints    int    // how many epochs' ends are published as models of their own
+	Best               Selection // which step's weights are published
+	KeepCheckpoints    int       // how many epochs' ends are published as models of their own
 
-	// Open names the hyperparameters that Resolve has still to choose.
+	// Open names the hyperparameters that recipe.Resolve has still to choose.
 	Open []string
 }
 
@@ -42,25 +42,34 @@ type LoRASpec struct {
 	RSLoRA         bool     // scale by alpha/√rank, not alpha/rank (arXiv:2312.03732)
 }
 
-// The methods of a TrainSpec.
+// Method is what a job trains.
+type Method string
+
+// The methods.
 const (
-	MethodFull = "full"
-	MethodLoRA = "lora"
+	MethodFull Method = "full" // all weights
+	MethodLoRA Method = "lora" // adapters beside the weights, which stay as they are
 )
 
-// The schedules of a TrainSpec, after the warm-up.
+// Schedule is the course of the learning rate after the warm-up.
+type Schedule string
+
+// The schedules.
 const (
-	ScheduleLinear   = "linear"   // falls to zero in a straight line
-	ScheduleCosine   = "cosine"   // falls to zero as a half cosine
-	ScheduleConstant = "constant" // stays
-	ScheduleWSD      = "wsd"      // stays, then falls to zero over the last part
+	ScheduleLinear   Schedule = "linear"   // falls to zero in a straight line
+	ScheduleCosine   Schedule = "cosine"   // falls to zero as a half cosine
+	ScheduleConstant Schedule = "constant" // stays
+	ScheduleWSD      Schedule = "wsd"      // stays, then falls to zero over the last part
 )
 
-// What may select the published weights of a TrainSpec.
+// Selection is what chooses the weights that are published.
+type Selection string
+
+// The selections.
 const (
-	BestLast           = "last"           // those of the last step
-	BestValidationLoss = "validationLoss" // those with the lowest loss over all validation tokens
-	BestExactMatch     = "exactMatch"     // those that answer the most validation rows exactly
+	BestLast           Selection = "last"           // those of the last step
+	BestValidationLoss Selection = "validationLoss" // those with the lowest loss over all validation tokens
+	BestExactMatch     Selection = "exactMatch"     // those that answer the most validation rows exactly
 )
 
 // TrainDefaults are the hyperparameters that differ from model to model when a job names none.
@@ -71,26 +80,24 @@ type TrainDefaults struct {
 	WarmupSteps  int
 }
 
-// NewTrainSpec returns what a job trains with that names no hyperparameters at all.
-func NewTrainSpec(d TrainDefaults) TrainSpec {
-	return TrainSpec{
-		Method: MethodFull, Epochs: d.Epochs, BatchSize: d.BatchSize, LearningRate: d.LearningRate, RateFactor: 1, WarmupSteps: d.WarmupSteps,
-		Schedule: ScheduleLinear, WeightDecay: 0.01, GradientClip: 1, LoRA: LoRASpec{Rank: 16, Alpha: 32},
-		MicroTokens: microTokensUsual, MinGain: 0.001, Best: BestLast,
-	}
-}
-
 // PeakRate is the learning rate after the warm-up.
 func (t TrainSpec) PeakRate() float64 { return t.LearningRate * t.RateFactor }
 
 // Validates reports whether the spec asks for what only validation data can tell.
 func (t TrainSpec) Validates() bool { return t.Patience > 0 || t.Best != BestLast }
 
+// Steps returns how many steps the epochs of t have over rows.
+func (t TrainSpec) Steps(rows int) int { return t.Epochs * ((rows + t.BatchSize - 1) / t.BatchSize) }
+
 // UnmarshalJSON fills in what a job was trained with before there was a choice: its record, or
-// its worker, may be of an older version.
+// its worker, may be of an older version. These values never change, whatever later jobs have for
+// defaults (recipe.Default).
 func (t *TrainSpec) UnmarshalJSON(b []byte) error {
 	type plain TrainSpec
-	p := plain(NewTrainSpec(TrainDefaults{}))
+	p := plain{
+		Method: MethodFull, RateFactor: 1, Schedule: ScheduleLinear, WeightDecay: 0.01, GradientClip: 1,
+		LoRA: LoRASpec{Rank: 16, Alpha: 32}, MicroTokens: 1024, MinGain: 0.001, Best: BestLast,
+	}
 	err := json.Unmarshal(b, &p)
 	*t = TrainSpec(p)
 	return err

@@ -9,8 +9,10 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // Put stores an artefact, whole, below the job's output prefix, and waits until it is on
@@ -57,12 +59,12 @@ type uploads struct {
 	order  []string         // uris in queue, oldest first
 	busy   bool             // one is being sent
 	failed map[string]error // since the last flush, by uri: the newest content is not stored
-	wake   chan struct{}    // holds one token when there is work
+	wake   pause.Bell       // rung when there is work
 	idle   chan struct{}    // closed, and replaced, when the queue has run empty
 }
 
 func newUploads(c *Client) *uploads {
-	return &uploads{client: c, queue: map[string]artefact{}, failed: map[string]error{}, wake: make(chan struct{}, 1), idle: make(chan struct{})}
+	return &uploads{client: c, queue: map[string]artefact{}, failed: map[string]error{}, wake: pause.NewBell(), idle: make(chan struct{})}
 }
 
 func (u *uploads) add(uri string, a artefact) {
@@ -72,30 +74,19 @@ func (u *uploads) add(uri string, a artefact) {
 		u.order = append(u.order, uri)
 	}
 	u.queue[uri] = a
-	select {
-	case u.wake <- struct{}{}:
-	default:
-	}
+	u.wake.Ring()
 }
 
 // run sends what is queued until ctx ends.
 func (u *uploads) run(ctx context.Context) {
-	for {
+	pause.Loop(ctx, u.wake, func(ctx context.Context) time.Duration {
 		uri, a, ok := u.next()
 		if !ok {
-			select {
-			case <-u.wake:
-				continue
-			case <-ctx.Done():
-				return
-			}
+			return pause.UntilRung
 		}
-		err := u.client.Put(ctx, uri, a.contentType, bytes.NewReader(a.content))
-		u.done(uri, err)
-		if ctx.Err() != nil {
-			return
-		}
-	}
+		u.done(uri, u.client.Put(ctx, uri, a.contentType, bytes.NewReader(a.content)))
+		return 0
+	})
 }
 
 // next takes the oldest, or says that there is none.

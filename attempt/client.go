@@ -42,7 +42,7 @@ type Client struct {
 	link    *link
 	options Options
 	spec    Spec
-	kick    chan struct{} // says that a heartbeat should not wait for its turn
+	beatNow pause.Bell // rung when a heartbeat should not wait for its turn
 	uploads *uploads
 
 	mu      sync.Mutex
@@ -63,7 +63,7 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{
-		link: newLink(o.DataDir, o.Token), options: o, kick: make(chan struct{}, 1),
+		link: newLink(o.DataDir, o.Token), options: o, beatNow: pause.NewBell(),
 		newest: Heartbeat{Phase: PhaseValidation}, command: CommandRun,
 	}
 	c.uploads = newUploads(c)
@@ -87,7 +87,7 @@ func (c *Client) Report(phase string, p outcrop.Progress) (command string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if phase != c.newest.Phase {
-		c.beatNow()
+		c.beatNow.Ring()
 	}
 	c.newest = Heartbeat{Phase: phase, Progress: finite(p)}
 	command = c.command
@@ -95,14 +95,6 @@ func (c *Client) Report(phase string, p outcrop.Progress) (command string) {
 		c.command = CommandRun
 	}
 	return command
-}
-
-// beatNow asks for a heartbeat at once.
-func (c *Client) beatNow() {
-	select {
-	case c.kick <- struct{}{}:
-	default:
-	}
 }
 
 // Start sends heartbeats and what PutLater is given until stop is called. The context that it returns ends
@@ -155,7 +147,7 @@ func (c *Client) beat(ctx context.Context, giveUp context.CancelCauseFunc) {
 // told at once; backoffMin keeps that from becoming a flood.
 func (c *Client) nextBeat(ctx context.Context) bool {
 	return pause.For(ctx, min(backoffMin, c.spec.Heartbeat), nil) == nil &&
-		pause.For(ctx, max(0, c.spec.Heartbeat-backoffMin), c.kick) == nil
+		pause.For(ctx, max(0, c.spec.Heartbeat-backoffMin), c.beatNow) == nil
 }
 
 func (c *Client) beatOnce(ctx context.Context) error {
@@ -198,7 +190,7 @@ func (c *Client) Finish(ctx context.Context, p outcrop.Progress, err error) (exi
 		err = cause // says more than "context canceled"
 	}
 	if errors.Is(err, ErrFenced) {
-		return outcrop.ExitFenced // the scratch directory is another attempt's
+		return ExitFenced // the scratch directory is another attempt's
 	}
 	r := c.conclude(p, err)
 	if err := WriteResult(c.spec.ScratchDir, r); err != nil {
@@ -210,7 +202,7 @@ func (c *Client) Finish(ctx context.Context, p outcrop.Progress, err error) (exi
 	}
 	switch err := c.post(context.WithoutCancel(ctx), patience, r); {
 	case errors.Is(err, ErrFenced):
-		return outcrop.ExitFenced
+		return ExitFenced
 	case err != nil:
 		c.options.Log.Warn("send result", "error", err)
 	}

@@ -35,7 +35,7 @@ func TestConnectWaitsForAServer(t *testing.T) {
 	go func() {
 		for _, half := range []string{`{"ur`, `{"url":"::"}`, `{"url":"ftp://x"}`} {
 			time.Sleep(20 * time.Millisecond)
-			os.WriteFile(filepath.Join(w.dataDir, serverFile), []byte(half), 0o600)
+			os.WriteFile(filepath.Join(w.dataDir, ServerFile), []byte(half), 0o600)
 		}
 		w.start(w.handler)
 	}()
@@ -44,7 +44,7 @@ func TestConnectWaitsForAServer(t *testing.T) {
 
 func writeServerFile(t *testing.T, dir, content string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, serverFile), []byte(content), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, ServerFile), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -56,7 +56,7 @@ func TestConnectGivesUp(t *testing.T) {
 	o := w.options()
 	o.Patience = 10 * time.Millisecond
 	_, err := Connect(t.Context(), o)
-	if outcrop.CodeOf(err) != outcrop.CodeServiceUnavailable || ExitCode(err) != outcrop.ExitTemporary || !strings.Contains(err.Error(), serverFile) {
+	if outcrop.CodeOf(err) != outcrop.CodeServiceUnavailable || ExitCode(err) != ExitTemporary || !strings.Contains(err.Error(), ServerFile) {
 		t.Errorf("no server: %v", err)
 	}
 	w.start(w.handler)
@@ -104,6 +104,7 @@ func TestHeartbeatsAndCommands(t *testing.T) {
 	}
 	w.command(CommandCheckpoint)
 	w.await(c, p, CommandCheckpoint)
+	w.command(CommandCheckpoint) // the server sends it until somebody takes it back
 	w.command(CommandRun)
 	w.await(c, p, CommandCheckpoint) // the last one that was sent stays until it is seen,
 	w.await(c, p, CommandRun)        // and is seen once
@@ -153,7 +154,7 @@ func TestFencedWorkerEnds(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if code := c.Finish(working, outcrop.Progress{}, working.Err()); code != outcrop.ExitFenced {
+	if code := c.Finish(working, outcrop.Progress{}, working.Err()); code != ExitFenced {
 		t.Errorf("exit code %d", code)
 	}
 	if _, ok, _ := ReadResult(w.spec.ScratchDir, testID.Number); ok {
@@ -201,7 +202,7 @@ func TestAbsentServerPreemptsAfterAWhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-working.Done()
-	if code := c.Finish(working, outcrop.Progress{}, working.Err()); code != outcrop.ExitSoftware {
+	if code := c.Finish(working, outcrop.Progress{}, working.Err()); code != ExitSoftware {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -276,7 +277,7 @@ func TestObjectErrors(t *testing.T) {
 		"s3://in/missing": outcrop.CodeNotFound, "s3://in": outcrop.CodeValidation, "s3://in/other": outcrop.CodeAccessDenied,
 		"": outcrop.CodeAccessDenied, "s3://gone/p": outcrop.CodeAccessDenied, "s3://gone/p2/x": outcrop.CodeAccessDenied, "s3://gone/p/": outcrop.CodeAccessDenied,
 	} {
-		if _, err := c.Get(t.Context(), uri); outcrop.CodeOf(err) != want || ExitCode(err) == outcrop.ExitSoftware {
+		if _, err := c.Get(t.Context(), uri); outcrop.CodeOf(err) != want || ExitCode(err) == ExitSoftware {
 			t.Errorf("get %q: %v, want %s", uri, err, want)
 		}
 	}
@@ -375,13 +376,13 @@ func TestFinish(t *testing.T) {
 		code    int
 		message string
 	}{
-		"done":          {model: true, epochs: []int{1}, code: outcrop.ExitDone},
-		"no checkpoint": {model: true, epochs: []int{1, 2}, code: outcrop.ExitSoftware, message: "no such file"},
-		"no model":      {code: outcrop.ExitSoftware, message: "no such file"},
-		"stopped":       {err: exitError(outcrop.ExitStopped), code: outcrop.ExitStopped},
-		"diverged":      {err: exitError(outcrop.ExitDiverged), code: outcrop.ExitDiverged, message: "exit 76"},
-		"bad data":      {err: outcrop.Errorf(outcrop.CodeValidation, "line 3: %s", strings.Repeat("é", 2000)), code: outcrop.ExitBadData, message: "line 3: éé"},
-		"crash":         {err: io.ErrUnexpectedEOF, code: outcrop.ExitSoftware, message: "unexpected EOF"},
+		"done":          {model: true, epochs: []int{1}, code: ExitDone},
+		"no checkpoint": {model: true, epochs: []int{1, 2}, code: ExitSoftware, message: "no such file"},
+		"no model":      {code: ExitSoftware, message: "no such file"},
+		"stopped":       {err: exitError(ExitStopped), code: ExitStopped},
+		"diverged":      {err: exitError(ExitDiverged), code: ExitDiverged, message: "exit 76"},
+		"bad data":      {err: outcrop.Errorf(outcrop.CodeValidation, "line 3: %s", strings.Repeat("é", 2000)), code: ExitBadData, message: "line 3: éé"},
+		"crash":         {err: io.ErrUnexpectedEOF, code: ExitSoftware, message: "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -409,7 +410,7 @@ func TestFinish(t *testing.T) {
 			if !ok || err != nil || !reflect.DeepEqual(onDisk, got) {
 				t.Errorf("on disk: %+v, %v, %v", onDisk, ok, err)
 			}
-			if tc.code == outcrop.ExitDone {
+			if tc.code == ExitDone {
 				if err := Verify(filepath.Join(w.spec.ScratchDir, ModelDir), got.Manifest); err != nil {
 					t.Error(err)
 				}
@@ -438,10 +439,10 @@ func TestFinishWithoutAServer(t *testing.T) {
 	w.server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if code := c.Finish(ctx, outcrop.Progress{}, ctx.Err()); code != outcrop.ExitTemporary {
+	if code := c.Finish(ctx, outcrop.Progress{}, ctx.Err()); code != ExitTemporary {
 		t.Errorf("exit code %d", code)
 	}
-	if r, ok, err := ReadResult(w.spec.ScratchDir, testID.Number); !ok || err != nil || r.ExitCode != outcrop.ExitTemporary {
+	if r, ok, err := ReadResult(w.spec.ScratchDir, testID.Number); !ok || err != nil || r.ExitCode != ExitTemporary {
 		t.Errorf("result %+v, %v, %v", r, ok, err)
 	}
 	if _, ok, err := ReadResult(w.spec.ScratchDir, testID.Number+1); ok || err != nil {

@@ -1,7 +1,8 @@
 // Package attempt is the contract between the control plane and a worker: one try at one
 // job, in a process of its own, here or on another machine. It has both ends, a Handler
 // for the server and a Client for the worker; it knows neither how jobs are kept nor how
-// they are trained.
+// they are trained. Every word that both ends know stands here once: phases, commands, exit
+// codes, the names of files and directories, and the fields of the work.
 //
 // A worker speaks HTTP under Root with the bearer token that it was started with, which
 // names its job and attempt:

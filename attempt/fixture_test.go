@@ -38,9 +38,11 @@ func newWorld(t *testing.T) *world {
 	dir := t.TempDir()
 	w := &world{t: t, dataDir: dir, spec: Spec{
 		JobARN: testID.Job, JobID: "abcdefghijkl", Attempt: testID.Number, ScratchDir: filepath.Join(dir, "scratch"),
-		Grant:           Grant{TrainingURI: "s3://in/train.jsonl", ValidationURIs: []string{"s3://in/val.jsonl"}, OutputPrefix: "s3://out/model-customization-job-abcdefghijkl"},
-		HyperParameters: map[string]string{"epochCount": "2"}, Train: outcrop.TrainSpec{Epochs: 2, BatchSize: 8},
-		Heartbeat: 5 * time.Millisecond, Threads: 2, ModelDir: "/models/base", ContextLength: 512,
+		Grant:     Grant{TrainingURI: "s3://in/train.jsonl", ValidationURIs: []string{"s3://in/val.jsonl"}, OutputPrefix: "s3://out/model-customization-job-abcdefghijkl"},
+		Heartbeat: 5 * time.Millisecond, Threads: 2,
+		Customization: Customization{
+			HyperParameters: map[string]string{"epochCount": "2"}, Train: outcrop.TrainSpec{Epochs: 2, BatchSize: 8}, ModelDir: "/models/base", ContextLength: 512,
+		},
 	}}
 	w.jobs = &fakeJobs{spec: w.spec, command: CommandRun, beats: make(chan Heartbeat, 1000)}
 	w.objects = &fakeObjects{objects: map[string][]byte{"in/train.jsonl": []byte("training"), "in/val.jsonl": []byte("validation"), "in/other": []byte("secret")}}
@@ -58,7 +60,7 @@ func (w *world) start(h http.Handler) {
 	w.server = httptest.NewServer(h)
 	w.t.Cleanup(w.server.Close)
 	b, _ := json.Marshal(map[string]any{"pid": 1, "url": w.server.URL})
-	if err := os.WriteFile(filepath.Join(w.dataDir, serverFile), b, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dataDir, ServerFile), b, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 }

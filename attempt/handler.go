@@ -97,12 +97,13 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, id ID, err error)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status(err, e))
-	json.NewEncoder(w).Encode(wireError{Code: e.Code, Message: e.Msg}) // the worker is gone if this fails
+	json.NewEncoder(w).Encode(wireError{Code: e.Code, Reason: outcrop.ReasonOf(e), Message: e.Msg}) // the worker is gone if this fails
 }
 
 // wireError is the body of an answer that is not 2xx.
 type wireError struct {
 	Code    outcrop.Code
+	Reason  outcrop.Reason `json:",omitempty"`
 	Message string
 }
 
@@ -207,7 +208,7 @@ func (h *Handler) putObject(w http.ResponseWriter, r *http.Request, id ID) error
 func cannotPut(bucket, key string, err error) error {
 	e := outcrop.Errorf(outcrop.CodeNotFound, "Amazon S3 perms missing (PutObject): Could not validate PutObject permissions to access S3 bucket: %s at key %s. "+
 		"Create the bucket of outputDataConfig.s3Uri again, or name another one, and create a new job.", bucket, key)
-	e.Err = err
+	e.Reason, e.Err = outcrop.ReasonNoOutput, err
 	return e
 }
 

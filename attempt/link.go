@@ -25,11 +25,10 @@ const (
 	backoffMax = 2 * time.Second
 )
 
-// serverFile names the server's address inside its data directory: {"pid":1,"url":"http://…"}.
-const (
-	serverFile         = "server.json"
-	serverFileBytesMax = 64 << 10
-)
+// ServerFile names the server's address inside its data directory: {"pid":1,"url":"http://…"}.
+const ServerFile = "server.json"
+
+const serverFileBytesMax = 64 << 10
 
 // answerTimeout is how long a server may take to begin an answer.
 const answerTimeout = time.Minute
@@ -89,7 +88,7 @@ func (l *link) call(ctx context.Context, patience time.Duration, req request, re
 		if waited >= patience || !l.dataDirExists() {
 			return &outcrop.Error{
 				Code: outcrop.CodeServiceUnavailable, Op: req.path, Err: err,
-				Msg: fmt.Sprintf("The server that should be named in %s did not answer for %v.", filepath.Join(l.dataDir, serverFile), waited),
+				Msg: fmt.Sprintf("The server that should be named in %s did not answer for %v.", filepath.Join(l.dataDir, ServerFile), waited),
 			}
 		}
 		wait = min(2*wait, backoffMax)
@@ -176,7 +175,7 @@ func verdict(resp *http.Response) error {
 	if json.Unmarshal(b, &e) != nil || e.Code == "" {
 		e = wireError{Code: outcrop.CodeInternal, Message: resp.Status}
 	}
-	said := outcrop.Errorf(e.Code, "%s", e.Message)
+	said := &outcrop.Error{Code: e.Code, Reason: e.Reason, Msg: e.Message}
 	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
 		return absent{said}
 	}
@@ -185,18 +184,18 @@ func verdict(resp *http.Response) error {
 
 // address reads where the server is now.
 func (l *link) address() (string, error) {
-	f, err := os.Open(filepath.Join(l.dataDir, serverFile))
+	f, err := os.Open(filepath.Join(l.dataDir, ServerFile))
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	var s struct{ URL string }
 	if err := json.NewDecoder(io.LimitReader(f, serverFileBytesMax)).Decode(&s); err != nil {
-		return "", fmt.Errorf("read %s: %w", serverFile, err)
+		return "", fmt.Errorf("read %s: %w", ServerFile, err)
 	}
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "", fmt.Errorf("%s names %q, which is no address", serverFile, s.URL)
+		return "", fmt.Errorf("%s names %q, which is no address", ServerFile, s.URL)
 	}
 	return u.Scheme + "://" + u.Host, nil
 }

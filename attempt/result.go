@@ -1,7 +1,6 @@
 package attempt
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,12 +16,13 @@ import (
 // job has ended without it.
 var ErrFenced = &outcrop.Error{Code: outcrop.CodeConflict, Msg: "Another attempt has taken this job over."}
 
-// Result is how an attempt ended. ExitCode is one of the root package's: with ExitDone
+// Result is how an attempt ended. ExitCode is one of the Exit constants: with ExitDone
 // there is a sealed model in the scratch directory, with any other there is none.
 type Result struct {
 	Attempt  int
 	ExitCode int
 	Message  string           // for a person; "" if done or stopped
+	Reason   outcrop.Reason   `json:",omitempty"` // what Message says, for programs; "" if it is no known one, or from an earlier version
 	Manifest string           // SHA-256 of the model's manifest.json, in hex, if done
 	Progress outcrop.Progress // where it ended, with the final losses
 }
@@ -34,37 +34,10 @@ const messageBytesMax = 1024
 // ResultOf returns the result of attempt number that ended with err at p; nil is ExitDone.
 func ResultOf(number int, p outcrop.Progress, err error) Result {
 	r := Result{Attempt: number, ExitCode: ExitCode(err), Progress: finite(p)}
-	if err != nil && r.ExitCode != outcrop.ExitStopped {
-		r.Message = clip(message(err), messageBytesMax)
+	if err != nil && r.ExitCode != ExitStopped {
+		r.Message, r.Reason = clip(message(err), messageBytesMax), ReasonOf(err)
 	}
 	return r
-}
-
-// ExitCode returns the exit code of a worker that ended with err: err's own, if something
-// in its chain has an ExitCode method; what an *outcrop.Error's code means; or ExitSoftware.
-func ExitCode(err error) int {
-	var own interface{ ExitCode() int }
-	switch {
-	case err == nil:
-		return outcrop.ExitDone
-	case errors.Is(err, ErrFenced):
-		return outcrop.ExitFenced
-	case errors.As(err, &own):
-		return own.ExitCode()
-	case errors.Is(err, context.Canceled):
-		return outcrop.ExitTemporary // told to end by a signal
-	}
-	switch outcrop.CodeOf(err) {
-	case outcrop.CodeValidation:
-		return outcrop.ExitBadData
-	case outcrop.CodeNotFound, outcrop.CodeAccessDenied:
-		return outcrop.ExitNoInput
-	case outcrop.CodeServiceUnavailable:
-		return outcrop.ExitTemporary
-	case outcrop.CodeModelError:
-		return outcrop.ExitConfig
-	}
-	return outcrop.ExitSoftware
 }
 
 // message prefers the sentence that was written for a person.

@@ -14,22 +14,29 @@ type ID struct {
 	Number int
 }
 
-// Spec is what an attempt has to do. It holds no secrets.
+// Spec is what an attempt has to do. It holds no secrets. The first fields and Grant are any
+// work's; what belongs to one kind of work is an embedded struct, so that on the wire its
+// members stand beside the others.
 type Spec struct {
-	JobARN            outcrop.ARN
-	JobID             string
-	Attempt           int
+	JobARN     outcrop.ARN
+	JobID      string
+	Attempt    int
+	ScratchDir string        // absolute
+	Heartbeat  time.Duration // how often the server wants to hear
+	Threads    int
+	Grant
+	Customization
+}
+
+// Customization is what is to be done for a model customization job.
+type Customization struct {
 	CustomizationType string
 	BaseModelID       string
 	ModelDir          string // the base model, in Hugging Face layout
-	BaseDir           string // if that is an adapter: the model that it belongs to
+	BaseDir           string // if that is an adapter: the model that it belongs to; "" if it is whole
 	ContextLength     int    // tokens
-	ScratchDir        string // absolute
 	HyperParameters   map[string]string
 	Train             outcrop.TrainSpec
-	Heartbeat         time.Duration // how often the server wants to hear
-	Threads           int
-	Grant
 }
 
 // Grant names the objects that an attempt may touch.

@@ -172,7 +172,7 @@ func cannotAdd(dir string, err error) error {
 
 // checkTexts checks the tokenizer and the chat template of a model.
 func checkTexts(dir string, config model.Config) error {
-	tok, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
+	tok, err := tokenizer.Load(filepath.Join(dir, tokenizer.File))
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func newEntry(a Addition, config model.Config) entry {
 	slices.Sort(aliases)
 	aliases = slices.DeleteFunc(slices.Compact(aliases), func(alias string) bool { return alias == a.ID })
 	e := entry{
-		ID: a.ID, Aliases: aliases, Name: clip(name), Provider: clip(provider), Dialect: "titan", Customizations: customizations, LearningRateScale: 1,
+		ID: a.ID, Aliases: aliases, Name: clip(name), Provider: clip(provider), Dialect: usualDialect, Customizations: customizations, LearningRateScale: 1,
 		Description: fmt.Sprintf("Added to this server: %s, %d parameters, %d tokens of context.", config.Family, config.Params(), config.Context),
 		Defaults:    defaults(Defaults(config.Params())),
 	}

@@ -34,7 +34,8 @@ const Dir = "foundation-models"
 // Catalog is the models of one data directory. It is safe for concurrent use, and sees what
 // is put into or taken out of the directory while it runs.
 type Catalog struct {
-	dir string
+	dir      string
+	dialects []string // that there are; nil: any
 
 	mu       sync.Mutex
 	seen     []stamp // of the last scan
@@ -51,9 +52,10 @@ type stamp struct {
 }
 
 // Open opens the catalog of a data directory, after writing the embedded model there if it is
-// not there as it should be. Only one process may do so at a time.
-func Open(dataDir string) (*Catalog, error) {
-	return open(dataDir, pebble.Files())
+// not there as it should be. Only one process may do so at a time. If dialects are given, models
+// of another are not served.
+func Open(dataDir string, dialects ...string) (*Catalog, error) {
+	return open(dataDir, pebble.Files(), dialects...)
 }
 
 // Read returns the catalog of a data directory as it is, and writes nothing. It fails if there
@@ -63,8 +65,8 @@ func Read(dataDir string) (*Catalog, error) {
 	return c, c.refresh()
 }
 
-func open(dataDir string, files map[string][]byte) (*Catalog, error) {
-	c := &Catalog{dir: filepath.Join(dataDir, Dir)}
+func open(dataDir string, files map[string][]byte, dialects ...string) (*Catalog, error) {
+	c := &Catalog{dir: filepath.Join(dataDir, Dir), dialects: dialects}
 	files, err := embedded(files)
 	if err != nil {
 		return nil, err
@@ -145,7 +147,7 @@ func (c *Catalog) refresh() error {
 		if s.name == AliasFile {
 			continue // after the models that they name
 		}
-		models, err := readEntries(filepath.Join(c.dir, s.name))
+		models, err := readEntries(filepath.Join(c.dir, s.name), c.dialects)
 		if err != nil {
 			c.problems = append(c.problems, problem(s.name, err))
 		}

@@ -13,6 +13,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/catalog/pebble"
 	"outcrop.dev/outcrop/internal/tinymodel"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // tiny returns the files of a model that stands in for Pebble.
@@ -38,7 +39,7 @@ func tiny(t *testing.T) map[string][]byte {
 func opened(t *testing.T) (c *Catalog, dataDir string) {
 	t.Helper()
 	dataDir = t.TempDir()
-	c, err := open(dataDir, tiny(t))
+	c, err := open(dataDir, tiny(t), usualDialect)
 	if err != nil || len(c.Problems()) > 0 {
 		t.Fatal(err, c.Problems())
 	}
@@ -93,7 +94,7 @@ func TestTitanIsHonest(t *testing.T) {
 		if !strings.Contains(m.Description, "Served by Pebble") || !strings.Contains(m.Description, "multiplied by 50") || m.LearningRateScale != 50 {
 			t.Errorf("%s: scale %g, %q", m.ID, m.LearningRateScale, m.Description)
 		}
-		spec, err := outcrop.ParseHyperParameters(m, map[string]string{"learningRate": "0.00001", "epochCount": "3", "batchSize": "8"})
+		spec, err := recipe.Parse(m, map[string]string{"learningRate": "0.00001", "epochCount": "3", "batchSize": "8"})
 		if err != nil || spec.LearningRate < 4.9e-4 || spec.LearningRate > 5.1e-4 {
 			t.Errorf("%s: %+v, %v", m.ID, spec, err)
 		}
@@ -215,6 +216,7 @@ func TestBadEntriesAreNotServed(t *testing.T) {
 		{`"acme.x"`, `"acme x"`, "the id must be"},
 		{`"name":"x"`, `"name":"123456789012345678901"`, "1 to 20 characters"},
 		{`"dialect":"titan",`, ``, "dialect is missing"},
+		{`"dialect":"titan"`, `"dialect":"nova"`, `there is no dialect "nova": it must be one of ["titan"]`},
 		{`"learningRateScale":1`, `"learningRateScale":0`, "above 0"},
 		{`"epochCount":1`, `"epochCount":11`, "out of range"},
 		{`"learningRate":0.1`, `"learningRate":1.1`, "out of range"},

@@ -11,6 +11,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // EntryFile is the name of the file that makes a model directory part of the catalog.
@@ -29,6 +30,10 @@ var idPattern = regexp.MustCompile(`^[a-z0-9-]{1,63}\.[a-z0-9-]{1,63}(\.[a-z0-9-
 
 // idForm says idPattern to a person.
 const idForm = "PROVIDER.NAME in lower case, digits and hyphens, such as acme.notes-v1"
+
+// usualDialect is the format of InvokeModel's bodies that models have of themselves. An entry may
+// name any other that there is.
+const usualDialect = "titan"
 
 // entryFile is the content of an EntryFile: the ids under which the directory is served.
 type entryFile struct {
@@ -69,8 +74,9 @@ func readEntryFile(dir string) (f entryFile, err error) {
 	return f, nil
 }
 
-// readEntries reads what dir serves. The error says what makes the directory unusable.
-func readEntries(dir string) ([]outcrop.FoundationModel, error) {
+// readEntries reads what dir serves, in any dialect if none are given. The error says what makes
+// the directory unusable.
+func readEntries(dir string, dialects []string) ([]outcrop.FoundationModel, error) {
 	f, err := readEntryFile(dir)
 	if err != nil {
 		return nil, err
@@ -83,6 +89,9 @@ func readEntries(dir string) ([]outcrop.FoundationModel, error) {
 	for _, e := range f.Models {
 		if err := e.check(); err != nil {
 			return nil, fmt.Errorf("%s: model %q: %w", EntryFile, e.ID, err)
+		}
+		if dialects != nil && !slices.Contains(dialects, e.Dialect) {
+			return nil, fmt.Errorf("%s: model %q: there is no dialect %q: it must be one of %q", EntryFile, e.ID, e.Dialect, dialects)
 		}
 		models = append(models, e.foundationModel(dir, config.Context))
 	}
@@ -102,8 +111,7 @@ func (e *entry) check() error {
 		return errors.New("dialect is missing")
 	case !(e.LearningRateScale > 0):
 		return errors.New("learningRateScale must be above 0")
-	case d.Epochs < outcrop.EpochsMin || d.Epochs > outcrop.EpochsMax || d.BatchSize < outcrop.BatchSizeMin || d.BatchSize > outcrop.BatchSizeMax ||
-		!(d.LearningRate > 0 && d.LearningRate <= outcrop.LearningRateMax) || d.WarmupSteps < outcrop.WarmupStepsMin || d.WarmupSteps > outcrop.WarmupStepsMax:
+	case !recipe.Allowed(outcrop.TrainDefaults(d)):
 		return fmt.Errorf("defaults %+v are out of range", d)
 	}
 	return nil

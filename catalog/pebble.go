@@ -30,13 +30,13 @@ const titanDescription = "Served by Pebble (" + PebbleID + "), the small model t
 // scripts it keeps alive. Defaults are the documented ones of each ("custom-models-hp").
 func pebbleEntries() entryFile {
 	own := entry{
-		ID: PebbleID, Name: "Pebble", Provider: "Outcrop", Dialect: "titan", Customizations: customizations, LearningRateScale: 1,
+		ID: PebbleID, Name: "Pebble", Provider: "Outcrop", Dialect: usualDialect, Customizations: customizations, LearningRateScale: 1,
 		Description: "The small model that comes with Outcrop: a base to fine-tune on a plain CPU, not an assistant.",
 		Defaults:    defaults{Epochs: 3, BatchSize: 16, LearningRate: 5e-4, WarmupSteps: 20},
 	}
 	titan := func(id, name, longName string, d defaults, aliases ...string) entry {
 		return entry{
-			ID: id, Aliases: aliases, Name: name, Provider: "Amazon", Dialect: "titan", Customizations: customizations,
+			ID: id, Aliases: aliases, Name: name, Provider: "Amazon", Dialect: usualDialect, Customizations: customizations,
 			LearningRateScale: titanScale, Description: fmt.Sprintf(titanDescription, longName, titanScale), Defaults: d,
 		}
 	}

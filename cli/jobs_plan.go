@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/tune"
 )
 
@@ -51,14 +53,14 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 		return nil, err
 	}
 	defer m.close()
-	spec, err := outcrop.ParseHyperParameters(m.FoundationModel, hyper)
+	spec, err := recipe.Parse(m.FoundationModel, hyper)
 	if err != nil {
 		return nil, err
 	}
 	if spec.Validates() && len(files) == 1 {
 		return nil, outcrop.Errorf(outcrop.CodeValidation, "Early stopping and bestCheckpoint go by validation data: name a file of them too, or leave those hyperparameters out.")
 	}
-	checker := tune.Checker{Context: m.ContextLength}
+	checker := datacheck.Checker{Context: m.ContextLength}
 	report, err := checker.Check(ctx, m.Dir, tune.RowLength(m.ContextLength, spec), fileSource(files[0]), fileSources(files[1:]))
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "ready": ready, "endpoint": endpoint, "hub": startHub, "tinymodel": tinyModel,
+			"exits": exits, "ready": ready, "endpoint": endpoint, "hub": startHub, "tinymodel": tinyModel, "interrupted": interrupted,
 		},
 	})
 }

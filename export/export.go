@@ -19,7 +19,9 @@ import (
 	"slices"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/safetensors"
+	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
@@ -43,10 +45,10 @@ type Report struct {
 // side are the files beside the weights that a Hugging Face directory may have, as
 // transformers and the hub name them.
 var side = slices.Concat([]string{
-	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
-	"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json",
+	model.ConfigFile, model.GenerationFile, tokenizer.File, "tokenizer.model",
+	"added_tokens.json", "vocab.json", "merges.txt", "chat_template.json",
 	"README.md",
-}, outcrop.LicenceFiles)
+}, chattemplate.Files, outcrop.LicenceFiles)
 
 // ErrExists is returned for a place that is taken: nothing is ever written over.
 var ErrExists = errors.New("is there already: remove it, or choose another place")

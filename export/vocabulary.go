@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/tokenizer"
 )
 
 // jsonBytesMax bounds the files that describe a tokenizer: the largest in use have 35 MB.
@@ -163,7 +166,7 @@ const (
 // vocabulary writes the tokenizer, its special tokens and the chat template.
 func (g *conversion) vocabulary() error {
 	var file tokenizerFile
-	if err := readJSON(g.dir, "tokenizer.json", &file); err != nil {
+	if err := readJSON(g.dir, tokenizer.File, &file); err != nil {
 		return err
 	}
 	tokens, types, err := g.tokens(&file)
@@ -306,12 +309,9 @@ func (t *tokenText) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*string)(t))
 }
 
-// templateFile is where newer versions of transformers put the template.
-const templateFile = "chat_template.jinja"
-
 func (g *conversion) specials(file *tokenizerFile, tokens []string) error {
 	var c tokenizerConfig
-	if err := readJSON(g.dir, "tokenizer_config.json", &c); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := readJSON(g.dir, chattemplate.ConfigFile, &c); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	ids := make(map[string]int, len(tokens))
@@ -362,7 +362,7 @@ func (g *conversion) endOfTurn(ids map[string]int, eos tokenText) {
 
 // template writes the chat template, from a file of its own or from tokenizer_config.json.
 func (g *conversion) template(configured json.RawMessage) error {
-	b, err := os.ReadFile(filepath.Join(g.dir, templateFile))
+	b, err := os.ReadFile(filepath.Join(g.dir, chattemplate.TemplateFile))
 	if err == nil {
 		g.set("tokenizer.chat_template", string(b))
 		return nil

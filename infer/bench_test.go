@@ -92,7 +92,7 @@ func BenchmarkSecondTurn(b *testing.B) {
 				b.Fatal(err)
 			}
 			req := ask(dir, strings.Repeat("Patient is a 65yo female with acute onset aphasia. ", 30), 32)
-			req.Messages = append(req.Messages, outcrop.Message{Role: "assistant", Text: "Stroke."}, outcrop.Message{Role: "user", Text: "Why?"})
+			req.Messages = append(req.Messages, outcrop.Text(outcrop.RoleAssistant, "Stroke."), outcrop.Text(outcrop.RoleUser, "Why?"))
 			first := req
 			first.Messages = req.Messages[:1]
 			req.MaxTokens = 1

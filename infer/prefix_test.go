@@ -20,12 +20,12 @@ const longContext = 600
 func talk(t testing.TB, e *Engine, req outcrop.GenerateRequest, turns int) (results []outcrop.GenerateResult) {
 	t.Helper()
 	req.TopK = 10 // letters only, whose text becomes the same tokens again
-	req.Messages = []outcrop.Message{{Role: "system", Text: strings.Repeat("You know rocks. ", 5)}}
+	req.Messages = []outcrop.Message{outcrop.Text(outcrop.RoleSystem, strings.Repeat("You know rocks. ", 5))}
 	for i := range turns {
-		req.Messages = append(req.Messages, outcrop.Message{Role: "user", Text: fmt.Sprint("And what of number ", i, "?")})
+		req.Messages = append(req.Messages, outcrop.Text(outcrop.RoleUser, fmt.Sprint("And what of number ", i, "?")))
 		res := generate(t, e, req)
 		results = append(results, res)
-		req.Messages = append(req.Messages, outcrop.Message{Role: "assistant", Text: res.Text})
+		req.Messages = append(req.Messages, outcrop.Text(outcrop.RoleAssistant, res.Text))
 	}
 	return results
 }
@@ -81,7 +81,7 @@ func TestReuseIsIsolated(t *testing.T) {
 		for _, tenant := range []string{"a", "b", ""} {
 			for i, m := range models {
 				req := sampled("", tenant, 20)
-				req.Model, req.Messages = m, []outcrop.Message{{Role: "user", Text: strings.Repeat("schist ", 10)}}
+				req.Model, req.Messages = m, []outcrop.Message{outcrop.Text(outcrop.RoleUser, strings.Repeat("schist ", 10))}
 				got, want := generate(t, e, req), generate(t, plain, req)
 				reused := round > 0 && tenant != ""
 				if n := got.ReusedTokens; n != 0 && !reused || n != got.InputTokens-1 && reused {
@@ -106,7 +106,7 @@ func TestReuseTogether(t *testing.T) {
 		req, seed := sampled("", fmt.Sprint("tenant", i%2), 3+2*i), uint64(i)
 		req.Model, req.Seed, req.TopK, req.Logprobs = models[i%3], &seed, i%4*10, i%3
 		req.TopK = 10 // letters only, whose text becomes the same tokens again
-		req.Messages = []outcrop.Message{{Role: "system", Text: strings.Repeat("gneiss ", 12)}, {Role: "user", Text: fmt.Sprint("question ", i)}}
+		req.Messages = []outcrop.Message{outcrop.Text(outcrop.RoleSystem, strings.Repeat("gneiss ", 12)), outcrop.Text(outcrop.RoleUser, fmt.Sprint("question ", i))}
 		reqs = append(reqs, req)
 	}
 	alone, e := newEngine(t, Options{NoReuse: true, Sequences: 1}), newEngine(t, Options{})

@@ -29,7 +29,7 @@ func TestOwnChatTemplate(t *testing.T) {
 		}
 	})
 	req := ask(dir, " x<|sep|>", 1)
-	req.Messages = append([]outcrop.Message{{Role: "system", Text: "S"}, {Role: "user", Text: "U"}, {Role: "assistant", Text: "A"}}, req.Messages...)
+	req.Messages = append([]outcrop.Message{outcrop.Text(outcrop.RoleSystem, "S"), outcrop.Text(outcrop.RoleUser, "U"), outcrop.Text(outcrop.RoleAssistant, "A")}, req.Messages...)
 	generate(t, e, req)
 	const bos, sep = 256, 257
 	want := []int32{bos, 's', 'S', sep, bos, 'u', 'U', sep, bos, 'a', 'A', sep, bos, 'u', 'x', '<', '|', 's', 'e', 'p', '|', '>', sep, bos, 'a'}

@@ -150,7 +150,7 @@ func filesIn(dir string) outcrop.ModelFiles {
 // ask is a greedy request.
 func ask(dir, prompt string, tokens int) outcrop.GenerateRequest {
 	return outcrop.GenerateRequest{
-		Model: filesIn(dir), Messages: []outcrop.Message{{Role: "user", Text: prompt}}, MaxTokens: tokens, TopP: 1,
+		Model: filesIn(dir), Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, prompt)}, MaxTokens: tokens, TopP: 1,
 	}
 }
 

@@ -40,10 +40,12 @@ func (r *Reconciler) Spec(ctx context.Context, id attempt.ID) (attempt.Spec, err
 		return attempt.Spec{}, err
 	}
 	return attempt.Spec{
-		JobARN: j.ARN, JobID: j.ID, Attempt: id.Number, CustomizationType: j.CustomizationType,
-		BaseModelID: j.BaseModelID, ModelDir: base.Dir, BaseDir: base.BaseDir, ContextLength: base.ContextLength,
-		ScratchDir: filepath.Join(r.o.ScratchRoot, j.ID), HyperParameters: j.HyperParameters, Train: j.Train,
+		JobARN: j.ARN, JobID: j.ID, Attempt: id.Number, ScratchDir: filepath.Join(r.o.ScratchRoot, j.ID),
 		Heartbeat: r.o.Heartbeat, Threads: r.o.Threads, Grant: grant(j),
+		Customization: attempt.Customization{
+			CustomizationType: j.CustomizationType, BaseModelID: j.BaseModelID, ModelDir: base.Dir, BaseDir: base.BaseDir,
+			ContextLength: base.ContextLength, HyperParameters: j.HyperParameters, Train: j.Train,
+		},
 	}, nil
 }
 

@@ -45,7 +45,7 @@ func (w *watch) start(ctx context.Context) error {
 		JobID: j.ID, Attempt: number, Token: w.r.signer.Token(attempt.ID{Job: w.arn, Number: number}),
 	})
 	if err != nil {
-		return w.retry(ctx, ending{code: outcrop.ExitSoftware, message: err.Error()})
+		return w.retry(ctx, ending{code: attempt.ExitSoftware, message: err.Error()})
 	}
 	w.r.o.Log.Info("attempt started", "job", w.arn, "attempt", number, "handle", handle)
 	_, err = w.update(ctx, func(j *outcrop.Job) { j.Attempt.Handle = handle })

@@ -17,6 +17,7 @@ import (
 type ending struct {
 	code    int // an exit code; codeUnknown where nobody can know
 	message string
+	reason  outcrop.Reason
 	said    bool // the worker itself said so, in its result
 }
 
@@ -34,7 +35,7 @@ func (e ending) String() string {
 // lost reports whether the attempt ended by no fault of its own.
 func (e ending) lost() bool {
 	switch e.code {
-	case codeUnknown, outcrop.ExitTemporary, outcrop.ExitFenced, outcrop.ExitStopped:
+	case codeUnknown, attempt.ExitTemporary, attempt.ExitFenced, attempt.ExitStopped:
 		return true
 	}
 	return false
@@ -43,9 +44,9 @@ func (e ending) lost() bool {
 // final reports whether another attempt would end in the same way.
 func (e ending) final() bool {
 	switch e.code {
-	case outcrop.ExitBadData, outcrop.ExitNoInput, outcrop.ExitDiverged, outcrop.ExitConfig, outcrop.ExitDeadline:
+	case attempt.ExitBadData, attempt.ExitNoInput, attempt.ExitDiverged, attempt.ExitConfig, attempt.ExitDeadline:
 		return true
-	case outcrop.ExitOutOfMemory:
+	case attempt.ExitOutOfMemory:
 		return e.said // planned and found too large; the kernel's kill may have been another's fault
 	}
 	return false
@@ -54,11 +55,11 @@ func (e ending) final() bool {
 // conclude does what an attempt's result asks for.
 func (w *watch) conclude(ctx context.Context, j *outcrop.Job, res attempt.Result) error {
 	w.last(res.Progress)
-	e := ending{code: res.ExitCode, message: res.Message, said: true}
+	e := ending{code: res.ExitCode, message: res.Message, reason: res.Reason, said: true}
 	switch {
 	case j.Status == outcrop.JobStopping:
 		return w.stopped(ctx, j)
-	case res.ExitCode == outcrop.ExitDone:
+	case res.ExitCode == attempt.ExitDone:
 		return w.publish(ctx, j, res)
 	}
 	if err := w.awaitEnd(ctx, j); err != nil {
@@ -111,11 +112,11 @@ func (w *watch) died(ctx context.Context, j *outcrop.Job) error {
 	e := ending{code: codeUnknown}
 	if l, ok := w.r.launcher.(exits); ok {
 		if code, detail, known := l.Exit(ctx, j.Attempt.Handle); known {
-			e = ending{code: code, message: detail}
+			e = ending{code: code, message: detail, reason: attempt.ReasonOfDeath(detail)}
 		}
 	}
 	if w.hung {
-		e = ending{code: outcrop.ExitSoftware, message: fmt.Sprintf("it was silent for %v and was ended", hangTimeout)}
+		e = ending{code: attempt.ExitSoftware, message: fmt.Sprintf("it was silent for %v and was ended", hangTimeout)}
 	}
 	if e.final() {
 		return w.failed(ctx, e.explain(j, w.scratch(j)))
@@ -175,7 +176,7 @@ func (w *watch) ended(j *outcrop.Job) error {
 }
 
 // billed are the statuses of a job that is paid for: failed ones cost nothing.
-var billed = []string{outcrop.JobCompleted, outcrop.JobStopped}
+var billed = []outcrop.Status{outcrop.JobCompleted, outcrop.JobStopped}
 
 // bill meters what a job has trained. It may be called again.
 func (r *Reconciler) bill(ctx context.Context, j *outcrop.Job) {

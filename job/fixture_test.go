@@ -147,7 +147,7 @@ func (w *world) job(j *outcrop.Job) *outcrop.Job {
 }
 
 // is checks a job's status and returns it.
-func (w *world) is(j *outcrop.Job, status string) *outcrop.Job {
+func (w *world) is(j *outcrop.Job, status outcrop.Status) *outcrop.Job {
 	w.t.Helper()
 	got := w.job(j)
 	if got.Status != status {
@@ -219,13 +219,33 @@ func (p process) finish(code int, message string) {
 	synctest.Wait()
 }
 
-func (p process) result(code int, message string) error {
+// fail leaves the result of work that ended with err, and ends the process.
+func (p process) fail(err error) {
+	p.w.t.Helper()
+	res := attempt.ResultOf(p.id.Number, trained(), err)
+	if err := p.deliver(res); err != nil {
+		p.w.t.Fatal(err)
+	}
+	p.exit(res.ExitCode, "")
+	time.Sleep(exitPoll)
+	synctest.Wait()
+}
+
+// trained is how far the work of a result is.
+func trained() outcrop.Progress {
 	loss := 1.25
-	res := attempt.Result{Attempt: p.id.Number, ExitCode: code, Message: message,
-		Progress: outcrop.Progress{Step: 100, Steps: 100, Tokens: 1000, TrainingLoss: &loss, ValidationLosses: []float64{1.5}}}
-	if code == outcrop.ExitDone {
+	return outcrop.Progress{Step: 100, Steps: 100, Tokens: 1000, TrainingLoss: &loss, ValidationLosses: []float64{1.5}}
+}
+
+func (p process) result(code int, message string) error {
+	res := attempt.Result{Attempt: p.id.Number, ExitCode: code, Message: message, Progress: trained()}
+	if code == attempt.ExitDone {
 		p.w.models(p.j, &res)
 	}
+	return p.deliver(res)
+}
+
+func (p process) deliver(res attempt.Result) error {
 	err := p.w.r.Finish(context.Background(), p.id, res)
 	synctest.Wait()
 	return err
@@ -441,7 +461,7 @@ func (s *faultyStore) Apply(ctx context.Context, changes ...outcrop.Change) erro
 	return s.do("apply", func() error { return s.Store.Apply(ctx, changes...) })
 }
 
-func (s *faultyStore) Claim(ctx context.Context, kind outcrop.Kind, statuses []string, owner string, ttl time.Duration) (rec outcrop.Record, ok bool, err error) {
+func (s *faultyStore) Claim(ctx context.Context, kind outcrop.Kind, statuses []outcrop.Status, owner string, ttl time.Duration) (rec outcrop.Record, ok bool, err error) {
 	err = s.do("claim", func() (err error) { rec, ok, err = s.Store.Claim(ctx, kind, statuses, owner, ttl); return err })
 	return rec, ok && err == nil, err
 }

@@ -41,7 +41,7 @@ func TestJobCompletes(t *testing.T) {
 		if got.Progress.Step != 50 || got.Training.Status != outcrop.PhaseInProgress || got.Validation.Status != outcrop.PhaseCompleted {
 			t.Errorf("progress %+v, training %+v", got.Progress, got.Training)
 		}
-		p.finish(outcrop.ExitDone, "")
+		p.finish(attempt.ExitDone, "")
 
 		m := w.completed(j)
 		got = w.job(j)
@@ -72,7 +72,7 @@ func TestModelOfAModel(t *testing.T) {
 		first := scope.ARN(outcrop.KindCustomModel, "outcrop.pebble-v1/firstfirst12")
 		j.Parent, j.BaseModelID = string(first), string(first)
 		w.create(j)
-		w.process(j, 1).finish(outcrop.ExitDone, "")
+		w.process(j, 1).finish(attempt.ExitDone, "")
 		if m := w.completed(j); m.Parent != string(first) || m.BaseModelID != string(first) || m.BaseModelARN != j.BaseModelARN {
 			t.Errorf("model %+v", m)
 		}
@@ -113,14 +113,14 @@ func TestNextAttempt(t *testing.T) {
 		j := w.create(newJob("a"))
 		p := w.process(j, 1)
 		p.step(10)
-		p.exit(outcrop.ExitSoftware, "exit status 70; it said: x")
+		p.exit(attempt.ExitSoftware, "exit status 70; it said: x")
 		time.Sleep(heartbeat)
 		synctest.Wait()
 		next := w.process(j, 2)
 		if _, err := p.beat(attempt.PhaseTraining, outcrop.Progress{}); !errors.Is(err, attempt.ErrFenced) {
 			t.Errorf("the earlier attempt is not fenced: %v", err)
 		}
-		if err := p.result(outcrop.ExitSoftware, ""); !errors.Is(err, attempt.ErrFenced) {
+		if err := p.result(attempt.ExitSoftware, ""); !errors.Is(err, attempt.ErrFenced) {
 			t.Errorf("the earlier attempt is not fenced: %v", err)
 		}
 		if _, err := w.r.Grant(context.Background(), p.id); !errors.Is(err, attempt.ErrFenced) {
@@ -132,7 +132,7 @@ func TestNextAttempt(t *testing.T) {
 		if got := w.job(j); got.Training.Status != outcrop.PhaseInProgress || got.Validation.Status != outcrop.PhaseCompleted || got.Progress.Step != 10 {
 			t.Errorf("the job went backwards: %+v", got)
 		}
-		next.finish(outcrop.ExitDone, "")
+		next.finish(attempt.ExitDone, "")
 		w.completed(j)
 	})
 }
@@ -205,7 +205,7 @@ func TestLosses(t *testing.T) {
 			case 1:
 				w.launcher.vanish(w.job(j).Attempt.Handle)
 			default:
-				p.exit(outcrop.ExitTemporary, "exit status 75")
+				p.exit(attempt.ExitTemporary, "exit status 75")
 			}
 			time.Sleep(heartbeat + backoff(n))
 			synctest.Wait()
@@ -225,7 +225,7 @@ func TestLossesForWantOfADisk(t *testing.T) {
 	t.Parallel()
 	w := &watch{r: &Reconciler{}}
 	j := &outcrop.Job{Attempt: outcrop.Attempt{Losses: lossesMax, BestStep: 7}}
-	got := w.givenUp(j, ending{code: outcrop.ExitTemporary, message: "save a checkpoint: " + syscall.ENOSPC.Error(), said: true})
+	got := w.givenUp(j, ending{code: attempt.ExitTemporary, message: "save a checkpoint: " + syscall.ENOSPC.Error(), reason: outcrop.ReasonDiskFull, said: true})
 	if !strings.Contains(got, "after step 7, the last time: save a checkpoint: no space left on device. The disk of the server's data directory is full") {
 		t.Errorf("message %q", got)
 	}
@@ -234,11 +234,11 @@ func TestLossesForWantOfADisk(t *testing.T) {
 // What a worker says reaches the user as it is; what its exit code says is explained.
 func TestFailureMessages(t *testing.T) {
 	for code, want := range map[int][]string{
-		outcrop.ExitBadData:  {"Unable to parse Amazon S3 file: train.jsonl. line 3", "outcrop data check"},
-		outcrop.ExitNoInput:  {"Could not validate GetObject permissions to access Amazon S3 bucket: data at key train.jsonl. line 3"},
-		outcrop.ExitDiverged: {"diverged: line 3", "learningRate"},
-		outcrop.ExitConfig:   {"line 3", "outcrop doctor"},
-		outcrop.ExitDeadline: {"line 3", "fewer epochs"},
+		attempt.ExitBadData:  {"Unable to parse Amazon S3 file: train.jsonl. line 3", "outcrop data check"},
+		attempt.ExitNoInput:  {"Could not validate GetObject permissions to access Amazon S3 bucket: data at key train.jsonl. line 3"},
+		attempt.ExitDiverged: {"diverged: line 3", "learningRate"},
+		attempt.ExitConfig:   {"line 3", "outcrop doctor"},
+		attempt.ExitDeadline: {"line 3", "fewer epochs"},
 	} {
 		t.Run(want[0], func(t *testing.T) {
 			in(t, func(w *world) {
@@ -252,8 +252,8 @@ func TestFailureMessages(t *testing.T) {
 		})
 	}
 	for code, want := range map[int]string{
-		outcrop.ExitBadData: "line 3.", outcrop.ExitOutOfMemory: "line 3.", outcrop.ExitDiverged: "line 3.", outcrop.ExitConfig: "line 3.",
-		outcrop.ExitNoInput: "Could not validate GetObject permissions to access Amazon S3 bucket: data at key train.jsonl. line 3. " +
+		attempt.ExitBadData: "line 3.", attempt.ExitOutOfMemory: "line 3.", attempt.ExitDiverged: "line 3.", attempt.ExitConfig: "line 3.",
+		attempt.ExitNoInput: "Could not validate GetObject permissions to access Amazon S3 bucket: data at key train.jsonl. line 3. " +
 			"Check that the job's buckets and files still exist, and create a new job.",
 	} {
 		t.Run(fmt.Sprintf("said, %d", code), func(t *testing.T) {
@@ -275,7 +275,7 @@ func TestMissingOutputIsNotMissingInput(t *testing.T) {
 		w.serve()
 		j := w.create(newJob("a"))
 		const said = "Amazon S3 perms missing (PutObject): Could not validate PutObject permissions to access S3 bucket: out at key x. Make it."
-		w.process(j, 1).finish(outcrop.ExitNoInput, said)
+		w.process(j, 1).fail(&outcrop.Error{Code: outcrop.CodeNotFound, Reason: outcrop.ReasonNoOutput, Msg: said})
 		if got := w.failedWith(j); got != said {
 			t.Errorf("message %q", got)
 		}
@@ -294,11 +294,39 @@ func TestRemedies(t *testing.T) {
 				j := w.create(newJob("a"))
 				for n := 1; n <= failuresMax; n++ {
 					err := &os.PathError{Op: "write", Path: "/data/scratch/x", Err: fault}
-					w.process(j, n).finish(outcrop.ExitSoftware, "save a checkpoint of step 3: "+err.Error())
+					w.process(j, n).fail(fmt.Errorf("save a checkpoint of step 3: %w", err))
 					time.Sleep(heartbeat + backoff(n))
 					synctest.Wait()
 				}
 				w.failedWith(j, "write /data/scratch/x", want, "create a new job")
+			})
+		})
+	}
+}
+
+// TestRemediesWithoutAReason: the result of a worker of an earlier version is told as it is, and
+// a worker that died is known by what it printed last.
+func TestRemediesWithoutAReason(t *testing.T) {
+	full := "write /data/scratch/x: " + syscall.ENOSPC.Error()
+	for name, c := range map[string]struct {
+		end     func(process)
+		advised bool
+	}{
+		"an earlier version": {func(p process) { p.finish(attempt.ExitSoftware, full) }, false},
+		"died":               {func(p process) { p.exit(attempt.ExitSoftware, "exit status 70; it said: "+full) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(w *world) {
+				w.serve()
+				j := w.create(newJob("a"))
+				for n := 1; n <= failuresMax; n++ {
+					c.end(w.process(j, n))
+					time.Sleep(heartbeat + backoff(n))
+					synctest.Wait()
+				}
+				if got := w.failedWith(j, full); strings.Contains(got, "is full") != c.advised {
+					t.Errorf("message %q", got)
+				}
 			})
 		})
 	}
@@ -326,7 +354,7 @@ func TestKilledForLackOfMemory(t *testing.T) {
 		w.serve()
 		j := w.create(newJob("a"))
 		for n := 1; n <= failuresMax; n++ {
-			w.process(j, n).exit(outcrop.ExitOutOfMemory, "killed by the kernel for lack of memory")
+			w.process(j, n).exit(attempt.ExitOutOfMemory, "killed by the kernel for lack of memory")
 			time.Sleep(heartbeat + backoff(n))
 			synctest.Wait()
 		}
@@ -338,7 +366,7 @@ func TestLongMessageIsClipped(t *testing.T) {
 	in(t, func(w *world) {
 		w.serve()
 		j := w.create(newJob("a"))
-		w.process(j, 1).finish(outcrop.ExitBadData, strings.Repeat("é", 3000))
+		w.process(j, 1).finish(attempt.ExitBadData, strings.Repeat("é", 3000))
 		if n := len([]rune(w.is(j, outcrop.JobFailed).FailureMessage)); n != failureCharactersMax {
 			t.Errorf("%d characters", n)
 		}
@@ -351,7 +379,7 @@ func TestRetriedResultIsCountedOnce(t *testing.T) {
 		w.serve()
 		j := w.create(newJob("a"))
 		for n := 1; n <= 3; n++ {
-			w.process(j, n).finish(outcrop.ExitSoftware, "x")
+			w.process(j, n).finish(attempt.ExitSoftware, "x")
 			time.Sleep(backoff(n) + heartbeat)
 			synctest.Wait()
 			if got := w.job(j).Attempt; got.Failures != n || got.Number != n+1 {
@@ -412,7 +440,7 @@ func TestSlots(t *testing.T) {
 		started(1, 1, 0, 0)
 		w.stop(jobs[3]) // needs no slot, and comes before the one that waits longer
 		w.is(jobs[3], outcrop.JobStopped)
-		w.process(jobs[1], 1).finish(outcrop.ExitDone, "")
+		w.process(jobs[1], 1).finish(attempt.ExitDone, "")
 		started(1, 1, 1, 0)
 		if w.r.Running() != 2 {
 			t.Errorf("%d running", w.r.Running())
@@ -441,7 +469,7 @@ func TestTwoServersShareTheQueue(t *testing.T) {
 		cancel()
 		<-done
 		time.Sleep(leaseTTL) // the other server is gone for good
-		w.process(a, 1).finish(outcrop.ExitDone, "")
+		w.process(a, 1).finish(attempt.ExitDone, "")
 		synctest.Wait()
 		w.process(b, 2)
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
@@ -17,55 +16,40 @@ import (
 // said itself was written for the user and stands alone, unless the fault is our own.
 func (e ending) explain(j *outcrop.Job, scratch string) string {
 	what := e.String()
-	if e.said && e.message != "" && e.final() && (e.code != outcrop.ExitNoInput || strings.Contains(what, couldNotValidate)) {
+	if e.said && e.message != "" && e.final() && (e.code != attempt.ExitNoInput || e.reason != "") {
 		return sentences(what)
 	}
 	log := "The worker's log is " + filepath.Join(scratch, attempt.LogFile) + "."
 	switch e.code {
-	case outcrop.ExitBadData:
+	case attempt.ExitBadData:
 		return sentences(prefixed("Unable to parse Amazon S3 file", what, fmt.Sprintf("Unable to parse Amazon S3 file: %s.", baseName(j.TrainingURI))),
 			"Correct the data, check it with \"outcrop data check\", and create a new job.")
-	case outcrop.ExitNoInput:
+	case attempt.ExitNoInput:
 		bucket, key, _ := outcrop.ParseS3URI(j.TrainingURI)
-		return sentences(prefixed(couldNotValidate, what, fmt.Sprintf(couldNotValidate+" GetObject permissions to access Amazon S3 bucket: %s at key %s.", bucket, key)),
+		return sentences(prefixed("Could not validate", what, fmt.Sprintf("Could not validate GetObject permissions to access Amazon S3 bucket: %s at key %s.", bucket, key)),
 			"Check that the job's buckets and files still exist, and create a new job.")
-	case outcrop.ExitOutOfMemory:
+	case attempt.ExitOutOfMemory:
 		return sentences("The training does not fit into this machine's memory: "+what,
 			"Give the job a smaller batchSize, shorter rows or method lora, or the machine more memory.", log)
-	case outcrop.ExitDiverged:
+	case attempt.ExitDiverged:
 		return sentences("The training diverged: "+what,
 			"Use a smaller learningRate or more learningRateWarmupSteps, and create a new job.")
-	case outcrop.ExitConfig:
+	case attempt.ExitConfig:
 		return sentences("The base model or the configuration cannot be used: "+what, "\"outcrop doctor\" checks both.", log)
-	case outcrop.ExitDeadline:
+	case attempt.ExitDeadline:
 		return sentences("The training took longer than it may: "+what, "Use fewer epochs or less data, and create a new job.")
 	}
-	return sentences("Encountered an unexpected error when processing the request, please try again.", "The worker ended: "+what, remedy(what), log)
+	return sentences("Encountered an unexpected error when processing the request, please try again.", "The worker ended: "+what, remedies[e.reason], log)
 }
 
-// couldNotValidate is in what AWS says of objects that cannot be read or written.
-const couldNotValidate = "Could not validate"
-
-// remedy says what to do about a fault of the machine, which only its text tells: it comes
-// from a worker. "" if that is not known.
-func remedy(what string) string {
-	for _, r := range []struct {
-		fault  string
-		remedy string
-	}{
-		{syscall.ENOSPC.Error(), "The disk of the server's data directory is full: make room on it, or move the data directory to a larger one, and create a new job."},
-		{syscall.EDQUOT.Error(), "The disk quota of the server's data directory is used up: raise it, and create a new job."},
-		{syscall.EROFS.Error(), "The file system of the server's data directory cannot be written: mount it writable, look into the kernel's log for a failing disk, and create a new job."},
-		{syscall.EACCES.Error(), "The server's user may not write to its data directory: correct the permissions, and create a new job."},
-		{syscall.EIO.Error(), "The disk of the server's data directory fails: look into the kernel's log, and create a new job on another disk."},
-		{syscall.ENOMEM.Error(), noMemory},
-		{"out of memory", noMemory}, // Go's runtime
-	} {
-		if strings.Contains(what, r.fault) {
-			return r.remedy
-		}
-	}
-	return ""
+// remedies say what to do about a fault of the machine.
+var remedies = map[outcrop.Reason]string{
+	outcrop.ReasonDiskFull:  "The disk of the server's data directory is full: make room on it, or move the data directory to a larger one, and create a new job.",
+	outcrop.ReasonDiskQuota: "The disk quota of the server's data directory is used up: raise it, and create a new job.",
+	outcrop.ReasonReadOnly:  "The file system of the server's data directory cannot be written: mount it writable, look into the kernel's log for a failing disk, and create a new job.",
+	outcrop.ReasonDenied:    "The server's user may not write to its data directory: correct the permissions, and create a new job.",
+	outcrop.ReasonDiskFault: "The disk of the server's data directory fails: look into the kernel's log, and create a new job on another disk.",
+	outcrop.ReasonNoMemory:  "The memory that the server may use is not enough for this job: shorten the longest rows, use a smaller model, or give the server more memory, and create a new job.",
 }
 
 // prefixed returns what, after intro unless it begins like AWS's text already.
@@ -75,8 +59,6 @@ func prefixed(like, what, intro string) string {
 	}
 	return intro + " " + what
 }
-
-const noMemory = "The memory that the server may use is not enough for this job: shorten the longest rows, use a smaller model, or give the server more memory, and create a new job."
 
 // sentences joins parts with blanks, each ended with a full stop; empty ones are left out.
 func sentences(parts ...string) string {
@@ -108,7 +90,7 @@ func (w *watch) givenUp(j *outcrop.Job, e ending) string {
 		return sentences(e.explain(j, w.scratch(j)), fmt.Sprintf("It failed %d times in a row %s", a.Failures, where))
 	case a.Losses >= lossesMax:
 		return sentences(fmt.Sprintf("The worker was ended from outside %d times in a row %s, the last time: %s", a.Losses, where, e),
-			cmp.Or(remedy(e.String()), "Look for what ends it (a memory limit, a supervisor, a time limit), and create a new job."),
+			cmp.Or(remedies[e.reason], "Look for what ends it (a memory limit, a supervisor, a time limit), and create a new job."),
 			"The worker's log is "+filepath.Join(w.scratch(j), attempt.LogFile))
 	}
 	return ""

@@ -50,7 +50,7 @@ func stopping(j *outcrop.Job, at time.Time) {
 
 // finish ends the phase that is under way as the job ends: in status, which is
 // PhaseCompleted, PhaseStopped or PhaseFailed.
-func finish(j *outcrop.Job, status string, at time.Time) {
+func finish(j *outcrop.Job, status outcrop.PhaseStatus, at time.Time) {
 	for _, p := range phases(j) {
 		switch {
 		case status == outcrop.PhaseCompleted || p.Status == outcrop.PhaseInProgress || p.Status == outcrop.PhaseStopping:
@@ -65,7 +65,7 @@ func begun(p *outcrop.Phase) bool {
 	return p.Status != "" && p.Status != outcrop.PhaseNotStarted
 }
 
-func set(p *outcrop.Phase, status string, at time.Time) {
+func set(p *outcrop.Phase, status outcrop.PhaseStatus, at time.Time) {
 	if p.Status == status {
 		return
 	}

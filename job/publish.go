@@ -94,7 +94,7 @@ func (w *watch) discard(ctx context.Context, j *outcrop.Job, cause error) error 
 	if err != nil {
 		return err
 	}
-	return w.retry(ctx, ending{code: outcrop.ExitSoftware, message: fmt.Sprintf("the finished model could not be published: %v", cause)})
+	return w.retry(ctx, ending{code: attempt.ExitSoftware, message: fmt.Sprintf("the finished model could not be published: %v", cause)})
 }
 
 // removeModels removes what may have been placed of a job that has no models.

@@ -72,7 +72,7 @@ const (
 )
 
 // running are the statuses of a job that somebody has to work on.
-var running = []string{outcrop.JobInProgress, outcrop.JobStopping}
+var running = []outcrop.Status{outcrop.JobInProgress, outcrop.JobStopping}
 
 // Reconciler works on jobs. It is also the attempt.Jobs that answers their workers.
 type Reconciler struct {
@@ -169,7 +169,7 @@ func (r *Reconciler) begin(ctx context.Context) error {
 }
 
 // jobs returns every job in one of the statuses, oldest first.
-func (r *Reconciler) jobs(ctx context.Context, statuses []string) iter.Seq2[outcrop.Record, error] {
+func (r *Reconciler) jobs(ctx context.Context, statuses []outcrop.Status) iter.Seq2[outcrop.Record, error] {
 	return outcrop.All(ctx, r.store.List, outcrop.Query{Kind: outcrop.KindJob, AllScopes: true, Statuses: statuses, Ascending: true})
 }
 
@@ -179,7 +179,7 @@ func (r *Reconciler) claimAll(ctx context.Context) error {
 	for {
 		statuses := running
 		if r.Running() >= r.o.Slots {
-			statuses = []string{outcrop.JobStopping}
+			statuses = []outcrop.Status{outcrop.JobStopping}
 		}
 		rec, ok, err := r.store.Claim(ctx, outcrop.KindJob, statuses, r.o.Owner, leaseTTL)
 		if err != nil || !ok {

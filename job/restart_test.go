@@ -30,7 +30,7 @@ func TestLivingWorkerIsAdopted(t *testing.T) {
 				if got := w.job(j); got.Progress.Step != 11 || w.r.Running() != 1 || w.launcher.count() != 1 {
 					t.Errorf("progress %+v, %d running, %d starts", got.Progress, w.r.Running(), w.launcher.count())
 				}
-				p.finish(outcrop.ExitDone, "")
+				p.finish(attempt.ExitDone, "")
 				w.completed(j)
 			})
 		})
@@ -59,7 +59,7 @@ func TestWhatHappenedWhileTheServerWasAway(t *testing.T) {
 		},
 		"worker failed": {
 			func(w *world, p process) {
-				if err := attempt.WriteResult(w.scratch(p.j), attempt.Result{Attempt: 1, ExitCode: outcrop.ExitDiverged, Message: "step 3"}); err != nil {
+				if err := attempt.WriteResult(w.scratch(p.j), attempt.Result{Attempt: 1, ExitCode: attempt.ExitDiverged, Message: "step 3"}); err != nil {
 					w.t.Fatal(err)
 				}
 			},
@@ -165,7 +165,7 @@ func testDamaged(t *testing.T, damaged string) {
 		if left, _ := os.ReadDir(filepath.Join(w.dir, "models")); len(left) > 0 {
 			t.Errorf("%v are left of models that were discarded", left)
 		}
-		w.process(j, 2).finish(outcrop.ExitDone, "")
+		w.process(j, 2).finish(attempt.ExitDone, "")
 		w.completed(j)
 	})
 }
@@ -180,7 +180,7 @@ func TestModelNameTakenMeanwhile(t *testing.T) {
 		if err := w.store.Apply(context.Background(), outcrop.Change{Op: outcrop.OpCreate, Record: other.Record()}); err != nil {
 			t.Fatal(err)
 		}
-		w.process(j, 1).finish(outcrop.ExitDone, "")
+		w.process(j, 1).finish(attempt.ExitDone, "")
 		got := w.is(j, outcrop.JobFailed)
 		if !strings.Contains(got.FailureMessage, j.CustomModelName) || !strings.Contains(got.FailureMessage, "customModelName") {
 			t.Errorf("message %q", got.FailureMessage)
@@ -205,7 +205,7 @@ func TestTroubleWithTheStoreIsWaitedOut(t *testing.T) {
 			}
 		})
 		p := process{w: w, j: j, id: attempt.ID{Job: j.ARN, Number: 1}}
-		for p.result(outcrop.ExitDone, "") != nil { // the worker, too, tries again
+		for p.result(attempt.ExitDone, "") != nil { // the worker, too, tries again
 			time.Sleep(time.Second)
 		}
 		time.Sleep(time.Minute)
@@ -288,8 +288,8 @@ func (w *world) work(j *outcrop.Job, seconds int) {
 		if w.launcher.alive(got.Attempt.Handle) {
 			p := process{w: w, j: j, id: attempt.ID{Job: j.ARN, Number: got.Attempt.Number}}
 			p.beat(attempt.PhaseTraining, outcrop.Progress{Step: 1})
-			if p.result(outcrop.ExitDone, "") == nil {
-				p.exit(outcrop.ExitDone, "")
+			if p.result(attempt.ExitDone, "") == nil {
+				p.exit(attempt.ExitDone, "")
 			}
 		}
 		time.Sleep(time.Second)

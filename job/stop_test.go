@@ -37,7 +37,7 @@ func TestStop(t *testing.T) {
 		if command := p.step(6); command != attempt.CommandStop {
 			t.Errorf("command %q", command)
 		}
-		p.finish(outcrop.ExitStopped, "")
+		p.finish(attempt.ExitStopped, "")
 		w.stoppedCleanly(j)
 		if got := w.job(j).Progress; got.Tokens != 1000 || got.Step != 100 || got.TrainingLoss == nil {
 			t.Errorf("progress %+v, want the result's and not the last heartbeat's", got)
@@ -88,8 +88,8 @@ func TestStopOfAWorkerThatDoesNot(t *testing.T) {
 
 func TestStopMeetsOtherEnds(t *testing.T) {
 	for name, end := range map[string]func(p process){
-		"done":    func(p process) { p.finish(outcrop.ExitDone, "") },
-		"failed":  func(p process) { p.finish(outcrop.ExitBadData, "x") },
+		"done":    func(p process) { p.finish(attempt.ExitDone, "") },
+		"failed":  func(p process) { p.finish(attempt.ExitBadData, "x") },
 		"crashed": func(p process) { p.exit(2, "panic") },
 		"unseen":  func(p process) { p.w.launcher.vanish(p.w.job(p.j).Attempt.Handle) },
 	} {
@@ -128,7 +128,7 @@ func TestStopWhilePublishing(t *testing.T) {
 				return nil
 			}
 		})
-		p.finish(outcrop.ExitDone, "")
+		p.finish(attempt.ExitDone, "")
 		if !stopped {
 			t.Fatal("the stop did not come in between")
 		}

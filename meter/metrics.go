@@ -118,13 +118,13 @@ func (m *metrics) modelLabel(arn outcrop.ARN) string {
 // Watch shows how many resources stand in which status, as counts tells (package store
 // does), and how many of the jobs in progress wait for one of the places that running tells
 // of. It may be called once.
-func (m *metrics) Watch(counts func(context.Context) (map[outcrop.Kind]map[string]int, error), running func() int) {
+func (m *metrics) Watch(counts func(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error), running func() int) {
 	m.registry.MustRegister(&resources{counts: counts, running: running})
 }
 
 // resources is a collector that counts when it is asked.
 type resources struct {
-	counts  func(context.Context) (map[outcrop.Kind]map[string]int, error)
+	counts  func(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error)
 	running func() int
 }
 
@@ -158,7 +158,7 @@ func (r *resources) Collect(ch chan<- prometheus.Metric) {
 	}
 	for kind, statuses := range counts {
 		for status, n := range statuses {
-			gauge(resourcesDesc, n, string(kind), status)
+			gauge(resourcesDesc, n, string(kind), string(status))
 		}
 	}
 	running := r.running()

@@ -13,8 +13,9 @@ import (
 
 // Limits of a LoRA.
 const (
-	// RankMax is well above the ranks in use, 4 to 256; beyond it full fine-tuning costs less.
-	RankMax = 1024
+	// RankMax is the largest rank in use; beyond it full fine-tuning costs less. Jobs, and the
+	// adapters that others made, have the same limit (recipe.RankMax).
+	RankMax = 256
 	// AlphaMax bounds lora_alpha; values in use are once or twice the rank.
 	AlphaMax = 1 << 20
 	// dropoutMax keeps 1/(1−p) small.

@@ -22,6 +22,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
@@ -202,7 +203,7 @@ func newWorld(t *testing.T, foundation *catalog.Catalog) *world {
 	newID := func() string { n++; return fmt.Sprintf("new%09d", n) }
 	router := restjson.NewRouter(newID, slog.New(slog.DiscardHandler))
 	bedrock.Register(router, bedrock.New(w.store, objects{}, foundation, all, w, time.Now, newID, bedrock.DefaultQuotas(), slog.New(slog.DiscardHandler)))
-	bedrockruntime.Register(router, bedrockruntime.New(all, w.store, engine{w: w}, meter{}, bedrockruntime.Options{Now: time.Now, After: time.After}))
+	bedrockruntime.Register(router, bedrockruntime.New(all, invoke.New(w.store, engine{w: w}, meter{}, invoke.Options{Now: time.Now, After: time.After})))
 	keys := credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")
 	w.control = sdk.New(sdk.Options{Region: home.Region, RetryMaxAttempts: 1, Credentials: keys, HTTPClient: direct{router}})
 	w.data = runtime.New(runtime.Options{Region: home.Region, RetryMaxAttempts: 1, Credentials: keys, HTTPClient: direct{router}})
@@ -224,7 +225,7 @@ func (w *world) seed() {
 	}).Record())
 }
 
-func meta(arn outcrop.ARN, name, status string) outcrop.Meta {
+func meta(arn outcrop.ARN, name string, status outcrop.Status) outcrop.Meta {
 	p, _ := outcrop.ParseARN(string(arn))
 	return outcrop.Meta{Kind: p.Kind, Scope: p.Scope, ARN: arn, ID: p.Last(), Name: name, Status: status}
 }

@@ -6,7 +6,7 @@ import "outcrop.dev/outcrop"
 // will own some.
 func (m *Models) job() noun {
 	return noun{
-		kind: outcrop.KindJob, name: "job", statuses: []string{outcrop.JobInProgress, outcrop.JobStopping},
+		kind: outcrop.KindJob, name: "job", statuses: []outcrop.Status{outcrop.JobInProgress, outcrop.JobStopping},
 		needs: func(rec outcrop.Record) ([]string, error) {
 			j, err := outcrop.JobOf(rec)
 			if err != nil {

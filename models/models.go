@@ -54,7 +54,7 @@ type noun struct {
 	// owns returns the ids of the custom models whose files must stay because of a record.
 	owns func(rec outcrop.Record) ([]string, error)
 	// statuses are those in which a record needs and owns something; nil: all.
-	statuses []string
+	statuses []outcrop.Status
 }
 
 // New returns the models of a catalog and a store. dir has the files of custom models: of each in a

@@ -15,7 +15,7 @@ import (
 func TestSweepRemovesTheFilesOfDeletedModels(t *testing.T) {
 	t.Parallel()
 	dir, rows := t.TempDir(), memory.New(time.Now)
-	meta := func(kind outcrop.Kind, id, status string) outcrop.Meta {
+	meta := func(kind outcrop.Kind, id string, status outcrop.Status) outcrop.Meta {
 		sc := outcrop.Scope{Account: "123456789012", Region: "us-east-1"}
 		return outcrop.Meta{Kind: kind, Scope: sc, ID: id, ARN: sc.ARN(kind, "a.b/"+id), Name: id, Status: status}
 	}

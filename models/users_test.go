@@ -24,7 +24,7 @@ func TestUsers(t *testing.T) {
 		slices.Sort(found)
 		return found
 	}
-	put := func(region string, kind outcrop.Kind, name, status string, record func(outcrop.Meta, outcrop.ARN) outcrop.Record) {
+	put := func(region string, kind outcrop.Kind, name string, status outcrop.Status, record func(outcrop.Meta, outcrop.ARN) outcrop.Record) {
 		sc := outcrop.Scope{Account: "123456789012", Region: region}
 		meta := outcrop.Meta{Kind: kind, Scope: sc, ID: (name + "aaaaaaaaaaaa")[:12], ARN: sc.ARN(kind, name), Name: name, Status: status}
 		if err := rows.Apply(t.Context(), outcrop.Change{Op: outcrop.OpCreate, Record: record(meta, sc.ARN(outcrop.KindFoundationModel, "acme.x"))}); err != nil {

@@ -1,11 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -21,40 +21,53 @@ func secretOf(root iam.Key) func(string) (string, bool) {
 	}
 }
 
-// authenticate checks the signature of every request, says in its context who makes it, and
-// hands it to its service.
+// authenticate finds a request's endpoint, has it say who makes the request, says that in its
+// context, and hands it on.
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
-	service := s.endpoints.of(r)
-	if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
-		service.refuse(w, r, outcrop.Errorf(outcrop.CodeAccessDenied,
-			"Outcrop does not take Bedrock API keys: unset AWS_BEARER_TOKEN_BEDROCK and use the access key that `outcrop env` prints."))
-		return
-	}
-	// Verify replaces the body, and net/http asks its own request whether to send 100-continue.
+	e := s.endpoints.of(r)
+	// Authentication replaces the body, and net/http asks its own request whether to send 100-continue.
 	r = r.WithContext(r.Context())
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(s.bodyTimeout)) // also for what is left of the body of a refused request
-	id, err := s.verifier.Verify(r, s.cfg.Clock())
-	if err == nil && id.Service != service.name {
-		err = &sigv4.Error{Reason: sigv4.Mismatch, Msg: fmt.Sprintf("The request is signed for the service %s and not for %s.", id.Service, service.name)}
-	}
+	caller, err := e.authenticate(r)
 	if err != nil {
-		service.refuse(w, r, err)
+		e.refuse(w, r, err)
 		return
 	}
 	_ = control.SetReadDeadline(time.Time{}) // an upload takes as long as it takes
-	// A session token beside the permanent key proves no less than its absence: many people
-	// have one left in their environment.
-	caller := outcrop.Caller{
-		Account:     s.cfg.Account,
-		Region:      id.Region,
-		AccessKeyID: id.AccessKeyID,
-		ARN:         outcrop.ARN("arn:aws:iam::" + s.cfg.Account + ":root"),
+	caller.May = s.may
+	e.handler.ServeHTTP(w, r.WithContext(outcrop.WithCaller(r.Context(), caller)))
+}
+
+// signed authenticates by the signature of a request, which must be for a service; the verifier
+// learns that there is such a service.
+func (s *Server) signed(service string) func(*http.Request) (outcrop.Caller, error) {
+	s.verifier.Services = append(s.verifier.Services, service)
+	return func(r *http.Request) (outcrop.Caller, error) {
+		id, err := s.verifier.Verify(r, s.cfg.Clock())
+		if err == nil && id.Service != service {
+			err = &sigv4.Error{Reason: sigv4.Mismatch, Msg: fmt.Sprintf("The request is signed for the service %s and not for %s.", id.Service, service)}
+		}
+		// A session token beside the permanent key proves no less than its absence: many people
+		// have one left in their environment.
+		return outcrop.Caller{
+			Account:     s.cfg.Account,
+			Region:      cmp.Or(id.Region, DefaultRegion), // Signature Version 2 names none
+			AccessKeyID: id.AccessKeyID,
+			ARN:         outcrop.ARN("arn:aws:iam::" + s.cfg.Account + ":root"),
+		}, err
 	}
-	if caller.Region == "" {
-		caller.Region = DefaultRegion // Signature Version 2 names none
+}
+
+// withoutKeys refuses the API keys that a service has at AWS, and leaves the rest to next.
+func withoutKeys(next func(*http.Request) (outcrop.Caller, error)) func(*http.Request) (outcrop.Caller, error) {
+	return func(r *http.Request) (outcrop.Caller, error) {
+		if bearer(r) {
+			return outcrop.Caller{}, outcrop.Errorf(outcrop.CodeAccessDenied,
+				"Outcrop does not take Bedrock API keys: unset AWS_BEARER_TOKEN_BEDROCK and use the access key that `outcrop env` prints.")
+		}
+		return next(r)
 	}
-	service.handler.ServeHTTP(w, r.WithContext(outcrop.WithCaller(r.Context(), caller)))
 }
 
 // refuseJSON answers as Bedrock does.

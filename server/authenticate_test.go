@@ -20,7 +20,6 @@ import (
 	"outcrop.dev/outcrop/iam"
 	"outcrop.dev/outcrop/service/s3"
 	"outcrop.dev/outcrop/service/sts"
-	"outcrop.dev/outcrop/wire/restjson"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
@@ -51,12 +50,14 @@ func serveWithin(t *testing.T, bodyTimeout time.Duration, budget *bodyBudget) (a
 		bodyTimeout: bodyTimeout,
 		cfg:         Config{Account: DefaultAccount, Clock: time.Now, Log: log},
 		verifier:    sigv4.Verifier{Secrets: secretOf(testKey), Reserve: budget.reserve},
-		endpoints: endpoints{
-			s3:            endpoint{name: "s3", handler: named("s3"), refuse: refuseS3(s3.New(nil, s3.Options{NewRequestID: newRequestID, Log: log}))},
-			bedrock:       endpoint{name: "bedrock", handler: named("bedrock"), refuse: refuseJSON(log)},
-			sts:           endpoint{name: "sts", handler: named("sts"), refuse: refuseXML(sts.New(newRequestID, log))},
-			bedrockRoutes: restjson.NewRouter(newRequestID, log),
-		},
+	}
+	s.endpoints = endpoints{
+		s.buckets("s3", s3.New(nil, s3.Options{NewRequestID: newRequestID, Log: log})),
+		s.json("bedrock", thingRouter()),
+		s.query("sts", sts.New(newRequestID, log)),
+	}
+	for i, e := range s.endpoints {
+		s.endpoints[i].handler = named(e.name)
 	}
 	server := httptest.NewServer(http.HandlerFunc(s.authenticate))
 	t.Cleanup(server.Close)
@@ -159,6 +160,41 @@ func TestWrongKeyByProtocol(t *testing.T) {
 			if code == "" && !strings.Contains(body, "x-amz-sneaked-in") {
 				t.Errorf("%s does not name the header that is not signed: %s", service, body)
 			}
+		}
+	}
+}
+
+// Each protocol has a form of its own for whoever is not known: who does not sign, who signs for
+// a service that there is not, who brings a key instead. None is our own fault.
+func TestUnknownByProtocol(t *testing.T) {
+	t.Parallel()
+	address := serveServices(t, bodyTimeout)
+	const nobody = "AWS4-HMAC-SHA256 Credential=AKIATEST/20260102/us-east-1/nobody/aws4_request, SignedHeaders=host, Signature=00"
+	const nobodyIs = `incorrect service &#34;nobody&#34;. This endpoint belongs to &#34;s3, bedrock, sts&#34;.`
+	for _, c := range []struct {
+		method, target, auth string
+		status               int
+		form, message        string
+	}{
+		{"GET", "/bucket", "", 403, "<Error><Code>AccessDenied</Code>", "The request is not signed."},
+		{"GET", "/things/x", "", 403, "MissingAuthenticationTokenException", "The request is not signed."},
+		{"POST", "/", "", 403, "<ErrorResponse", "The request is not signed."},
+		{"GET", "/bucket", nobody, 400, "<Error><Code>AuthorizationHeaderMalformed</Code>", nobodyIs},
+		{"GET", "/things/x", nobody, 400, "IncompleteSignatureException", strings.ReplaceAll(nobodyIs, "&#34;", `\"`)},
+		{"POST", "/", nobody, 400, "<Code>IncompleteSignature</Code>", nobodyIs},
+		{"GET", "/things/x", "Bearer abc", 403, "AccessDeniedException", "Outcrop does not take Bedrock API keys: unset AWS_BEARER_TOKEN_BEDROCK"},
+		{"GET", "/bucket", "Bearer abc", 403, "AccessDeniedException", "Outcrop does not take Bedrock API keys"},
+		{"POST", "/", "Bearer abc", 403, "AccessDeniedException", "Outcrop does not take Bedrock API keys"},
+		{"GET", "/b/k?X-Amz-Credential=A%2F20260102%2Fus-east-1%2Fs3%2Faws4_request", "Bearer abc", 400, "<Error><Code>InvalidArgument</Code>", "Only one auth mechanism allowed"},
+	} {
+		head := c.method + " " + c.target + " HTTP/1.1\r\nHost: " + address + "\r\n"
+		if c.auth != "" {
+			head += "Authorization: " + c.auth + "\r\n"
+		}
+		resp, body := exchange(t, address, c.method, head+"\r\n")
+		got := body + resp.Header.Get("X-Amzn-ErrorType")
+		if resp.StatusCode != c.status || !strings.Contains(got, c.form) || !strings.Contains(got, c.message) {
+			t.Errorf("%s %s (%.12s): %s %s\nwant %d %s %s", c.method, c.target, c.auth, resp.Status, got, c.status, c.form, c.message)
 		}
 	}
 }

@@ -7,12 +7,13 @@ import (
 	"os"
 	"path/filepath"
 
+	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/internal/durable"
 )
 
 // InfoFile is the name of the file, inside the data directory, by which commands and
 // workers find the server that runs there.
-const InfoFile = "server.json"
+const InfoFile = attempt.ServerFile
 
 // Info is what InfoFile says.
 type Info struct {

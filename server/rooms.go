@@ -22,6 +22,7 @@ import (
 	"outcrop.dev/outcrop/meter"
 	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/service/bedrockruntime"
 	"outcrop.dev/outcrop/store"
 	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/gemm"
@@ -91,7 +92,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 		return fmt.Errorf("open the object store: %w", err)
 	}
 	s.onClose(r.blobs.Close)
-	if r.catalog, err = catalog.Open(s.cfg.DataDir); err != nil {
+	if r.catalog, err = catalog.Open(s.cfg.DataDir, bedrockruntime.Dialects()...); err != nil {
 		return fmt.Errorf("open the catalog: %w", err)
 	}
 	r.models = models.New(r.catalog, rows, s.path(modelsDir))

@@ -4,43 +4,56 @@ import (
 	"net/http"
 	"strings"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 
-// An endpoint is one AWS service: what answers its requests, and how it refuses one whose
-// signature is not right.
+// An endpoint is a service behind the one port: which requests are its, how it knows who makes
+// one, how it refuses those that it does not know, and what answers the others.
 type endpoint struct {
-	name    string
-	handler http.Handler
-	refuse  func(w http.ResponseWriter, r *http.Request, err error)
+	name         string                                          // also in signatures and in metrics
+	claims       func(*http.Request) bool                        // of one that is signed for no endpoint
+	authenticate func(*http.Request) (outcrop.Caller, error)     // may replace the request's body
+	refuse       func(http.ResponseWriter, *http.Request, error) // what authenticate returned
+	handler      http.Handler
 }
 
 // endpoints are the services behind the one port.
-type endpoints struct {
-	s3, bedrock, sts endpoint
-	bedrockRoutes    *restjson.Router // to tell a Bedrock path from a bucket when nothing else does
+type endpoints []endpoint
+
+// of finds the endpoint of a request: by the scope of its signature, which every SDK names. One
+// without, or with a scope that is nobody's, goes to the first endpoint that claims it, and to the
+// first of all, which is S3, if none does: any path may be an object's.
+func (es endpoints) of(r *http.Request) *endpoint {
+	scope := signedFor(r)
+	for i := range es {
+		if es[i].name == scope {
+			return &es[i]
+		}
+	}
+	for i := range es {
+		if es[i].claims(r) {
+			return &es[i]
+		}
+	}
+	return &es[0]
 }
 
-// of finds the service of a request: by the scope of its signature, which every SDK names,
-// and for an unsigned one by its path. Both Bedrock services sign as "bedrock".
-func (e *endpoints) of(r *http.Request) *endpoint {
-	switch signedFor(r) {
-	case "s3":
-		return &e.s3
-	case "bedrock":
-		return &e.bedrock
-	case "sts":
-		return &e.sts
-	}
-	switch {
-	case strings.HasPrefix(r.Header.Get("Authorization"), "Bearer "):
-		return &e.bedrock // only Bedrock takes API keys
-	case e.bedrockRoutes.Operation(r) != "":
-		return &e.bedrock
-	case r.Method == http.MethodPost && r.URL.Path == "/":
-		return &e.sts // S3 has no POST on the service itself
-	}
-	return &e.s3
+// nothing claims no request.
+func nothing(*http.Request) bool { return false }
+
+// routed claims the requests of a router's operations, and those with an API key: of AWS's
+// services Bedrock alone takes them.
+func routed(router *restjson.Router) func(*http.Request) bool {
+	return func(r *http.Request) bool { return bearer(r) || router.Operation(r) != "" }
+}
+
+// posted claims what a Query service is asked: S3 has no POST on the service itself.
+func posted(r *http.Request) bool { return r.Method == http.MethodPost && r.URL.Path == "/" }
+
+// bearer reports whether a request brings a key instead of a signature.
+func bearer(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
 // signedFor reads the service in a request's credential scope,

@@ -32,6 +32,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/iam"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
@@ -45,6 +46,7 @@ type Server struct {
 
 	endpoints endpoints
 	verifier  sigv4.Verifier
+	may       outcrop.Authorizer // nil: everything, as there is one principal, the account's root
 	metrics   http.Handler
 	attempts  http.Handler
 

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
 	"outcrop.dev/outcrop/service/s3"
 	"outcrop.dev/outcrop/service/sts"
-	"outcrop.dev/outcrop/tune"
 	"outcrop.dev/outcrop/wire/restjson"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
@@ -18,49 +19,59 @@ import (
 // s3Domain is the host under which BUCKET.localhost is a bucket: the AWS SDK for Go writes it so.
 const s3Domain = "localhost"
 
-// route puts the services over the rooms and behind the endpoints.
+// route puts the services over the rooms and behind the endpoints. A service more is one line
+// among them.
 func (s *Server) route() {
 	r, log := s.rooms, s.cfg.Log
 	objects := r.blobs.Objects()
 
 	router := restjson.NewRouter(newRequestID, log)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, dataChecker{&tune.Checker{}, r.exec, s.cfg.MemoryBytes},
+	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
-	bedrockruntime.Register(router, bedrockruntime.New(r.models, r.store, r.engine, r.meter,
-		bedrockruntime.Options{Now: s.cfg.Clock, After: time.After}))
+	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
+	bedrockruntime.Register(router, bedrockruntime.New(r.models, invoker))
 	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
 
-	caller := sts.New(newRequestID, log)
-
-	metered := func(service string, h http.Handler) http.Handler { return r.meter.Instrument(service, s.cfg.Clock, h) }
+	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Bucket: buckets.BucketOf, Reserve: newBodyBudget(unverifiedMax, unverifiedWait).reserve}
 	s.endpoints = endpoints{
-		bedrock:       endpoint{name: "bedrock", handler: metered("bedrock", router), refuse: refuseJSON(log)},
-		s3:            endpoint{name: "s3", handler: metered("s3", buckets), refuse: refuseS3(buckets)},
-		sts:           endpoint{name: "sts", handler: metered("sts", caller), refuse: refuseXML(caller)},
-		bedrockRoutes: router,
+		s.buckets("s3", buckets),
+		s.json("bedrock", router),
+		s.query("sts", sts.New(newRequestID, log)),
 	}
-	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Services: []string{"s3", "bedrock", "sts"}, Bucket: buckets.BucketOf,
-		Reserve: newBodyBudget(unverifiedMax, unverifiedWait).reserve}
+	for i := range s.endpoints {
+		e := &s.endpoints[i]
+		e.handler = r.meter.Instrument(e.name, s.cfg.Clock, e.handler)
+	}
 	s.attempts = attempt.NewHandler(r.signer, r.jobs, objects, log)
 	s.metrics = r.meter.Handler()
 }
 
-// refuseS3 answers as S3 does.
-func refuseS3(buckets *s3.Service) func(http.ResponseWriter, *http.Request, error) {
-	return func(w http.ResponseWriter, r *http.Request, err error) {
+// json is the endpoint of a service that speaks restJson1.
+func (s *Server) json(name string, router *restjson.Router) endpoint {
+	return endpoint{name, routed(router), withoutKeys(s.signed(name)), refuseJSON(s.cfg.Log), router}
+}
+
+// query is the endpoint of a service that speaks the Query protocol.
+func (s *Server) query(name string, service interface {
+	http.Handler
+	WriteError(http.ResponseWriter, error)
+}) endpoint {
+	refuse := func(w http.ResponseWriter, _ *http.Request, err error) {
+		service.WriteError(w, modelled(err, (*sigv4.Error).Query))
+	}
+	return endpoint{name, posted, s.signed(name), refuse, service}
+}
+
+// buckets is S3's endpoint: it takes what nobody claims.
+func (s *Server) buckets(name string, service *s3.Service) endpoint {
+	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
 		var refused *sigv4.Error
 		if errors.As(err, &refused) {
 			hinted := *refused
 			hinted.Msg = hint(refused)
 			err = &hinted
 		}
-		buckets.Refuse(w, r, err)
+		service.Refuse(w, r, err)
 	}
-}
-
-// refuseXML answers as STS does.
-func refuseXML(caller *sts.Service) func(http.ResponseWriter, *http.Request, error) {
-	return func(w http.ResponseWriter, _ *http.Request, err error) {
-		caller.WriteError(w, modelled(err, (*sigv4.Error).Query))
-	}
+	return endpoint{name, nothing, s.signed(name), refuse, service}
 }

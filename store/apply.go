@@ -34,6 +34,11 @@ func (s *Store) Apply(ctx context.Context, changes ...outcrop.Change) error {
 }
 
 func apply(ctx context.Context, tx *sql.Tx, c outcrop.Change, now int64) error {
+	if c.If != nil {
+		if err := c.If(ctx, reader{tx}); err != nil {
+			return err
+		}
+	}
 	switch c.Op {
 	case outcrop.OpCreate:
 		return create(ctx, tx, c.Record, now)
@@ -52,7 +57,7 @@ func create(ctx context.Context, tx *sql.Tx, r outcrop.Record, now int64) error 
 	res, err := tx.ExecContext(ctx,
 		`INSERT INTO resources (arn, kind, account, region, id, name, status, parent, token, tags, body, created, updated, version)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING`,
-		string(r.ARN), string(r.Kind), r.Account, r.Region, r.ID, r.Name, r.Status, r.Parent, r.Token, tagText(r.Tags), string(r.Body), created, now)
+		string(r.ARN), string(r.Kind), r.Account, r.Region, r.ID, r.Name, string(r.Status), r.Parent, r.Token, tagText(r.Tags), string(r.Body), created, now)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", r.ARN, err)
 	}
@@ -106,7 +111,7 @@ func update(ctx context.Context, tx *sql.Tx, r outcrop.Record, now int64) error 
 	}
 	_, err = tx.ExecContext(ctx,
 		`UPDATE resources SET name = ?, status = ?, parent = ?, tags = ?, body = ?, updated = ?, version = version + 1 WHERE arn = ?`,
-		r.Name, r.Status, r.Parent, tagText(r.Tags), string(r.Body), now, string(r.ARN))
+		r.Name, string(r.Status), r.Parent, tagText(r.Tags), string(r.Body), now, string(r.ARN))
 	return err
 }
 

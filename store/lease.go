@@ -13,7 +13,7 @@ import (
 
 // Claim implements outcrop.Store. The outer condition on the lease repeats the inner one
 // for databases that let two claims choose the same row: the second then updates nothing.
-func (s *Store) Claim(ctx context.Context, kind outcrop.Kind, statuses []string, owner string, ttl time.Duration) (outcrop.Record, bool, error) {
+func (s *Store) Claim(ctx context.Context, kind outcrop.Kind, statuses []outcrop.Status, owner string, ttl time.Duration) (outcrop.Record, bool, error) {
 	if len(statuses) == 0 {
 		return outcrop.Record{}, false, nil
 	}

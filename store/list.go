@@ -9,8 +9,8 @@ import (
 )
 
 // List implements outcrop.Store.
-func (s *Store) List(ctx context.Context, q outcrop.Query) ([]outcrop.Record, string, error) {
-	return s.list(ctx, q, `deleted = 0`)
+func (r reader) List(ctx context.Context, q outcrop.Query) ([]outcrop.Record, string, error) {
+	return r.list(ctx, q, `deleted = 0`)
 }
 
 // Deleted lists records that have been deleted; Updated says when.
@@ -18,7 +18,7 @@ func (s *Store) Deleted(ctx context.Context, q outcrop.Query) ([]outcrop.Record,
 	return s.list(ctx, q, `deleted <> 0`)
 }
 
-func (s *Store) list(ctx context.Context, q outcrop.Query, which string) ([]outcrop.Record, string, error) {
+func (r reader) list(ctx context.Context, q outcrop.Query, which string) ([]outcrop.Record, string, error) {
 	limit, err := rule.Limit(q)
 	if err != nil {
 		return nil, "", err
@@ -32,7 +32,7 @@ func (s *Store) list(ctx context.Context, q outcrop.Query, which string) ([]outc
 		}
 		where.add(`(created, arn) `+after(q)+` (?, ?)`, c.Created, string(c.ARN))
 	}
-	page, err := s.query(ctx, where, ` ORDER BY created`+direction(q)+`, arn`+direction(q)+` LIMIT ?`, limit+1)
+	page, err := r.query(ctx, where, ` ORDER BY created`+direction(q)+`, arn`+direction(q)+` LIMIT ?`, limit+1)
 	if err != nil || len(page) <= limit {
 		return page, "", wrap("list", err)
 	}
@@ -40,8 +40,8 @@ func (s *Store) list(ctx context.Context, q outcrop.Query, which string) ([]outc
 	return page[:limit], rule.EncodeNext(q, rule.Cursor{Created: rule.Nanos(last.Created), ARN: last.ARN}), nil
 }
 
-func (s *Store) query(ctx context.Context, where conditions, tail string, limit int) ([]outcrop.Record, error) {
-	rows, err := s.db.Reader.QueryContext(ctx,
+func (r reader) query(ctx context.Context, where conditions, tail string, limit int) ([]outcrop.Record, error) {
+	rows, err := r.from.QueryContext(ctx,
 		`SELECT `+columns+` FROM resources WHERE `+strings.Join(where.sql, ` AND `)+tail, append(where.args, limit)...)
 	if err != nil {
 		return nil, err
@@ -49,11 +49,11 @@ func (s *Store) query(ctx context.Context, where conditions, tail string, limit 
 	defer rows.Close()
 	var page []outcrop.Record
 	for rows.Next() {
-		r, err := scan(rows)
+		rec, err := scan(rows)
 		if err != nil {
 			return nil, err
 		}
-		page = append(page, r)
+		page = append(page, rec)
 	}
 	return page, rows.Err()
 }
@@ -108,9 +108,9 @@ func (c *conditions) selection(q outcrop.Query) {
 var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // oneOf adds "column IN (?, …)" for at least one value.
-func (c *conditions) oneOf(column string, values []string) {
+func (c *conditions) oneOf(column string, values []outcrop.Status) {
 	c.add(column + ` IN (?` + strings.Repeat(`, ?`, len(values)-1) + `)`)
 	for _, v := range values {
-		c.args = append(c.args, v)
+		c.args = append(c.args, string(v))
 	}
 }

@@ -31,11 +31,21 @@ var migrations embed.FS
 // Store is an outcrop.Store on SQLite. It is safe for concurrent use, by several processes
 // too.
 type Store struct {
+	reader
 	db  *sqlitedb.DB
 	now func() time.Time
 }
 
 var _ outcrop.Store = (*Store)(nil)
+
+// reader reads records, from the database's readers or within a transaction.
+type reader struct{ from querier }
+
+// querier is a *sql.DB or a *sql.Tx.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
 
 // Open opens the database file at path, creating it if need be; now is the clock by which
 // records are stamped and leases run out. Errors: those of the file system and of SQLite,
@@ -45,7 +55,7 @@ func Open(ctx context.Context, path string, now func() time.Time) (*Store, error
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, now: now}, nil
+	return &Store{reader: reader{db.Reader}, db: db, now: now}, nil
 }
 
 // Close closes the database.
@@ -56,59 +66,59 @@ const columns = `arn, kind, account, region, id, name, status, parent, token, ta
 	created, updated, version, lease_owner, lease_until, fence`
 
 // Get implements outcrop.Store.
-func (s *Store) Get(ctx context.Context, key outcrop.Key) (outcrop.Record, error) {
+func (r reader) Get(ctx context.Context, key outcrop.Key) (outcrop.Record, error) {
 	var row *sql.Row
 	if key.ARN != "" {
-		row = s.db.Reader.QueryRowContext(ctx, `SELECT `+columns+` FROM resources WHERE arn = ? AND deleted = 0`, string(key.ARN))
+		row = r.from.QueryRowContext(ctx, `SELECT `+columns+` FROM resources WHERE arn = ? AND deleted = 0`, string(key.ARN))
 	} else {
-		row = s.byRef(ctx, key)
+		row = r.byRef(ctx, key)
 	}
-	r, err := scan(row)
+	rec, err := scan(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return outcrop.Record{}, rule.NotFound(key)
 	}
-	return r, wrap("get", err)
+	return rec, wrap("get", err)
 }
 
 // byRef finds a record by id or by name. A name may look like another record's id; then
 // the id wins, because the name's holder can still be reached by its own id.
-func (s *Store) byRef(ctx context.Context, key outcrop.Key) *sql.Row {
+func (r reader) byRef(ctx context.Context, key outcrop.Key) *sql.Row {
 	const where = ` FROM resources WHERE deleted = 0 AND kind = ? AND account = ? AND region = ? AND `
 	args := []any{string(key.Kind), key.Account, key.Region, key.Ref}
-	return s.db.Reader.QueryRowContext(ctx,
+	return r.from.QueryRowContext(ctx,
 		`SELECT `+columns+` FROM (SELECT 0 AS rank, `+columns+where+`id = ?
 		UNION ALL SELECT 1 AS rank, `+columns+where+`name = ? AND name <> '') AS found ORDER BY rank LIMIT 1`,
 		append(args, args...)...)
 }
 
 // ByToken implements outcrop.Store.
-func (s *Store) ByToken(ctx context.Context, kind outcrop.Kind, scope outcrop.Scope, token string) (outcrop.Record, error) {
-	r, err := scan(s.db.Reader.QueryRowContext(ctx,
+func (r reader) ByToken(ctx context.Context, kind outcrop.Kind, scope outcrop.Scope, token string) (outcrop.Record, error) {
+	rec, err := scan(r.from.QueryRowContext(ctx,
 		`SELECT `+columns+` FROM resources WHERE deleted = 0 AND kind = ? AND account = ? AND region = ? AND token = ? AND token <> ''`,
 		string(kind), scope.Account, scope.Region, token))
 	if errors.Is(err, sql.ErrNoRows) {
 		return outcrop.Record{}, rule.TokenNotFound(kind, token)
 	}
-	return r, wrap("get by token", err)
+	return rec, wrap("get by token", err)
 }
 
 // Counts returns how many live records of each kind stand in each status.
-func (s *Store) Counts(ctx context.Context) (map[outcrop.Kind]map[string]int, error) {
+func (s *Store) Counts(ctx context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error) {
 	rows, err := s.db.Reader.QueryContext(ctx, `SELECT kind, status, count(*) FROM resources WHERE deleted = 0 GROUP BY kind, status`)
 	if err != nil {
 		return nil, wrap("count", err)
 	}
 	defer rows.Close()
-	counts := map[outcrop.Kind]map[string]int{}
+	counts := map[outcrop.Kind]map[outcrop.Status]int{}
 	for rows.Next() {
 		var kind outcrop.Kind
-		var status string
+		var status outcrop.Status
 		var n int
 		if err := rows.Scan(&kind, &status, &n); err != nil {
 			return nil, wrap("count", err)
 		}
 		if counts[kind] == nil {
-			counts[kind] = map[string]int{}
+			counts[kind] = map[outcrop.Status]int{}
 		}
 		counts[kind][status] = n
 	}

@@ -110,7 +110,7 @@ func (w *world) get(t *outcrop.Throughput) *outcrop.Throughput {
 	return got
 }
 
-func (w *world) is(t *outcrop.Throughput, status string) *outcrop.Throughput {
+func (w *world) is(t *outcrop.Throughput, status outcrop.Status) *outcrop.Throughput {
 	w.t.Helper()
 	got := w.get(t)
 	if got.Status != status {
@@ -399,7 +399,7 @@ func TestWaitsForRoom(t *testing.T) {
 	full := outcrop.Errorf(outcrop.CodeModelNotReady, "full")
 	for name, tc := range map[string]struct {
 		refusals int
-		want     string
+		want     outcrop.Status
 	}{
 		"room at last": {roomTries - 1, outcrop.ThroughputInService}, "never": {roomTries, outcrop.ThroughputFailed},
 	} {

@@ -3,28 +3,14 @@ package tune
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/train"
-)
-
-// The phases that Report names, as a job's statusDetails have them.
-const (
-	phaseValidation     = "Validation"
-	phaseDataProcessing = "DataProcessing"
-	phaseTraining       = "Training"
-)
-
-// The commands that Report returns.
-const (
-	commandCheckpoint = "checkpoint" // write a checkpoint now, then go on
-	commandStop       = "stop"       // end without a model
-	commandPreempt    = "preempt"    // write a checkpoint, then end; another attempt goes on
 )
 
 // Attempt is what a run needs of the attempt that it works for; *attempt.Client is one.
@@ -41,27 +27,39 @@ type Attempt interface {
 	Flush(ctx context.Context) error
 }
 
-// Job is what to do: the part of a job's row that the work depends on.
-type Job struct {
-	ID              string
-	BaseModelID     string
-	ModelDir        string // the base model, in Hugging Face layout
-	BaseDir         string // if that is an adapter: the model that it belongs to; "" if it is whole
-	ContextLength   int    // tokens
-	ScratchDir      string // outlives attempts
-	HyperParameters map[string]string
-	Train           outcrop.TrainSpec
-	TrainingURI     string
-	ValidationURIs  []string
-	OutputPrefix    string // artefacts go below it
-}
-
 // Options are what a run needs of the process it runs in.
 type Options struct {
 	Exec        nn.Exec          // what the arithmetic runs on
 	Now         func() time.Time // for rates and intervals; no result depends on it
 	MemoryBytes int64            // what the process may use; 0: not known
 	Log         *slog.Logger
+}
+
+// obeyCommand tells the server how far the work is, and does what it answers: an error ends the run.
+func (r *run) obeyCommand(ctx context.Context) error {
+	r.progress.UpdatedAt = r.Now()
+	switch r.attempt.Report(r.phase, r.progress) {
+	case attempt.CommandStop:
+		return ErrStopped
+	case attempt.CommandPreempt:
+		return r.lastCheckpoint(ErrPreempted)
+	case attempt.CommandCheckpoint:
+		r.nextSave = time.Time{}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // without a checkpoint: another attempt may have taken the directory over
+	}
+	return nil
+}
+
+// lastCheckpoint saves what there is to save and returns reason.
+func (r *run) lastCheckpoint(reason error) error {
+	if r.trainer != nil && r.trainer.Steps() > 0 {
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	return reason
 }
 
 // exitError is an error that decides the exit code of the worker.
@@ -76,8 +74,8 @@ func (e *exitError) ExitCode() int { return e.code }
 
 // How a run ends when it was told to.
 var (
-	ErrStopped   error = &exitError{outcrop.ExitStopped, errors.New("stopped as asked")}
-	ErrPreempted error = &exitError{outcrop.ExitTemporary, errors.New("ended after a checkpoint, as asked")}
+	ErrStopped   error = &exitError{attempt.ExitStopped, errors.New("stopped as asked")}
+	ErrPreempted error = &exitError{attempt.ExitTemporary, errors.New("ended after a checkpoint, as asked")}
 )
 
 // classify gives the errors of training the exit code and the sentence that a user needs.
@@ -88,14 +86,12 @@ func classify(err error, rate float64) error {
 			"Use a smaller learningRate (it was %g for this model), or more learningRateWarmupSteps, and look for rows of garbage in the data.",
 			diverged.Step, diverged.What, rate)
 		e.Err = err
-		return &exitError{outcrop.ExitDiverged, e}
+		return &exitError{attempt.ExitDiverged, e}
 	}
 	return err
 }
 
-// outOfMemory refuses a job that cannot fit; why says so with the numbers.
-func outOfMemory(why string) error {
-	return &exitError{outcrop.ExitOutOfMemory, outcrop.Errorf(outcrop.CodeModelError, "%s", why)}
+// errOutOfMemory refuses a job that cannot fit; why says so with the numbers.
+func errOutOfMemory(why string) error {
+	return &exitError{attempt.ExitOutOfMemory, outcrop.Errorf(outcrop.CodeModelError, "%s", why)}
 }
-
-func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }

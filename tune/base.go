@@ -10,9 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/safetensors"
+	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
 )
@@ -26,54 +27,54 @@ const baseFile = "base.sha256"
 // trained is given up, and the job begins again with the new ones.
 func (r *run) pinBase() error {
 	var err error
-	if r.base, err = r.baseDigest(); err != nil {
+	if r.baseDigest, err = r.digestOfBase(); err != nil {
 		return fmt.Errorf("read the base model: %w", err)
 	}
-	path := filepath.Join(r.job.ScratchDir, baseFile)
+	path := r.scratch(baseFile)
 	pinned, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if string(pinned) == r.base {
+	if string(pinned) == r.baseDigest {
 		return nil
 	}
 	if err == nil {
 		r.Log.Warn("the base model was replaced after the job began: the job begins again with the new one",
-			"model", r.job.BaseModelID, "was", string(pinned), "is", r.base)
+			"model", r.job.BaseModelID, "was", string(pinned), "is", r.baseDigest)
 	}
 	if err := r.beginAgain(); err != nil {
 		return err
 	}
-	return durable.WriteBytes(path, 0o600, []byte(r.base))
+	return durable.WriteBytes(path, 0o600, []byte(r.baseDigest))
 }
 
 // errBaseReplaced ends an attempt that has read some files of one base model and some of
 // another; the next one begins again.
-var errBaseReplaced error = &exitError{outcrop.ExitTemporary, errors.New("the base model was replaced while the attempt ran")}
+var errBaseReplaced error = &exitError{attempt.ExitTemporary, errors.New("the base model was replaced while the attempt ran")}
 
 // checkBase returns errBaseReplaced if the base model is no longer what pinBase has seen.
 func (r *run) checkBase() error {
-	digest, err := r.baseDigest()
-	if err == nil && digest != r.base {
+	digest, err := r.digestOfBase()
+	if err == nil && digest != r.baseDigest {
 		err = errBaseReplaced
 	}
 	return err
 }
 
-// baseDigest is that of the base model, with the one that it is an adapter of.
-func (r *run) baseDigest() (string, error) {
-	digest, err := baseDigest(r.job.ModelDir)
+// digestOfBase is that of the base model, with the one that it is an adapter of.
+func (r *run) digestOfBase() (string, error) {
+	digest, err := modelDigest(r.job.ModelDir)
 	if err != nil || r.job.BaseDir == "" {
 		return digest, err
 	}
-	below, err := baseDigest(r.job.BaseDir)
+	below, err := modelDigest(r.job.BaseDir)
 	return digest + " " + below, err
 }
 
-// baseDigest returns the SHA-256, in hex, of the files that make a model what it is: weights,
+// modelDigest returns the SHA-256, in hex, of the files that make a model what it is: weights,
 // whole or in shards, tokenizer, chat template and configuration. The others may be corrected
 // meanwhile.
-func baseDigest(dir string) (string, error) {
+func modelDigest(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return "", err
@@ -81,7 +82,7 @@ func baseDigest(dir string) (string, error) {
 	all := sha256.New()
 	for _, e := range entries {
 		name := e.Name()
-		if name != TokenizerFile && name != model.ConfigFile && !slices.Contains(chattemplate.Files, name) && !strings.HasSuffix(name, safetensors.Suffix) {
+		if name != tokenizer.File && name != model.ConfigFile && !slices.Contains(chattemplate.Files, name) && !strings.HasSuffix(name, safetensors.Suffix) {
 			continue
 		}
 		sum, _, err := durable.SHA256(filepath.Join(dir, name))

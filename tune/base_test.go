@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/model"
 )
 
@@ -89,7 +91,7 @@ func TestBaseReplacedDuringAnAttempt(t *testing.T) {
 		return "run"
 	}
 	var exit interface{ ExitCode() int }
-	if _, err := Run(t.Context(), f, j, options()); !errors.As(err, &exit) || exit.ExitCode() != outcrop.ExitTemporary {
+	if _, err := Run(t.Context(), f, j, options()); !errors.As(err, &exit) || exit.ExitCode() != attempt.ExitTemporary {
 		t.Fatal(err)
 	}
 	f.command = nil
@@ -98,11 +100,11 @@ func TestBaseReplacedDuringAnAttempt(t *testing.T) {
 	}
 }
 
-func TestBaseDigest(t *testing.T) {
+func TestModelDigest(t *testing.T) {
 	t.Parallel()
 	dir := copyOfTinyModel(t)
 	digest := func() string {
-		d, err := baseDigest(dir)
+		d, err := modelDigest(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +120,7 @@ func TestBaseDigest(t *testing.T) {
 		t.Error("a model card makes another model")
 	}
 	seen := []string{first}
-	for _, name := range []string{TokenizerFile, model.ConfigFile, "model.safetensors", "model-00002-of-00002.safetensors"} {
+	for _, name := range []string{tokenizer.File, model.ConfigFile, "model.safetensors", "model-00002-of-00002.safetensors"} {
 		write(name)
 		if d := digest(); slices.Contains(seen, d) {
 			t.Errorf("another %s is not noticed", name)
@@ -126,7 +128,7 @@ func TestBaseDigest(t *testing.T) {
 			seen = append(seen, d)
 		}
 	}
-	if _, err := baseDigest(filepath.Join(dir, "missing")); err == nil {
+	if _, err := modelDigest(filepath.Join(dir, "missing")); err == nil {
 		t.Errorf("error %v", err)
 	}
 }

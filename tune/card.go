@@ -3,11 +3,15 @@ package tune
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"text/template"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/datacheck"
 	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // cardFile is the name of a model's card, as the Hugging Face hub shows it.
@@ -23,7 +27,7 @@ pipeline_tag: text-generation
 
 # Fine-tuned from {{.Job.BaseModelID}}
 
-Made by Outcrop's customization job {{.Job.ID}}: {{.Method}}, with the loss on {{.Learnt}}. {{.Published}}
+Made by Outcrop's customization job {{.Job.JobID}}: {{.Method}}, with the loss on {{.Learnt}}. {{.Published}}
 
 | data | rows | bytes | SHA-256 |
 |---|---|---|---|
@@ -63,8 +67,8 @@ type cardLoss struct {
 }
 
 // learnt is what the loss is taken on.
-func (l *loaded) learnt() string {
-	if l.documents {
+func learnt(rows *datacheck.Rows) string {
+	if rows.Documents {
 		return "every token of the documents"
 	}
 	return "completions only"
@@ -73,7 +77,7 @@ func (l *loaded) learnt() string {
 // card renders the model's card.
 func (r *run) card(p parity) []byte {
 	data := struct {
-		Job                 Job
+		Job                 attempt.Spec
 		Library             string
 		Method, Published   string
 		Inputs              []cardInput
@@ -84,15 +88,15 @@ func (r *run) card(p parity) []byte {
 		Form, Learnt        string
 	}{
 		Job: r.job, Library: libraries[r.spec.Method], Method: methods[r.spec.Method], Published: r.whatIsPublished(), Hyper: r.hyper(),
-		FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p, Form: r.data.template.String(), Learnt: r.data.learnt(),
+		FirstLoss: r.firstLoss, LastLoss: *r.progress.TrainingLoss, Parity: p, Form: r.data.Template.String(), Learnt: learnt(r.data),
 	}
-	sets := slices.Concat([][]chattemplate.Example{r.data.train}, r.data.validation)
+	sets := slices.Concat([][]chattemplate.Example{r.data.Training}, r.data.Validation)
 	for i, in := range r.inputs {
 		data.Inputs = append(data.Inputs, cardInput{in, len(sets[i])})
 	}
 	for i, uri := range r.job.ValidationURIs {
 		first, last := r.evaluations[0], r.publishedEvaluation()
-		data.Validation = append(data.Validation, cardLoss{baseName(uri), first.Losses[i], last.Losses[i]})
+		data.Validation = append(data.Validation, cardLoss{path.Base(uri), first.Losses[i], last.Losses[i]})
 	}
 	var b bytes.Buffer
 	if err := cardTemplate.Execute(&b, data); err != nil {
@@ -102,10 +106,10 @@ func (r *run) card(p parity) []byte {
 }
 
 // libraries are what loads a model that was trained so.
-var libraries = map[string]string{outcrop.MethodFull: "transformers", outcrop.MethodLoRA: "peft"}
+var libraries = map[outcrop.Method]string{outcrop.MethodFull: "transformers", outcrop.MethodLoRA: "peft"}
 
 // methods says in words how a model was trained.
-var methods = map[string]string{outcrop.MethodFull: "full fine-tuning", outcrop.MethodLoRA: "low-rank adapters (LoRA)"}
+var methods = map[outcrop.Method]string{outcrop.MethodFull: "full fine-tuning", outcrop.MethodLoRA: "low-rank adapters (LoRA)"}
 
 // whatIsPublished says which step's weights the model has, and why.
 func (r *run) whatIsPublished() string {
@@ -125,8 +129,8 @@ func (r *run) whatIsPublished() string {
 }
 
 func (r *run) hyper() (rows []cardHyper) {
-	used := r.usedSpec().HyperParameters()
-	for _, name := range outcrop.HyperParameterNames() {
+	used := recipe.Values(r.usedSpec())
+	for _, name := range recipe.Names() {
 		if _, ok := used[name]; !ok {
 			continue
 		}

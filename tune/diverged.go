@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/train"
 )
 
@@ -23,10 +24,10 @@ const (
 func (r *run) trainOrTell(ctx context.Context) error {
 	err := r.train(ctx)
 	if err == nil {
-		err = r.ruined()
+		err = r.checkRuined()
 	}
 	var diverged *train.Diverged
-	if errors.Is(err, ErrStopped) || errors.As(err, &diverged) || attemptCode(err) == outcrop.ExitDiverged {
+	if errors.Is(err, ErrStopped) || errors.As(err, &diverged) || attemptCode(err) == attempt.ExitDiverged {
 		r.putMetrics()
 		return r.flushThen(ctx, err)
 	}
@@ -42,32 +43,32 @@ func attemptCode(err error) int {
 	return 0
 }
 
-// ruined is the error of a finished run whose numbers are finite and whose model is of no
+// checkRuined is the error of a finished run whose numbers are finite and whose model is of no
 // use: too high a learning rate does not always end in NaN. What came after the step whose
 // weights are published says nothing of them.
-func (r *run) ruined() error {
+func (r *run) checkRuined() error {
 	guessing := math.Log(float64(r.model.Config.Vocab))
 	h := r.trainer.History()[:r.published()]
 	if len(h) == 0 {
 		return nil
 	}
-	if err := r.risen("training", h[0].Loss, meanLoss(h[max(0, len(h)-ruinedSteps):]), guessing); err != nil {
+	if err := r.checkRisen("training", h[0].Loss, meanLoss(h[max(0, len(h)-ruinedSteps):]), guessing); err != nil {
 		return err
 	}
 	for i := range r.validation {
 		first, last := r.evaluations[0].Losses[i], r.publishedEvaluation().Losses[i]
-		if err := r.risen("validation", first, last, guessing); err != nil {
+		if err := r.checkRisen("validation", first, last, guessing); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) risen(what string, first, last, guessing float64) error {
+func (r *run) checkRisen(what string, first, last, guessing float64) error {
 	if !(last > ruinedFactor*max(first, guessing)) {
 		return nil
 	}
-	return &exitError{outcrop.ExitDiverged, outcrop.Errorf(outcrop.CodeModelError,
+	return &exitError{attempt.ExitDiverged, outcrop.Errorf(outcrop.CodeModelError,
 		"The training diverged: the %s loss rose from %.2f to %.2f, and guessing has %.2f. "+
 			"Use a smaller learningRate (it was %g for this model), or more learningRateWarmupSteps.",
 		what, first, last, guessing, r.spec.PeakRate())}

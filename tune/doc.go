@@ -2,8 +2,10 @@
 // and writes the artefacts. Everything it reads and writes goes through the attempt that
 // it works for; it knows no HTTP, no S3 and no database.
 //
-//	report, err := (&tune.Checker{}).Check(ctx, modelDir, 4096, train, validation)
-//	err = report.Err()   // every mistake in the data, or nil
+//	progress, err := tune.Run(ctx, client, spec, options)
 //
-//	progress, err := tune.Run(ctx, attempt, job, options)
+// A run reads from the top down: run.go has the phases, data.go the data, base.go, merge.go
+// and prepare.go the model, plan.go what it trains with, loop.go, evaluate.go, select.go and
+// keep.go the training, finish.go and artefact.go the publication. All of them share the run
+// of state.go.
 package tune

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"outcrop.dev/outcrop"
@@ -64,7 +63,7 @@ func (r *run) evaluate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteBytes(filepath.Join(r.job.ScratchDir, evaluationsFile), 0o600, b)
+	return durable.WriteBytes(r.scratch(evaluationsFile), 0o600, b)
 }
 
 func (r *run) measure(ctx context.Context) (evaluation, error) {
@@ -80,7 +79,7 @@ func (r *run) measure(ctx context.Context) (evaluation, error) {
 			}
 			loss.Add(l)
 			exact, rows = exact+n, rows+len(part)
-			if err := r.obey(ctx); err != nil {
+			if err := r.obeyCommand(ctx); err != nil {
 				return e, err
 			}
 		}
@@ -106,7 +105,7 @@ func (r *run) measurePart(part []train.Example) (loss model.Loss, exact int, err
 // restoreEvaluations reads the evaluations up to the restored step. One that is missing
 // cannot be made up for, because the weights have moved on: then ok is false.
 func (r *run) restoreEvaluations() (ok bool, err error) {
-	b, err := os.ReadFile(filepath.Join(r.job.ScratchDir, evaluationsFile))
+	b, err := os.ReadFile(r.scratch(evaluationsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		b, err = []byte("[]"), nil
 	}

@@ -52,7 +52,7 @@ func TestBest(t *testing.T) {
 	}
 	for _, c := range []struct {
 		losses []evaluation
-		by     string
+		by     outcrop.Selection
 		want   int
 	}{
 		{nil, outcrop.BestValidationLoss, -1},
@@ -71,8 +71,8 @@ func TestBest(t *testing.T) {
 // TestSchedulesByName: every schedule that a job may name is another one.
 func TestSchedulesByName(t *testing.T) {
 	t.Parallel()
-	seen := map[string]string{}
-	for _, name := range []string{outcrop.ScheduleLinear, outcrop.ScheduleCosine, outcrop.ScheduleConstant, outcrop.ScheduleWSD} {
+	seen := map[string]outcrop.Schedule{}
+	for _, name := range []outcrop.Schedule{outcrop.ScheduleLinear, outcrop.ScheduleCosine, outcrop.ScheduleConstant, outcrop.ScheduleWSD} {
 		s, print := schedule(name, 2, 10), ""
 		for step := range 10 {
 			print += fmt.Sprintf("%.3f ", s(step))

@@ -10,6 +10,9 @@ import (
 	"slices"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/train"
@@ -18,9 +21,8 @@ import (
 // carried are the files of a base model that a tuned one keeps as they are: it must be asked
 // in the form that it was taught.
 var carried = slices.Concat([]string{
-	TokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
-	"chat_template.jinja",
-}, outcrop.LicenceFiles)
+	tokenizer.File, model.GenerationFile,
+}, chattemplate.Files, outcrop.LicenceFiles)
 
 // finish writes the model, proves that serving computes what training computed, and stores
 // the artefacts, the manifest last. It may be cut off and done again.
@@ -28,17 +30,17 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.save(); err != nil {
 		return err
 	}
-	r.settle()
+	r.settlePublished()
 	r.putMetrics()
 	r.putLater(trainingReportKey, jsonType, r.trainingReport())
-	dir := filepath.Join(r.job.ScratchDir, modelDir)
+	dir := r.scratch(attempt.ModelDir)
 	if err := r.writeModel(dir); err != nil {
 		return fmt.Errorf("write the model: %w", err)
 	}
-	if err := r.obey(ctx); err != nil {
+	if err := r.obeyCommand(ctx); err != nil {
 		return err
 	}
-	p, err := r.prove(dir)
+	p, err := r.proveParity(dir)
 	if err != nil {
 		return err
 	}
@@ -59,8 +61,8 @@ func (r *run) finish(ctx context.Context) error {
 	return nil
 }
 
-// settle notes which step is published, and its losses.
-func (r *run) settle() {
+// settlePublished notes which step is published, and its losses.
+func (r *run) settlePublished() {
 	p := &r.progress
 	p.PublishedStep = r.published()
 	if h := r.trainer.History(); p.PublishedStep > 0 {
@@ -81,7 +83,8 @@ func (r *run) usedSpec() outcrop.TrainSpec {
 }
 
 // writeModel saves the weights, in the base model's type, with the files that it carries, and
-// the models of the epochs that are kept. Those files are looked at last: all that went into the model must be of one base model.
+// the models of the epochs that are kept. The base model is looked at last: all that went into
+// the model must be of one.
 func (r *run) writeModel(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -92,7 +95,7 @@ func (r *run) writeModel(dir string) error {
 	if err := r.writeWeights(dir); err != nil {
 		return err
 	}
-	if err := r.complete(dir); err != nil {
+	if err := r.completeModel(dir); err != nil {
 		return err
 	}
 	if err := r.finishEpochs(); err != nil {
@@ -101,19 +104,19 @@ func (r *run) writeModel(dir string) error {
 	return r.checkBase()
 }
 
-// complete makes a model of a directory of weights.
-func (r *run) complete(dir string) error {
+// completeModel makes a model of a directory of weights.
+func (r *run) completeModel(dir string) error {
 	if r.spec.Method == outcrop.MethodLoRA {
 		if err := r.writeBase(dir); err != nil {
 			return err
 		}
 	}
-	return carry(dir, r.job.ModelDir)
+	return copyCarried(dir, r.job.ModelDir)
 }
 
 // writeBase says which model the adapters belong to.
 func (r *run) writeBase(dir string) error {
-	digest, err := model.WeightsDigest(r.whole)
+	digest, err := model.WeightsDigest(r.wholeDir)
 	if err != nil {
 		return err
 	}
@@ -145,22 +148,22 @@ func (r *run) writeWeights(dir string) error {
 // finished is the model in dir as it is loaded.
 func (r *run) finished(dir string) onDisk {
 	if r.spec.Method == outcrop.MethodLoRA {
-		return onDisk{base: r.whole, adapter: dir}
+		return onDisk{base: r.wholeDir, adapter: dir}
 	}
 	return onDisk{base: dir}
 }
 
-// prove frees the training's memory and checks the model as it lies on disk.
-func (r *run) prove(dir string) (parity, error) {
+// proveParity frees the training's memory and checks the model as it lies on disk.
+func (r *run) proveParity(dir string) (parity, error) {
 	examples := r.rows.All
 	if len(r.validation) > 0 {
 		examples = r.validation[0]
 	}
-	if r.data.documents { // of which every token is trained: serving would take them one by one
+	if r.data.Documents { // of which every token is trained: serving would take them one by one
 		examples = train.Split(examples[:min(len(examples), parityRows)], parityTokens)
 	}
 	r.closeModel()
-	p, err := measureParity(r.finished(dir), r.Exec, parityExamples(examples), r.data.template.EndOfText())
+	p, err := measureParity(r.finished(dir), r.Exec, parityExamples(examples), r.data.Template.EndOfText())
 	if err != nil {
 		return parity{}, fmt.Errorf("check the finished model: %w", err)
 	}

@@ -5,19 +5,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
 )
 
-// epochsDir holds, in the scratch directory, the weights of the ends of epochs, shared with
-// package attempt. There are never more than keepCheckpoints of them, and one.
-const epochsDir = "epochs"
-
-func (r *run) epochPath(epoch int) string {
-	return filepath.Join(r.job.ScratchDir, epochsDir, fmt.Sprintf("epoch-%02d", epoch))
-}
+// epochPath is where the weights of an epoch's end are. There are never more than
+// keepCheckpoints of them, and one.
+func (r *run) epochPath(epoch int) string { return r.scratch(attempt.EpochDir(epoch)) }
 
 // endOf returns the step that an epoch, from 1, ends with.
 func (r *run) endOf(epoch int) int { return epoch * r.rows.StepsPerEpoch() }
@@ -64,7 +60,7 @@ func (r *run) finishEpochs() error {
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 			return errors.Join(fmt.Errorf("the weights of epoch %d are lost: the next attempt begins anew", e), r.beginAgain())
 		}
-		if err := r.complete(dir); err != nil {
+		if err := r.completeModel(dir); err != nil {
 			return err
 		}
 		r.progress.Checkpoints = append(r.progress.Checkpoints, r.checkpointOf(e))

@@ -11,8 +11,10 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/datacheck"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // memoryTolerance is how far the planned memory may be from what a worker takes.
@@ -115,12 +117,12 @@ func childOfMemoryTest(t *testing.T, of string) {
 	for name, value := range s.Hyper {
 		hp[name] = value
 	}
-	spec, err := outcrop.ParseHyperParameters(outcrop.FoundationModel{Defaults: outcrop.TrainDefaults{LearningRate: 1e-4}}, hp)
+	spec, err := recipe.Parse(outcrop.FoundationModel{Defaults: outcrop.TrainDefaults{LearningRate: 1e-4}}, hp)
 	if err != nil {
 		t.Fatal(err)
 	}
 	j.ModelDir, j.ContextLength = dir, 4096
-	report, err := (&Checker{}).Check(t.Context(), dir, 4096, text("train", s.lines(s.Rows)), []Source{text("val", s.lines(s.Batch))})
+	report, err := (&datacheck.Checker{}).Check(t.Context(), dir, 4096, text("train", s.lines(s.Rows)), []datacheck.Source{text("val", s.lines(s.Batch))})
 	if err != nil {
 		t.Fatal(err)
 	}

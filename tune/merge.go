@@ -20,7 +20,7 @@ func (r *run) wholeBase() (string, error) {
 	if r.job.BaseDir == "" {
 		return r.job.ModelDir, nil
 	}
-	dir := filepath.Join(r.job.ScratchDir, mergedDir)
+	dir := r.scratch(mergedDir)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return dir, err
 	}
@@ -56,11 +56,11 @@ func (r *run) merge(dir string) (err error) {
 	if err := m.Save(dir); err != nil {
 		return err
 	}
-	return carry(dir, r.job.ModelDir)
+	return copyCarried(dir, r.job.ModelDir)
 }
 
-// carry copies the files that a tuned model keeps of its base, those that there are.
-func carry(to, from string) error {
+// copyCarried copies the files that a tuned model keeps of its base, those that there are.
+func copyCarried(to, from string) error {
 	for _, name := range carried {
 		err := durable.CopyFile(filepath.Join(to, name), filepath.Join(from, name), 0o644)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

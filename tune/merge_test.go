@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/model"
 )
 
@@ -24,9 +25,9 @@ func TestRunOnAdapters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := func() Job {
+	second := func() attempt.Spec {
 		j := job(t, 1)
-		j.ModelDir, j.BaseDir = filepath.Join(first.ScratchDir, modelDir), first.ModelDir
+		j.ModelDir, j.BaseDir = filepath.Join(first.ScratchDir, attempt.ModelDir), first.ModelDir
 		return j
 	}
 	whole, j := newFake(1), second()
@@ -39,7 +40,7 @@ func TestRunOnAdapters(t *testing.T) {
 	if err != nil || math.Abs(loss-p.ValidationLosses[0]) > 0.02 { // the sum is rounded to bfloat16
 		t.Errorf("the job begins with the loss %g, the adapters ended with %g", loss, p.ValidationLosses[0])
 	}
-	if _, err := model.LoadServing(filepath.Join(j.ScratchDir, modelDir), exec()); err != nil {
+	if _, err := model.LoadServing(filepath.Join(j.ScratchDir, attempt.ModelDir), exec()); err != nil {
 		t.Errorf("the result is not whole: %v", err)
 	}
 	cut := newFake(1)
@@ -65,7 +66,7 @@ func TestCarry(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(from, name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := carry(to, from); err != nil {
+		if err := copyCarried(to, from); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(filepath.Join(to, name)); (err == nil) != want {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/train"
 )
 
@@ -14,7 +15,6 @@ import (
 const (
 	trainingMetricsKey = "training_artifacts/step_wise_training_metrics.csv"
 	validationDir      = "validation_artifacts/post_fine_tuning_validation/"
-	dataReportKey      = "data_report.json"
 	trainingReportKey  = "training_report.json"
 	parityKey          = "parity.json"
 	manifestKey        = "manifest.json"
@@ -86,7 +86,7 @@ type trainingReport struct {
 
 func (r *run) trainingReport() []byte {
 	b, err := json.MarshalIndent(trainingReport{
-		HyperParameters: r.usedSpec().HyperParameters(), PlannedMemory: r.memory, StepsPlanned: r.rows.Steps(), Steps: r.trainer.Steps(),
+		HyperParameters: recipe.Values(r.usedSpec()), PlannedMemory: r.memory, StepsPlanned: r.rows.Steps(), Steps: r.trainer.Steps(),
 		EndedEarly: !r.trainer.Done(), PublishedStep: r.progress.PublishedStep, Evaluations: r.evaluations,
 	}, "", "  ")
 	if err != nil {

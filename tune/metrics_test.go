@@ -1,6 +1,8 @@
 package tune
 
-import "testing"
+import (
+	"testing"
+)
 
 // TestValidationEpochs: an evaluation at an epoch's end is that epoch's, not the next one's,
 // and no epoch comes that the training metrics do not have.

@@ -10,10 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/datacheck"
 	"outcrop.dev/outcrop/format/dataset"
+	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/train"
 )
 
@@ -63,24 +68,24 @@ func RowLength(context int, t outcrop.TrainSpec) int {
 type workload struct {
 	config         model.Config
 	exec           nn.Exec
-	merged         bool               // the base model is adapters: there are no adapters on those
-	tokenizerBytes int64              // of its file
-	facts          outcrop.TrainFacts // without Need
-	rows           int                // in memory: of all files, and documents one by one
-	provenRows     int                // that there are to prove the finished model with
+	merged         bool         // the base model is adapters: there are no adapters on those
+	tokenizerBytes int64        // of its file
+	facts          recipe.Facts // without Need
+	rows           int          // in memory: of all files, and documents one by one
+	provenRows     int          // that there are to prove the finished model with
 	largest        func(t outcrop.TrainSpec) train.Batch
 }
 
 // NewPlan chooses what spec leaves open for a job on the data of report, and plans its memory.
 // files are the base model's; memory is what training may take, 0 if that is not known.
 // CodeValidation for a job that does not fit, with the numbers and with what would.
-func NewPlan(files outcrop.ModelFiles, exec nn.Exec, report *Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
+func NewPlan(files outcrop.ModelFiles, exec nn.Exec, report *datacheck.Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
 	w, err := newWorkload(cmp.Or(files.BaseDir, files.Dir), exec)
 	if err != nil {
 		return nil, err
 	}
 	w.merged = files.BaseDir != ""
-	report.work(w)
+	w.measureReport(report)
 	w.facts.MemoryBytes = memory
 	p := w.plan(spec)
 	if l := lora(p.Train); l != nil {
@@ -100,65 +105,55 @@ func newWorkload(modelDir string, exec nn.Exec) (*workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(filepath.Join(modelDir, TokenizerFile))
+	info, err := os.Stat(filepath.Join(modelDir, tokenizer.File))
 	if err != nil {
 		return nil, err
 	}
 	return &workload{config: config, exec: exec, tokenizerBytes: info.Size()}, nil
 }
 
-// work adds to w what a report tells of the data: of what only the rows themselves tell exactly,
-// an estimate.
-func (r *Report) work(w *workload) {
+// measureReport adds what a report tells of the data: of what only the rows themselves tell
+// exactly, an estimate.
+func (w *workload) measureReport(r *datacheck.Report) {
 	w.provenRows = r.Files[min(1, len(r.Files)-1)].Rows // of the first validation file, if there is one
 	for _, f := range r.Files {
 		w.rows += f.Rows
-		if w.facts.Longest = max(w.facts.Longest, min(f.Length.Max, r.ContextLength)); f.Role == Training {
-			w.facts.Rows, w.facts.Tokens = f.trainedRows(), f.tokens()
+		if w.facts.Longest = max(w.facts.Longest, min(f.Length.Max, r.ContextLength)); f.Role == datacheck.Training {
+			w.facts.Rows, w.facts.Tokens = f.TrainedRows(), f.Tokens()
 		} else {
-			w.facts.ValidationTokens += f.tokens()
+			w.facts.ValidationTokens += f.Tokens()
 		}
 	}
 	w.largest = func(t outcrop.TrainSpec) (largest train.Batch) {
 		for _, f := range r.Files {
 			n := t.BatchSize
-			if f.Role == Validation {
+			if f.Role == datacheck.Validation {
 				n = evaluationRows
 			}
-			b := f.largestBatch(min(n, f.trainedRows()), r.ContextLength, max(t.MicroTokens, w.facts.Longest))
+			b := largestBatch(&f, min(n, f.TrainedRows()), r.ContextLength, max(t.MicroTokens, w.facts.Longest))
 			largest = train.Batch{Tokens: max(largest.Tokens, b.Tokens), Targets: max(largest.Targets, b.Targets)}
 		}
 		return largest
 	}
 }
 
-func (f *File) tokens() int64 { return f.PromptTokens + f.CompletionTokens }
-
-// trainedRows is how many rows training makes of the file.
-func (f *File) trainedRows() int {
-	if f.Format == dataset.Documents {
-		return f.Packs
-	}
-	return f.Rows
-}
-
 // largestBatch estimates the largest of a run's batches of n rows and at most micro tokens:
 // three standard deviations above the mean, as far as the percentiles tell of them.
-func (f *File) largestBatch(n, context, micro int) train.Batch {
-	if f.tokens() == 0 {
+func largestBatch(f *datacheck.File, n, context, micro int) train.Batch {
+	if f.Tokens() == 0 {
 		return train.Batch{}
 	}
 	if f.Format == dataset.Documents { // whose rows are full
-		tokens := int(min(int64(n)*int64(context), int64(micro), f.tokens()))
+		tokens := int(min(int64(n)*int64(context), int64(micro), f.Tokens()))
 		return train.Batch{Tokens: tokens, Targets: tokens}
 	}
 	const p95 = 1.645 // standard deviations above the median, if lengths were normal
-	mean := float64(f.tokens()) / float64(f.Rows)
+	mean := float64(f.Tokens()) / float64(f.Rows)
 	deviation := float64(min(f.Length.P95, context)-min(f.Length.P50, context)) / p95
 	estimate := float64(n)*mean + 3*math.Sqrt(float64(n))*deviation
 	longest := min(f.Length.Max, context)
 	tokens := min(max(int(estimate), longest), n*longest, micro)
-	return train.Batch{Tokens: tokens, Targets: max(int(int64(tokens)*f.CompletionTokens/f.tokens()), 1)}
+	return train.Batch{Tokens: tokens, Targets: max(int(int64(tokens)*f.CompletionTokens/f.Tokens()), 1)}
 }
 
 // plan resolves spec and measures it.
@@ -169,7 +164,7 @@ func (w *workload) plan(spec outcrop.TrainSpec) *Plan {
 	if open := slices.Index(spec.Open, "method"); open >= 0 && w.merged {
 		spec.Method, spec.Open = outcrop.MethodFull, slices.Delete(slices.Clone(spec.Open), open, open+1)
 	}
-	spec = spec.Resolve(f)
+	spec = recipe.Resolve(spec, f)
 	return &Plan{Train: spec, Rows: f.Rows, Steps: spec.Steps(f.Rows), Memory: w.memory(spec)}
 }
 
@@ -209,7 +204,7 @@ func (w *workload) options(t outcrop.TrainSpec) train.Options {
 // decayShare is the last part of a "wsd" run, in which the rate falls: as in pre-training.
 const decayShare = 0.3
 
-func schedule(name string, warmup, steps int) train.Schedule {
+func schedule(name outcrop.Schedule, warmup, steps int) train.Schedule {
 	switch name {
 	case outcrop.ScheduleCosine:
 		return train.Cosine(warmup, steps)
@@ -230,7 +225,7 @@ func (w *workload) tooLarge(t outcrop.TrainSpec, memory int64) string {
 			fit = append(fit, fmt.Sprintf("%s (%s)", what, mebibytes(w.memory(other).Total())))
 		}
 	}
-	less := max(w.facts.Longest, microTokensLess)
+	less := max(w.facts.Longest, recipe.MicroTokensLow)
 	try("activationCheckpointing true", func(t *outcrop.TrainSpec) { t.Recompute = true })
 	if less < t.MicroTokens {
 		try(fmt.Sprintf("microBatchTokens %d", less), func(t *outcrop.TrainSpec) { t.MicroTokens = less })
@@ -247,9 +242,6 @@ func (w *workload) tooLarge(t outcrop.TrainSpec, memory int64) string {
 	return fmt.Sprintf("Training this model on these data needs %s of memory and there are %s. The need is %s. %s", mebibytes(m.Total()), mebibytes(memory), m, advice)
 }
 
-// microTokensLess is what tooLarge suggests to cut steps into.
-const microTokensLess = 512
-
 // String lists the parts.
 func (m Memory) String() string {
 	s := fmt.Sprintf("weights %s, gradients %s, optimizer %s, activations %s, products %s, data %s, program %s",
@@ -263,11 +255,11 @@ func (m Memory) String() string {
 // WriteText writes the plan for a person.
 func (p *Plan) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan\n  steps       %s of %d rows\n", thousands(p.Steps), p.Train.BatchSize)
+	fmt.Fprintf(&b, "plan\n  steps       %s of %d rows\n", humanize.Comma(int64(p.Steps)), p.Train.BatchSize)
 	fmt.Fprintf(&b, "  memory      %s: %s\n", mebibytes(p.Memory.Total()), p.Memory)
 	b.WriteString("  hyperparameters\n")
-	hp := p.Train.HyperParameters()
-	for _, name := range outcrop.HyperParameterNames() {
+	hp := recipe.Values(p.Train)
+	for _, name := range recipe.Names() {
 		if value, ok := hp[name]; ok {
 			fmt.Fprintf(&b, "    %-24s %s\n", name, value)
 		}
@@ -275,3 +267,46 @@ func (p *Plan) WriteText(w io.Writer) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// plan settles what the job trains with, and sees to it that there is the memory for it.
+func (r *run) plan(w *workload) (train.Options, error) {
+	r.measureData(w)
+	spec := r.job.Train
+	if spec.EvaluationInterval == 0 { // of a job that an older version took
+		spec.Open = append(spec.Open, "evaluationInterval")
+	}
+	p := w.plan(spec)
+	r.memory = p.Memory
+	if r.MemoryBytes > 0 && p.Memory.Total() > r.MemoryBytes {
+		p.Train.Recompute = true // which changes no bit of the result
+		if p.Memory = w.memory(p.Train); p.Memory.Total() > r.MemoryBytes {
+			return train.Options{}, errOutOfMemory(w.tooLarge(p.Train, r.MemoryBytes))
+		}
+	}
+	r.Log.Info("plan", "memory", mebibytes(p.Memory.Total()), "of", p.Memory.String(), "activation checkpointing", p.Train.Recompute)
+	r.spec = p.Train
+	r.rows.Epochs, r.rows.BatchSize = r.spec.Epochs, r.spec.BatchSize
+	r.progress.Steps = r.rows.Steps()
+	return w.options(r.spec), nil
+}
+
+// measureData adds to w what the job's data are, exactly.
+func (r *run) measureData(w *workload) {
+	w.facts = recipe.Facts{Rows: r.rows.Count(), Tokens: tokensOf(r.rows.All), Longest: r.longestRow, MemoryBytes: r.MemoryBytes}
+	w.rows, w.provenRows = len(r.rows.All), len(r.rows.All)
+	if len(r.validation) > 0 {
+		w.provenRows = len(r.validation[0])
+	}
+	var parts [][]train.Example
+	for _, set := range r.validation {
+		w.rows += len(set)
+		w.facts.ValidationTokens += tokensOf(set)
+		parts = slices.AppendSeq(parts, slices.Chunk(set, evaluationRows))
+	}
+	w.largest = func(t outcrop.TrainSpec) train.Batch {
+		rows := train.Rows{All: r.rows.All, Packs: r.rows.Packs, BatchSize: t.BatchSize, Epochs: t.Epochs, Seed: t.Seed}
+		return train.LargestBatch(&rows, rows.Steps(), t.MicroTokens, parts...)
+	}
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }

@@ -5,14 +5,16 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/recipe"
 )
 
 // TestPlanKnowsAllRows: every row takes memory, of validation too, and of what is cut off nothing.
 func TestPlanKnowsAllRows(t *testing.T) {
 	t.Parallel()
-	spec := outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 1, BatchSize: 4, LearningRate: 1e-4})
+	spec := recipe.Default(outcrop.TrainDefaults{Epochs: 1, BatchSize: 4, LearningRate: 1e-4})
 	spec.EvaluationInterval = 100
-	data := func(report *Report) int64 {
+	data := func(report *datacheck.Report) int64 {
 		plan, err := NewPlan(outcrop.ModelFiles{Dir: tinyModel()}, exec(), report, spec, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +41,7 @@ func TestPlanKnowsAllRows(t *testing.T) {
 // TestPlanOnAdapters: there are no adapters on adapters, so none are chosen, nor advised.
 func TestPlanOnAdapters(t *testing.T) {
 	t.Parallel()
-	spec := outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 1, BatchSize: 4, LearningRate: 1e-4})
+	spec := recipe.Default(outcrop.TrainDefaults{Epochs: 1, BatchSize: 4, LearningRate: 1e-4})
 	spec.EvaluationInterval, spec.Recompute, spec.Open = 100, true, []string{"method"}
 	report := check(t, 64, lines(40))
 	whole := outcrop.ModelFiles{Dir: tinyModel()}

@@ -24,10 +24,12 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/tensor"
 	"outcrop.dev/outcrop/tensor/gemm"
 )
@@ -136,11 +138,13 @@ func (f *fake) PutLater(uri, _ string, content []byte) {
 
 func (f *fake) Flush(context.Context) error { return nil }
 
-func job(t *testing.T, validators int) Job {
-	j := Job{
-		ID: "abc", BaseModelID: "outcrop.test", ModelDir: tinyModel(), ContextLength: tinymodel.Context, ScratchDir: t.TempDir(),
-		HyperParameters: map[string]string{"epochCount": "3"}, OutputPrefix: prefix, TrainingURI: "s3://b/train.jsonl",
-		Train: outcrop.NewTrainSpec(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2}),
+func job(t *testing.T, validators int) attempt.Spec {
+	j := attempt.Spec{
+		JobID: "abc", ScratchDir: t.TempDir(), Grant: attempt.Grant{OutputPrefix: prefix, TrainingURI: "s3://b/train.jsonl"},
+		Customization: attempt.Customization{
+			BaseModelID: "outcrop.test", ModelDir: tinyModel(), ContextLength: tinymodel.Context, HyperParameters: map[string]string{"epochCount": "3"},
+			Train: recipe.Default(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.01, WarmupSteps: 2}),
+		},
 	}
 	j.Train.Seed = 5
 	for i := range validators {
@@ -266,10 +270,10 @@ func TestRunLeavesAModelThatIsWhole(t *testing.T) {
 // byte for byte that of a run without interruption.
 func TestRunIsCutOff(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*Job){
-		"usual":      func(*Job) {},
+	for name, change := range map[string]func(*attempt.Spec){
+		"usual":      func(*attempt.Spec) {},
 		"everything": everything,
-		"LoRA":       func(j *Job) { everything(j); adapters(j); j.Train.LearningRate = 6 },
+		"LoRA":       func(j *attempt.Spec) { everything(j); adapters(j); j.Train.LearningRate = 6 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -288,7 +292,7 @@ func TestRunIsCutOff(t *testing.T) {
 			cut, j := newFake(1), job(t, 1)
 			change(&j)
 			ends := cutOff(t, cut, j)
-			sameFiles(t, filepath.Join(wj.ScratchDir, epochsDir), filepath.Join(j.ScratchDir, epochsDir))
+			sameFiles(t, filepath.Join(wj.ScratchDir, attempt.EpochsDir), filepath.Join(j.ScratchDir, attempt.EpochsDir))
 			for _, uri := range slices.Sorted(maps.Keys(whole.objects)) {
 				if !bytes.Equal(whole.objects[uri], cut.objects[uri]) {
 					t.Errorf("%s differs after %d interruptions", uri, ends)
@@ -326,7 +330,7 @@ func files(t *testing.T, dir string) map[string][32]byte {
 }
 
 // cutOff runs j to its end with many interruptions, and returns how many.
-func cutOff(t *testing.T, f *fake, j Job) (ends int) {
+func cutOff(t *testing.T, f *fake, j attempt.Spec) (ends int) {
 	t.Helper()
 	for at := 3; ; at += 4 {
 		ctx, kill := context.WithCancelCause(t.Context())
@@ -390,21 +394,21 @@ func TestRunErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		change func(*fake, *Job, *Options)
+		change func(*fake, *attempt.Spec, *Options)
 		code   int
 		want   string
 	}{
-		{"stopped", func(f *fake, _ *Job, _ *Options) { f.command = func(int) string { return "stop" } }, outcrop.ExitStopped, "stopped"},
-		{"stopped in training", func(f *fake, _ *Job, _ *Options) {
+		{"stopped", func(f *fake, _ *attempt.Spec, _ *Options) { f.command = func(int) string { return "stop" } }, attempt.ExitStopped, "stopped"},
+		{"stopped in training", func(f *fake, _ *attempt.Spec, _ *Options) {
 			f.command = func(n int) string { return map[bool]string{true: "stop"}[n > 8] }
-		}, outcrop.ExitStopped, "stopped"},
-		{"bad data", func(f *fake, _ *Job, _ *Options) { f.objects["s3://b/train.jsonl"] = []byte("{}\n") }, outcrop.ExitBadData, `train.jsonl line 1: key "prompt" is missing`},
-		{"no data", func(f *fake, _ *Job, _ *Options) { delete(f.objects, "s3://b/val0.jsonl") }, outcrop.ExitNoInput, "Amazon S3 bucket: b at key val0.jsonl"},
-		{"diverged", func(_ *fake, j *Job, _ *Options) { j.Train.LearningRate = 1e30; j.Train.WarmupSteps = 0 }, outcrop.ExitDiverged, "smaller learningRate"},
-		{"ruined", func(_ *fake, j *Job, _ *Options) { j.Train.LearningRate = 30; j.Train.WarmupSteps = 0 }, outcrop.ExitDiverged, "the training loss rose from "},
-		{"no memory", func(_ *fake, _ *Job, o *Options) { o.MemoryBytes = 1 << 20 }, outcrop.ExitOutOfMemory, "MiB of memory and there are 1 MiB. The need is weights "},
-		{"no model", func(_ *fake, j *Job, _ *Options) { j.ModelDir = t.TempDir() }, outcrop.ExitConfig, "tokenizer cannot be used"},
-		{"half a model", func(_ *fake, j *Job, _ *Options) { j.ModelDir = pebbleWithoutWeights(t) }, outcrop.ExitConfig, "outcrop.test cannot be loaded"},
+		}, attempt.ExitStopped, "stopped"},
+		{"bad data", func(f *fake, _ *attempt.Spec, _ *Options) { f.objects["s3://b/train.jsonl"] = []byte("{}\n") }, attempt.ExitBadData, `train.jsonl line 1: key "prompt" is missing`},
+		{"no data", func(f *fake, _ *attempt.Spec, _ *Options) { delete(f.objects, "s3://b/val0.jsonl") }, attempt.ExitNoInput, "Amazon S3 bucket: b at key val0.jsonl"},
+		{"diverged", func(_ *fake, j *attempt.Spec, _ *Options) { j.Train.LearningRate = 1e30; j.Train.WarmupSteps = 0 }, attempt.ExitDiverged, "smaller learningRate"},
+		{"ruined", func(_ *fake, j *attempt.Spec, _ *Options) { j.Train.LearningRate = 30; j.Train.WarmupSteps = 0 }, attempt.ExitDiverged, "the training loss rose from "},
+		{"no memory", func(_ *fake, _ *attempt.Spec, o *Options) { o.MemoryBytes = 1 << 20 }, attempt.ExitOutOfMemory, "MiB of memory and there are 1 MiB. The need is weights "},
+		{"no model", func(_ *fake, j *attempt.Spec, _ *Options) { j.ModelDir = t.TempDir() }, attempt.ExitConfig, "tokenizer cannot be used"},
+		{"half a model", func(_ *fake, j *attempt.Spec, _ *Options) { j.ModelDir = pebbleWithoutWeights(t) }, attempt.ExitConfig, "outcrop.test cannot be loaded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -418,7 +422,7 @@ func TestRunErrors(t *testing.T) {
 				t.Error("there is a model all the same")
 			}
 			_, reported := f.objects[prefix+"/data_report.json"]
-			if c.code == outcrop.ExitBadData && !reported {
+			if c.code == attempt.ExitBadData && !reported {
 				t.Error("there is no data report")
 			}
 			rows := bytes.Count(f.objects[prefix+"/"+trainingMetricsKey], []byte("\n"))
@@ -440,14 +444,14 @@ func TestMemoryAfterACheckpoint(t *testing.T) {
 		}
 		return "run"
 	}
-	if _, err := Run(t.Context(), f, j, o); attempt.ExitCode(err) != outcrop.ExitTemporary {
+	if _, err := Run(t.Context(), f, j, o); attempt.ExitCode(err) != attempt.ExitTemporary {
 		t.Fatal(err)
 	}
 	f.command = nil
 	short := o
 	short.MemoryBytes = 1 << 20
 	_, err := Run(t.Context(), f, j, short)
-	if attempt.ExitCode(err) != outcrop.ExitTemporary || !strings.Contains(err.Error(), "MiB of memory and there are 1 MiB") {
+	if attempt.ExitCode(err) != attempt.ExitTemporary || !strings.Contains(err.Error(), "MiB of memory and there are 1 MiB") {
 		t.Errorf("%v", err)
 	}
 	if p, err := Run(t.Context(), f, j, o); err != nil || p.PublishedStep != p.Steps {
@@ -460,16 +464,16 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	r := &run{job: job(t, 0)}
 	full := fmt.Errorf("save a checkpoint: %w", &fs.PathError{Op: "write", Path: "state", Err: syscall.ENOSPC})
-	if got := attempt.ExitCode(r.patient(full)); got != outcrop.ExitSoftware {
+	if got := attempt.ExitCode(r.retryIfShort(full)); got != attempt.ExitSoftware {
 		t.Errorf("exit code %d of a job that has trained nothing", got)
 	}
-	if err := os.MkdirAll(filepath.Join(r.job.ScratchDir, checkpointsDir, "step-00000001"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(r.job.ScratchDir, attempt.CheckpointsDir, "step-00000001"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.patient(full); attempt.ExitCode(err) != outcrop.ExitTemporary || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+	if err := r.retryIfShort(full); attempt.ExitCode(err) != attempt.ExitTemporary || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
 		t.Errorf("%v, exit code %d", err, attempt.ExitCode(err))
 	}
-	if err := r.patient(io.ErrUnexpectedEOF); err != io.ErrUnexpectedEOF || r.patient(nil) != nil {
+	if err := r.retryIfShort(io.ErrUnexpectedEOF); err != io.ErrUnexpectedEOF || r.retryIfShort(nil) != nil {
 		t.Errorf("another error became %v", err)
 	}
 }
@@ -488,7 +492,7 @@ func TestRuinedAfterTheBest(t *testing.T) {
 
 func pebbleWithoutWeights(t *testing.T) string {
 	dir := t.TempDir()
-	for _, name := range []string{TokenizerFile, "config.json"} {
+	for _, name := range []string{tokenizer.File, "config.json"} {
 		if err := durable.CopyFile(filepath.Join(dir, name), filepath.Join(pebbleDir, name), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ const bestDir = "best"
 
 // best returns the index of the evaluation whose weights are published, of several equal ones
 // the first; -1 if there is none. The base model is never the best: it has not been tuned.
-func best(evaluations []evaluation, by string) int {
+func best(evaluations []evaluation, by outcrop.Selection) int {
 	at := -1
 	for i, e := range evaluations {
 		if e.Step > 0 && (at < 0 || better(e, evaluations[at], by)) {
@@ -29,7 +29,7 @@ func best(evaluations []evaluation, by string) int {
 	return at
 }
 
-func better(a, b evaluation, by string) bool {
+func better(a, b evaluation, by outcrop.Selection) bool {
 	switch {
 	case by == outcrop.BestLast:
 		return true
@@ -39,7 +39,7 @@ func better(a, b evaluation, by string) bool {
 	return a.Loss < b.Loss
 }
 
-// endsEarly tells whether the last patience evaluations have each failed to lower the
+// endsEarly reports whether the last patience evaluations have each failed to lower the
 // validation loss by more than gain below what it was at its lowest before them. It depends on
 // the evaluations alone, so that a run that goes on after it was cut off ends at the same step.
 func endsEarly(evaluations []evaluation, patience int, gain float64) bool {
@@ -58,7 +58,7 @@ func endsEarly(evaluations []evaluation, patience int, gain float64) bool {
 
 func (r *run) endsEarly() bool { return endsEarly(r.evaluations, r.spec.Patience, r.spec.MinGain) }
 
-// selects tells whether another step than the last may be published.
+// selects reports whether another step than the last may be published.
 func (r *run) selects() bool { return r.spec.Best != outcrop.BestLast && len(r.validation) > 0 }
 
 // published is the step whose weights the job publishes, as far as it is known now.
@@ -69,7 +69,7 @@ func (r *run) published() int {
 	return r.trainer.Steps()
 }
 
-// publishedLosses are the validation losses of the published step, or the newest before there is one.
+// publishedEvaluation is that of the published step, or the newest before there is one.
 func (r *run) publishedEvaluation() evaluation {
 	if i := best(r.evaluations, r.spec.Best); r.selects() && i >= 0 {
 		return r.evaluations[i]
@@ -83,7 +83,7 @@ func (r *run) bestPath(step int) string {
 
 // keepBest makes the weights as they are durable, as those of the best step.
 func (r *run) keepBest(step int) error {
-	root, dir := filepath.Join(r.job.ScratchDir, bestDir), r.bestPath(step)
+	root, dir := r.scratch(bestDir), r.bestPath(step)
 	if err := r.keepWeights(dir); err != nil {
 		return err
 	}

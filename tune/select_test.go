@@ -16,12 +16,14 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/train"
 )
 
-func everything(j *Job) {
+func everything(j *attempt.Spec) {
 	t := &j.Train
 	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens = 10, 0.06, outcrop.ScheduleCosine, 64
 	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 3, 0.05, outcrop.BestExactMatch
@@ -54,7 +56,7 @@ func TestRecomputeWhereMemoryAsksForIt(t *testing.T) {
 	}
 }
 
-func adapters(j *Job) {
+func adapters(j *attempt.Spec) {
 	j.Train.Method = outcrop.MethodLoRA
 	j.Train.LoRA = outcrop.LoRASpec{Rank: 4, Alpha: 16, Dropout: 0.1, Targets: []string{"q_proj", "v_proj", "down_proj"}}
 }
@@ -82,7 +84,7 @@ func TestRunLeavesAdapters(t *testing.T) {
 	if weights, _ := filepath.Glob(filepath.Join(dir, "model*")); weights != nil {
 		t.Errorf("%v are not the job's", weights)
 	}
-	if _, err := os.Stat(filepath.Join(dir, TokenizerFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, tokenizer.File)); err != nil {
 		t.Error(err)
 	}
 	var p parity
@@ -150,7 +152,7 @@ func TestKeepCheckpoints(t *testing.T) {
 	if !slices.Equal(epochs, []int{3, 4}) {
 		t.Errorf("the ends of epochs %v are kept", epochs)
 	}
-	left, err := os.ReadDir(filepath.Join(j.ScratchDir, epochsDir))
+	left, err := os.ReadDir(filepath.Join(j.ScratchDir, attempt.EpochsDir))
 	if err != nil || len(left) != 2 {
 		t.Errorf("%v, %v", left, err)
 	}
@@ -159,11 +161,11 @@ func TestKeepCheckpoints(t *testing.T) {
 func validationRows(t *testing.T, modelDir string) []train.Example {
 	t.Helper()
 	f := newFake(1)
-	_, data, err := (&Checker{}).load(t.Context(), modelDir, tinymodel.Context, Source{"t", func(ctx context.Context) (io.ReadCloser, error) { return f.Get(ctx, "s3://b/val0.jsonl") }}, nil, true)
+	_, data, err := (&datacheck.Checker{}).Load(t.Context(), modelDir, tinymodel.Context, datacheck.Source{Name: "t", Open: func(ctx context.Context) (io.ReadCloser, error) { return f.Get(ctx, "s3://b/val0.jsonl") }}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&run{job: Job{ContextLength: tinymodel.Context}}).examples(data.train)
+	return (&run{job: attempt.Spec{Customization: attempt.Customization{ContextLength: tinymodel.Context}}}).examples(data.Training)
 }
 
 func TestLostBestWeights(t *testing.T) {

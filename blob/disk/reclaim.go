@@ -4,6 +4,9 @@ import (
 	"context"
 	"os"
 	"sync"
+	"time"
+
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // pins counts the readers of each file. A lookup holds mu for reading from the row to the
@@ -49,8 +52,8 @@ const reclaimBatch = 64
 // reclaimer removes files that no segment names and nobody reads.
 type reclaimer struct {
 	s    *Store
-	wake chan struct{}
-	quit chan struct{}
+	wake pause.Bell
+	quit context.CancelFunc
 	done chan struct{}
 
 	mu    sync.Mutex
@@ -58,8 +61,9 @@ type reclaimer struct {
 }
 
 func startReclaimer(s *Store) *reclaimer {
-	r := &reclaimer{s: s, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
-	go r.run()
+	ctx, quit := context.WithCancel(context.Background())
+	r := &reclaimer{s: s, wake: pause.NewBell(), quit: quit, done: make(chan struct{})}
+	go r.run(ctx)
 	return r
 }
 
@@ -71,36 +75,25 @@ func (r *reclaimer) add(files ...string) {
 	r.mu.Lock()
 	r.queue = append(r.queue, files...)
 	r.mu.Unlock()
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	r.wake.Ring()
 }
 
 func (r *reclaimer) stop() {
-	close(r.quit)
+	r.quit()
 	<-r.done
 }
 
 // run works the queue off. What is left at the end, the next opening finds.
-func (r *reclaimer) run() {
+func (r *reclaimer) run(ctx context.Context) {
 	defer close(r.done)
-	for {
-		select {
-		case <-r.quit:
-			return
-		default:
+	pause.Loop(ctx, r.wake, func(context.Context) time.Duration {
+		batch := r.take()
+		if len(batch) == 0 {
+			return pause.UntilRung
 		}
-		if batch := r.take(); len(batch) > 0 {
-			r.reclaim(batch)
-			continue
-		}
-		select {
-		case <-r.quit:
-			return
-		case <-r.wake:
-		}
-	}
+		r.reclaim(batch)
+		return 0
+	})
 }
 
 func (r *reclaimer) take() []string {

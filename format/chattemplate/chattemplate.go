@@ -7,7 +7,7 @@
 // text of base models.
 //
 //	t, err := chattemplate.Load("models/pebble", tok)
-//	ids, err := t.Prompt([]chattemplate.Message{{Role: "user", Text: "Hello"}})
+//	ids, err := t.Prompt([]chat.Message{chat.Text(chat.User, "Hello")})
 //	example, err := t.Row("Hello", "Hello to you.")
 //
 // Two rules hold in every form.
@@ -24,22 +24,9 @@ package chattemplate
 import (
 	"fmt"
 
+	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/tokenizer"
 )
-
-// The roles of a Message.
-const (
-	System    = "system"
-	User      = "user"
-	Assistant = "assistant"
-)
-
-// Message is one contribution to a conversation.
-type Message struct {
-	Role      string // System, User or Assistant
-	Text      string
-	Untrained bool // of an Example: what the assistant says here is only context
-}
 
 // Template renders for one tokenizer. It may be used from several goroutines.
 type Template struct {
@@ -53,9 +40,9 @@ type Template struct {
 // form is a way to write conversations, whose order is known to be right.
 type form interface {
 	// prompt returns the tokens of a conversation that the assistant is to continue.
-	prompt(messages []Message) ([]int32, error)
+	prompt(messages []chat.Message) ([]int32, error)
 	// example returns a conversation that the assistant has the last word in.
-	example(messages []Message) (Example, error)
+	example(messages []chat.Message) (Example, error)
 	// String names the form for people.
 	String() string
 }
@@ -77,21 +64,21 @@ func (t *Template) Warnings() []string { return t.warnings }
 
 // Row renders a prompt and its completion.
 func (t *Template) Row(prompt, completion string) (Example, error) {
-	return t.Example([]Message{{Role: User, Text: prompt}, {Role: Assistant, Text: completion}})
+	return t.Example([]chat.Message{chat.Text(chat.User, prompt), chat.Text(chat.Assistant, completion)})
 }
 
 // Example renders a whole conversation, which ends with the assistant, up to the last answer
-// that is trained. The error says which message breaks the order that Prompt wants, or what the
-// template refuses.
-func (t *Template) Example(messages []Message) (Example, error) {
-	if err := checkOrder(messages); err != nil {
+// that is trained. The error says which message breaks the order that Prompt wants or is more than
+// text, or what the template refuses.
+func (t *Template) Example(messages []chat.Message) (Example, error) {
+	if err := check(messages); err != nil {
 		return Example{}, err
 	}
-	if messages[len(messages)-1].Role != Assistant {
+	if messages[len(messages)-1].Role != chat.Assistant {
 		return Example{}, fmt.Errorf("the conversation ends with the user: the last message must be the assistant's")
 	}
 	for messages[len(messages)-1].Untrained {
-		if messages = messages[:len(messages)-2]; len(messages) == 0 || messages[len(messages)-1].Role == System {
+		if messages = messages[:len(messages)-2]; len(messages) == 0 || messages[len(messages)-1].Role == chat.System {
 			return Example{}, fmt.Errorf("no answer is to be trained: nothing is left to learn")
 		}
 	}
@@ -100,12 +87,12 @@ func (t *Template) Example(messages []Message) (Example, error) {
 
 // Prompt renders a conversation that the assistant is to continue. The order must be any
 // system messages, then user and assistant in turns, the user last; the error names the
-// message that breaks it, or says what the template refuses.
-func (t *Template) Prompt(messages []Message) ([]int32, error) {
-	if err := checkOrder(messages); err != nil {
+// message that breaks it or is more than text, or says what the template refuses.
+func (t *Template) Prompt(messages []chat.Message) ([]int32, error) {
+	if err := check(messages); err != nil {
 		return nil, err
 	}
-	if messages[len(messages)-1].Role != User {
+	if messages[len(messages)-1].Role != chat.User {
 		return nil, fmt.Errorf("the conversation ends with the assistant: the last message must be the user's")
 	}
 	return t.form.prompt(messages)
@@ -125,26 +112,32 @@ func (t *Template) Document(text string) (Example, error) {
 	return e, nil
 }
 
-// checkOrder wants any system messages, then user and assistant in turns.
-func checkOrder(messages []Message) error {
+// check wants any system messages, then user and assistant in turns, and nothing but texts: no form
+// writes more yet.
+func check(messages []chat.Message) error {
 	if len(messages) == 0 {
 		return fmt.Errorf("there are no messages")
 	}
-	last := System
+	last := chat.System
 	for i, m := range messages {
 		switch {
-		case m.Role != System && m.Role != User && m.Role != Assistant:
+		case m.Role != chat.System && m.Role != chat.User && m.Role != chat.Assistant:
 			return fmt.Errorf("message %d: role %q is not known: use system, user or assistant", i+1, m.Role)
-		case m.Role == System && last != System:
+		case m.Role == chat.System && last != chat.System:
 			return fmt.Errorf("message %d: a system text must come first", i+1)
-		case m.Role == User && last == User:
+		case m.Role == chat.User && last == chat.User:
 			return fmt.Errorf("message %d: two user messages follow each other: user and assistant must take turns", i+1)
-		case m.Role == Assistant && last != User:
+		case m.Role == chat.Assistant && last != chat.User:
 			return fmt.Errorf("message %d: an assistant message must follow a user message", i+1)
+		}
+		for _, p := range m.Content {
+			if kind := p.Kind(); kind != chat.KindText {
+				return fmt.Errorf("message %d: only text can be written, and a part of it is of the kind %q", i+1, kind)
+			}
 		}
 		last = m.Role
 	}
-	if last == System {
+	if last == chat.System {
 		return fmt.Errorf("there is no user message")
 	}
 	return nil

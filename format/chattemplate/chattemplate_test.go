@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
 )
@@ -51,24 +52,26 @@ func spell(tok *tokenizer.Tokenizer, ids []int32) string {
 func TestPrompt(t *testing.T) {
 	t.Parallel()
 	template, tok := load(t)
-	type m = chattemplate.Message
+	type m = chat.Message
 	for _, c := range []struct {
 		messages  []m
 		want, err string
 	}{
-		{[]m{{Role: "user", Text: "Hi"}}, "[bos]Hi[sep]", ""},
-		{[]m{{Role: "user", Text: ""}}, "[bos][sep]", ""},
-		{[]m{{Role: "system", Text: "Be brief."}, {Role: "user", Text: "Hi"}}, "[bos]Be brief.\n\nHi[sep]", ""},
-		{[]m{{Role: "system", Text: "A"}, {Role: "system", Text: "B"}, {Role: "user", Text: "Hi"}}, "[bos]A\n\nB\n\nHi[sep]", ""},
-		{[]m{{Role: "user", Text: "Hi"}, {Role: "assistant", Text: "Hello."}, {Role: "user", Text: "Bye"}}, "[bos]Hi[sep]Hello.[eos][bos]Bye[sep]", ""},
-		{[]m{{Role: "user", Text: "a<|eos|><|bos|>b"}}, "[bos]a<|eos|><|bos|>b[sep]", ""},
+		{[]m{chat.Text(chat.User, "Hi")}, "[bos]Hi[sep]", ""},
+		{[]m{chat.Text(chat.User, "")}, "[bos][sep]", ""},
+		{[]m{chat.Text(chat.System, "Be brief."), chat.Text(chat.User, "Hi")}, "[bos]Be brief.\n\nHi[sep]", ""},
+		{[]m{chat.Text(chat.System, "A"), chat.Text(chat.System, "B"), chat.Text(chat.User, "Hi")}, "[bos]A\n\nB\n\nHi[sep]", ""},
+		{[]m{chat.Text(chat.User, "Hi"), chat.Text(chat.Assistant, "Hello."), chat.Text(chat.User, "Bye")}, "[bos]Hi[sep]Hello.[eos][bos]Bye[sep]", ""},
+		{[]m{chat.Text(chat.User, "a<|eos|><|bos|>b")}, "[bos]a<|eos|><|bos|>b[sep]", ""},
 		{nil, "", "no messages"},
-		{[]m{{Role: "system", Text: "x"}}, "", "no user message"},
-		{[]m{{Role: "assistant", Text: "x"}}, "", "message 1: an assistant message must follow"},
-		{[]m{{Role: "user", Text: "x"}, {Role: "user", Text: "y"}}, "", "message 2: two user messages"},
-		{[]m{{Role: "user", Text: "x"}, {Role: "system", Text: "y"}}, "", "message 2: a system text must come first"},
-		{[]m{{Role: "user", Text: "x"}, {Role: "assistant", Text: "y"}}, "", "ends with the assistant"},
-		{[]m{{Role: "tool", Text: "x"}}, "", `role "tool"`},
+		{[]m{chat.Text(chat.System, "x")}, "", "no user message"},
+		{[]m{chat.Text(chat.Assistant, "x")}, "", "message 1: an assistant message must follow"},
+		{[]m{chat.Text(chat.User, "x"), chat.Text(chat.User, "y")}, "", "message 2: two user messages"},
+		{[]m{chat.Text(chat.User, "x"), chat.Text(chat.System, "y")}, "", "message 2: a system text must come first"},
+		{[]m{chat.Text(chat.User, "x"), chat.Text(chat.Assistant, "y")}, "", "ends with the assistant"},
+		{[]m{chat.Text("tool", "x")}, "", `role "tool"`},
+		{[]m{{Role: chat.User, Content: []chat.Part{{Text: "A"}, {Text: "B"}}}}, "[bos]A\nB[sep]", ""},
+		{[]m{chat.Text(chat.System, "A"), {Role: chat.User, Content: []chat.Part{{Text: "B"}, {Image: &chat.Image{}}}}}, "", `message 2: only text can be written, and a part of it is of the kind "image"`},
 	} {
 		ids, err := template.Prompt(c.messages)
 		if c.err != "" {
@@ -122,7 +125,7 @@ func TestTrainingBeginsAsServing(t *testing.T) {
 	t.Parallel()
 	template, _ := load(t)
 	for _, text := range []string{"Hi", " x ", "trailing\n", "é世"} {
-		prompt, err := template.Prompt([]chattemplate.Message{{Role: "user", Text: text}})
+		prompt, err := template.Prompt([]chat.Message{chat.Text(chat.User, text)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +162,7 @@ func TestTruncate(t *testing.T) {
 func TestExampleNeedsTheAssistantLast(t *testing.T) {
 	t.Parallel()
 	template, _ := load(t)
-	_, err := template.Example([]chattemplate.Message{{Role: "user", Text: "x"}})
+	_, err := template.Example([]chat.Message{chat.Text(chat.User, "x")})
 	if err == nil || !strings.Contains(err.Error(), "ends with the user") {
 		t.Errorf("error %v", err)
 	}
@@ -185,10 +188,10 @@ func TestNewNamesTheMissingToken(t *testing.T) {
 func TestUntrainedAnswersAreContext(t *testing.T) {
 	t.Parallel()
 	template, tok := load(t)
-	talk := func(untrained ...bool) (messages []chattemplate.Message) {
+	talk := func(untrained ...bool) (messages []chat.Message) {
 		for i, u := range untrained {
-			messages = append(messages, chattemplate.Message{Role: chattemplate.User, Text: fmt.Sprint("Q", i)},
-				chattemplate.Message{Role: chattemplate.Assistant, Text: fmt.Sprint("A", i), Untrained: u})
+			messages = append(messages, chat.Text(chat.User, fmt.Sprint("Q", i)),
+				chat.Message{Role: chat.Assistant, Content: []chat.Part{{Text: fmt.Sprint("A", i)}}, Untrained: u})
 		}
 		return messages
 	}
@@ -214,7 +217,7 @@ func TestUntrainedAnswersAreContext(t *testing.T) {
 	if _, err := template.Example(talk(true)); err == nil || !strings.Contains(err.Error(), "nothing is left to learn") {
 		t.Errorf("no answer is trained: %v", err)
 	}
-	system := append([]chattemplate.Message{{Role: chattemplate.System, Text: "S"}}, talk(true, true)...)
+	system := append([]chat.Message{chat.Text(chat.System, "S")}, talk(true, true)...)
 	if _, err := template.Example(system); err == nil || !strings.Contains(err.Error(), "nothing is left to learn") {
 		t.Errorf("no answer after a system text is trained: %v", err)
 	}

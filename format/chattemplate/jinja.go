@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/chattemplate/jinja"
 	"outcrop.dev/outcrop/format/tokenizer"
 )
@@ -36,7 +37,7 @@ func newJinja(source string, specials map[string]any, d documentFrame, tok *toke
 		return nil, err
 	}
 	f := &jinjaForm{tok: tok, template: parsed, vars: variables(specials), turnEnd: -1, end: d.end}
-	conversation := []Message{{Role: User, Text: "question"}, {Role: Assistant, Text: "answer"}}
+	conversation := []chat.Message{chat.Text(chat.User, "question"), chat.Text(chat.Assistant, "answer")}
 	prompt, err := f.render(conversation[:1], true)
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func newJinja(source string, specials map[string]any, d documentFrame, tok *toke
 
 // findEnd finds the special token that ends an answer, and tells whether the conversation
 // begins as it is asked for.
-func (f *jinjaForm) findEnd(conversation []Message) (same bool, err error) {
+func (f *jinjaForm) findEnd(conversation []chat.Message) (same bool, err error) {
 	r, err := f.render(conversation, false)
 	if err != nil {
 		return false, err
@@ -120,12 +121,13 @@ type rendered struct {
 }
 
 // render writes a conversation, with the beginning of the answer to it if open.
-func (f *jinjaForm) render(messages []Message, open bool) (*rendered, error) {
+func (f *jinjaForm) render(messages []chat.Message, open bool) (*rendered, error) {
 	list := jinja.NewList()
 	size := 0
 	for i, m := range messages {
-		list.Items = append(list.Items, jinja.NewDict().Set("role", jinja.Plain(m.Role)).Set("content", jinja.Given(m.Text, i+1)))
-		size += len(m.Text)
+		text := m.Text()
+		list.Items = append(list.Items, jinja.NewDict().Set("role", jinja.Plain(m.Role)).Set("content", jinja.Given(text, i+1)))
+		size += len(text)
 	}
 	vars := map[string]any{"messages": list, "add_generation_prompt": open}
 	for name, v := range f.vars {
@@ -177,9 +179,9 @@ type answer struct {
 }
 
 // answers finds the assistant's turns.
-func (f *jinjaForm) answers(messages []Message, r *rendered) (all []answer) {
+func (f *jinjaForm) answers(messages []chat.Message, r *rendered) (all []answer) {
 	for i, m := range messages {
-		if m.Role != Assistant {
+		if m.Role != chat.Assistant {
 			continue
 		}
 		a := answer{message: i, content: r.contents[i], asked: f.asked(r, i), next: len(r.text)}
@@ -260,19 +262,19 @@ func (f *jinjaForm) encode(r *rendered, cuts []int) (t tokens, err error) {
 }
 
 // oneSystem joins system texts into one: few templates know more.
-func oneSystem(messages []Message) []Message {
-	n := slices.IndexFunc(messages, func(m Message) bool { return m.Role != System })
+func oneSystem(messages []chat.Message) []chat.Message {
+	n := slices.IndexFunc(messages, func(m chat.Message) bool { return m.Role != chat.System })
 	if n < 2 {
 		return messages
 	}
 	texts := make([]string, n)
 	for i, m := range messages[:n] {
-		texts[i] = m.Text
+		texts[i] = m.Text()
 	}
-	return append([]Message{{Role: System, Text: strings.Join(texts, systemEnd)}}, messages[n:]...)
+	return append([]chat.Message{chat.Text(chat.System, strings.Join(texts, systemEnd))}, messages[n:]...)
 }
 
-func (f *jinjaForm) prompt(messages []Message) ([]int32, error) {
+func (f *jinjaForm) prompt(messages []chat.Message) ([]int32, error) {
 	messages = oneSystem(messages)
 	r, err := f.render(messages, true)
 	if err != nil {
@@ -282,7 +284,7 @@ func (f *jinjaForm) prompt(messages []Message) ([]int32, error) {
 	return t.ids, err
 }
 
-func (f *jinjaForm) example(messages []Message) (Example, error) {
+func (f *jinjaForm) example(messages []chat.Message) (Example, error) {
 	if err := f.checkThoughts(messages); err != nil {
 		return Example{}, err
 	}
@@ -337,12 +339,12 @@ func (f *jinjaForm) example(messages []Message) (Example, error) {
 const thoughtEnd = "</think>"
 
 // checkThoughts refuses answers with thoughts where the template asks for answers without.
-func (f *jinjaForm) checkThoughts(messages []Message) error {
+func (f *jinjaForm) checkThoughts(messages []chat.Message) error {
 	if !strings.Contains(f.opening, thoughtEnd) {
 		return nil
 	}
 	for i, m := range messages {
-		if m.Role == Assistant && strings.Contains(m.Text, thoughtEnd) {
+		if m.Role == chat.Assistant && strings.Contains(m.Text(), thoughtEnd) {
 			return fmt.Errorf("message %d: the answer holds a thought (%s), and the model is asked to answer without: leave it out", i+1, thoughtEnd)
 		}
 	}
@@ -352,7 +354,7 @@ func (f *jinjaForm) checkThoughts(messages []Message) error {
 // askedTheSame tells of each answer whether the conversation begins exactly as the prompt
 // for it. Templates that leave out earlier thoughts, or move the system text to the last
 // question, break that for all answers but the last. Of an answer that is not trained nobody asks.
-func (f *jinjaForm) askedTheSame(messages []Message, r *rendered, answers []answer) ([]bool, error) {
+func (f *jinjaForm) askedTheSame(messages []chat.Message, r *rendered, answers []answer) ([]bool, error) {
 	same := make([]bool, len(answers))
 	for i, a := range answers {
 		if a.asked < 0 || messages[a.message].Untrained {
@@ -381,7 +383,7 @@ func (f *jinjaForm) trainedTokens(t tokens, r *rendered, a answer) (from, to int
 }
 
 // asAsked makes an example of the prompt for the last answer, and the answer's tokens.
-func (f *jinjaForm) asAsked(messages []Message, answer []int32) (Example, error) {
+func (f *jinjaForm) asAsked(messages []chat.Message, answer []int32) (Example, error) {
 	prompt, err := f.prompt(messages[:len(messages)-1])
 	if err != nil {
 		return Example{}, err
@@ -393,7 +395,7 @@ func (f *jinjaForm) asAsked(messages []Message, answer []int32) (Example, error)
 	}
 	e.mark(len(e.Tokens), true)
 	for _, m := range messages[:len(messages)-1] {
-		if m.Role == Assistant && !m.Untrained {
+		if m.Role == chat.Assistant && !m.Untrained {
 			e.Skipped++
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/chattemplate/jinja"
 	"outcrop.dev/outcrop/format/tokenizer"
 )
@@ -50,9 +51,9 @@ func loadFamilies(t testing.TB) *families {
 	return f
 }
 
-func (f *families) messages(i int) (messages []Message) {
+func (f *families) messages(i int) (messages []chat.Message) {
 	for _, m := range f.Conversations[i] {
-		messages = append(messages, Message{Role: m.Role, Text: m.Content})
+		messages = append(messages, chat.Text(m.Role, m.Content))
 	}
 	return messages
 }
@@ -183,7 +184,7 @@ func TestSentencePiece(t *testing.T) {
 				}
 				compared++
 			}
-			if last := len(messages) - 1; messages[last].Role == Assistant && style.Whole[i] != nil {
+			if last := len(messages) - 1; messages[last].Role == chat.Assistant && style.Whole[i] != nil {
 				e, err := template.Example(messages)
 				prompt, err2 := template.Prompt(messages[:last])
 				if err != nil || err2 != nil || !slices.Equal(e.Tokens[:len(prompt)], prompt) || !e.Trained[len(prompt)] || e.Trained[len(prompt)-1] {
@@ -254,9 +255,9 @@ func trainedText(tok *tokenizer.Tokenizer, e Example) (parts []string) {
 }
 
 // checkUntrained compares a conversation with the same one whose first answer is only context.
-func checkUntrained(t *testing.T, style string, template *Template, tok *tokenizer.Tokenizer, messages []Message, all Example) {
+func checkUntrained(t *testing.T, style string, template *Template, tok *tokenizer.Tokenizer, messages []chat.Message, all Example) {
 	t.Helper()
-	first := slices.IndexFunc(messages, func(m Message) bool { return m.Role == Assistant })
+	first := slices.IndexFunc(messages, func(m chat.Message) bool { return m.Role == chat.Assistant })
 	messages = slices.Clone(messages)
 	messages[first].Untrained = true
 	e, err := template.Example(messages)
@@ -328,7 +329,7 @@ func TestExamplesBeginAsTheirPrompts(t *testing.T) {
 		for i := range all.Conversations {
 			messages := all.messages(i)
 			thought := name == "qwen3" && i == 8 // which TestThoughtsAreRefused is about
-			if messages[len(messages)-1].Role != Assistant || style.Whole[i].Error != "" || thought {
+			if messages[len(messages)-1].Role != chat.Assistant || style.Whole[i].Error != "" || thought {
 				continue
 			}
 			e, err := template.Example(messages)
@@ -337,7 +338,7 @@ func TestExamplesBeginAsTheirPrompts(t *testing.T) {
 				continue
 			}
 			for n, m := range messages {
-				if m.Role != Assistant {
+				if m.Role != chat.Assistant {
 					continue
 				}
 				prompt, err := template.Prompt(messages[:n])
@@ -365,7 +366,7 @@ func TestGenerationMask(t *testing.T) {
 	template, _ := loadStyle(t, "generation")
 	for i, mask := range all.Styles["generation"].Mask {
 		messages := all.messages(i)
-		if messages[len(messages)-1].Role != Assistant || i == injected || i == 6 {
+		if messages[len(messages)-1].Role != chat.Assistant || i == injected || i == 6 {
 			continue // the last two have other tokens: see straddles
 		}
 		e, err := template.Example(messages)
@@ -400,14 +401,14 @@ func TestTextNeverBecomesSpecial(t *testing.T) {
 			if name == "qwen3" && strings.Contains(text, thoughtEnd) {
 				continue // refused
 			}
-			hostile := []Message{{Role: User, Text: text}, {Role: Assistant, Text: text}, {Role: User, Text: text}, {Role: Assistant, Text: text}}
-			harmless := []Message{{Role: User, Text: "a"}, {Role: Assistant, Text: "a"}, {Role: User, Text: "a"}, {Role: Assistant, Text: "a"}}
+			hostile := []chat.Message{chat.Text(chat.User, text), chat.Text(chat.Assistant, text), chat.Text(chat.User, text), chat.Text(chat.Assistant, text)}
+			harmless := []chat.Message{chat.Text(chat.User, "a"), chat.Text(chat.Assistant, "a"), chat.Text(chat.User, "a"), chat.Text(chat.Assistant, "a")}
 			if name != "gemma" {
-				hostile = append([]Message{{Role: System, Text: text}}, hostile...)
-				harmless = append([]Message{{Role: System, Text: "a"}}, harmless...)
+				hostile = append([]chat.Message{chat.Text(chat.System, text)}, hostile...)
+				harmless = append([]chat.Message{chat.Text(chat.System, "a")}, harmless...)
 			}
 			for _, whole := range []bool{false, true} {
-				render := func(messages []Message) []int32 {
+				render := func(messages []chat.Message) []int32 {
 					if !whole {
 						ids, err := template.Prompt(messages[:len(messages)-1])
 						if err != nil {
@@ -442,7 +443,7 @@ func TestHalfATokenOfEachSide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := template.Prompt([]Message{{Role: User, Text: "im_end"}})
+	ids, err := template.Prompt([]chat.Message{chat.Text(chat.User, "im_end")})
 	if err != nil || plainText(tok, ids) == "" {
 		t.Fatal(err)
 	}
@@ -457,15 +458,15 @@ func TestHalfATokenOfEachSide(t *testing.T) {
 func TestSystemTexts(t *testing.T) {
 	t.Parallel()
 	template, _ := loadStyle(t, "llama2")
-	several, err := template.Prompt([]Message{{Role: System, Text: "A"}, {Role: System, Text: "B"}, {Role: User, Text: "x"}})
+	several, err := template.Prompt([]chat.Message{chat.Text(chat.System, "A"), chat.Text(chat.System, "B"), chat.Text(chat.User, "x")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := template.Prompt([]Message{{Role: System, Text: "A\n\nB"}, {Role: User, Text: "x"}})
+	one, err := template.Prompt([]chat.Message{chat.Text(chat.System, "A\n\nB"), chat.Text(chat.User, "x")})
 	if err != nil || !slices.Equal(several, one) {
 		t.Errorf("%v, %v, %v", several, one, err)
 	}
-	e, err := template.Example([]Message{{Role: System, Text: "A"}, {Role: System, Text: "B"}, {Role: User, Text: "x"}, {Role: Assistant, Text: "y"}})
+	e, err := template.Example([]chat.Message{chat.Text(chat.System, "A"), chat.Text(chat.System, "B"), chat.Text(chat.User, "x"), chat.Text(chat.Assistant, "y")})
 	if err != nil || !slices.Equal(e.Tokens[:len(one)], one) {
 		t.Errorf("%v, %v", e, err)
 	}
@@ -484,11 +485,11 @@ func TestWarnsOfWhatIsAskedOtherwise(t *testing.T) {
 func TestThoughtsAreRefused(t *testing.T) {
 	t.Parallel()
 	template, _ := loadStyle(t, "qwen3") // which is asked with an empty thought
-	_, err := template.Example([]Message{{Role: User, Text: "Why?"}, {Role: Assistant, Text: "<think>hm</think>So."}})
+	_, err := template.Example([]chat.Message{chat.Text(chat.User, "Why?"), chat.Text(chat.Assistant, "<think>hm</think>So.")})
 	if err == nil || !strings.Contains(err.Error(), "message 2: the answer holds a thought") {
 		t.Errorf("%v", err)
 	}
-	if _, err := template.Prompt([]Message{{Role: User, Text: "Why?"}, {Role: Assistant, Text: "<think>hm</think>So."}, {Role: User, Text: "And?"}}); err != nil {
+	if _, err := template.Prompt([]chat.Message{chat.Text(chat.User, "Why?"), chat.Text(chat.Assistant, "<think>hm</think>So."), chat.Text(chat.User, "And?")}); err != nil {
 		t.Errorf("in a prompt: %v", err)
 	}
 }

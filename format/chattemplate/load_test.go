@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/tokenizer"
 )
 
@@ -58,7 +59,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		ids, err := template.Prompt([]Message{{Role: User, Text: "Hi"}})
+		ids, err := template.Prompt([]chat.Message{chat.Text(chat.User, "Hi")})
 		if got := strings.ReplaceAll(spellIDs(tok, ids), "|", ""); err != nil || got != strings.ReplaceAll(c.want, "|", "") || !strings.HasPrefix(template.String(), c.form) {
 			t.Errorf("%s: %s, %q, %v; want %s, %q", c.name, template, got, err, c.form, c.want)
 		}
@@ -140,7 +141,7 @@ func TestPlain(t *testing.T) {
 			}
 			return ids
 		}
-		e, err := template.Example([]Message{{Role: System, Text: "S"}, {Role: User, Text: "cat"}, {Role: Assistant, Text: "aract"}, {Role: User, Text: "<s>"}, {Role: Assistant, Text: " x"}})
+		e, err := template.Example([]chat.Message{chat.Text(chat.System, "S"), chat.Text(chat.User, "cat"), chat.Text(chat.Assistant, "aract"), chat.Text(chat.User, "<s>"), chat.Text(chat.Assistant, " x")})
 		want := slices.Concat(c.want, encode("S\n\ncat"), encode("aract"), []int32{8192}, encode("<s>"), encode(" x"), []int32{8192})
 		if err != nil || !slices.Equal(e.Tokens, want) || !strings.HasPrefix(template.String(), "plain text") || template.EndOfText() != 8192 {
 			t.Errorf("%s: %s %v, %v; want %v", c.name, template, e.Tokens, err, want)
@@ -148,7 +149,7 @@ func TestPlain(t *testing.T) {
 		if n := len(encode("aract")) + len(encode(" x")) + 2; e.CompletionTokens() != n {
 			t.Errorf("%s: %d tokens are trained, want %d", c.name, e.CompletionTokens(), n)
 		}
-		prompt, err := template.Prompt([]Message{{Role: System, Text: "S"}, {Role: User, Text: "cat"}})
+		prompt, err := template.Prompt([]chat.Message{chat.Text(chat.System, "S"), chat.Text(chat.User, "cat")})
 		if err != nil || !slices.Equal(prompt, e.Tokens[:len(prompt)]) || e.Trained[len(prompt)-1] || !e.Trained[len(prompt)] {
 			t.Errorf("%s: prompt %v, %v", c.name, prompt, err)
 		}
@@ -206,7 +207,7 @@ func TestPebblesJinjaIsItsForm(t *testing.T) {
 	all := loadFamilies(t)
 	for i := range all.Conversations {
 		messages := all.messages(i)
-		if messages[len(messages)-1].Role == User {
+		if messages[len(messages)-1].Role == chat.User {
 			a, errA := own.Prompt(messages)
 			b, errB := other.Prompt(messages)
 			if errA != nil || errB != nil || !slices.Equal(a, b) {
@@ -243,7 +244,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		messages := []Message{{Role: User, Text: question}, {Role: Assistant, Text: answer}, {Role: User, Text: answer}, {Role: Assistant, Text: question}}
+		messages := []chat.Message{chat.Text(chat.User, question), chat.Text(chat.Assistant, answer), chat.Text(chat.User, answer), chat.Text(chat.Assistant, question)}
 		e, err := template.Example(messages)
 		if err != nil {
 			return

@@ -3,6 +3,7 @@ package chattemplate
 import (
 	"fmt"
 
+	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/tokenizer"
 )
 
@@ -64,33 +65,33 @@ func newPlain(tok *tokenizer.Tokenizer, d documentFrame) *Template {
 
 func (f *turns) String() string { return f.name }
 
-func (f *turns) prompt(messages []Message) ([]int32, error) {
+func (f *turns) prompt(messages []chat.Message) ([]int32, error) {
 	e, err := f.example(messages)
 	return e.Tokens, err
 }
 
-func (f *turns) example(messages []Message) (e Example, err error) {
+func (f *turns) example(messages []chat.Message) (e Example, err error) {
 	system := ""
 	for i, m := range messages {
 		switch m.Role {
-		case System:
-			system += m.Text + systemEnd
+		case chat.System:
+			system += m.Text() + systemEnd
 			continue
-		case User:
+		case chat.User:
 			if f.every || len(e.Tokens) == 0 {
 				e.Tokens = append(e.Tokens, f.before...)
 			}
-			e.Tokens, err = f.tok.AppendEncode(e.Tokens, system+m.Text)
+			e.Tokens, err = f.tok.AppendEncode(e.Tokens, system+m.Text())
 			e.Tokens = append(e.Tokens, f.after...)
 			system = ""
-		case Assistant:
-			e.Tokens, err = f.tok.AppendEncode(e.Tokens, m.Text)
+		case chat.Assistant:
+			e.Tokens, err = f.tok.AppendEncode(e.Tokens, m.Text())
 			e.Tokens = append(e.Tokens, f.end)
 		}
 		if err != nil {
 			return Example{}, fmt.Errorf("message %d: %w", i+1, err)
 		}
-		e.mark(len(e.Tokens), m.Role == Assistant && !m.Untrained)
+		e.mark(len(e.Tokens), m.Role == chat.Assistant && !m.Untrained)
 	}
 	return e, nil
 }

@@ -31,6 +31,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"outcrop.dev/outcrop/format/chat"
 )
 
 const (
@@ -52,26 +54,19 @@ const (
 	CharactersPerToken = 6
 )
 
-// Message is one contribution to a conversation.
-type Message struct {
-	Role      string // "system", "user" or "assistant"
-	Text      string
-	Untrained bool // an answer that is only context: OpenAI's "weight": 0
-}
-
-// Row is one line's content.
+// Row is one line's content. OpenAI's "weight": 0 makes a message Untrained.
 type Row struct {
 	Line     int // from 1
 	Format   Format
-	Messages []Message // system texts, then user and assistant in turns; nil of Documents
-	Text     string    // of Documents
+	Messages []chat.Message // system texts, then user and assistant in turns; nil of Documents
+	Text     string         // of Documents
 }
 
 // characters counts those of all texts.
 func (r Row) characters() int {
 	n := utf8.RuneCountInString(r.Text)
 	for _, m := range r.Messages {
-		n += utf8.RuneCountInString(m.Text)
+		n += utf8.RuneCountInString(m.Text())
 	}
 	return n
 }
@@ -81,7 +76,7 @@ func (r Row) start() string {
 	if r.Messages == nil {
 		return start(r.Text)
 	}
-	return start(r.Messages[0].Text)
+	return start(r.Messages[0].Text())
 }
 
 // Limits bound what is accepted. A zero field means the package's constant, or no limit

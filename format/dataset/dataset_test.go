@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"outcrop.dev/outcrop/format/chat"
 )
 
 func readAll(t testing.TB, data string, limits Limits) (rows []Row, r Result) {
@@ -33,7 +35,7 @@ func TestReadAccepts(t *testing.T) {
 	} {
 		for _, end := range []string{"", "\n", "\r\n"} {
 			rows, r := readAll(t, c.line+end, Limits{})
-			want := Row{Line: 1, Format: Completions, Messages: []Message{{Role: user, Text: c.prompt}, {Role: assistant, Text: c.completion}}}
+			want := Row{Line: 1, Format: Completions, Messages: []chat.Message{chat.Text(chat.User, c.prompt), chat.Text(chat.Assistant, c.completion)}}
 			if len(rows) != 1 || !reflect.DeepEqual(rows[0], want) || r.ProblemCount != 0 || r.Lines != 1 || r.Format != Completions {
 				t.Errorf("%q: %+v, %+v", c.line+end, rows, r)
 			}

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"outcrop.dev/outcrop/format/chat"
 )
 
 const (
@@ -19,26 +20,27 @@ const (
 
 func TestConversations(t *testing.T) {
 	t.Parallel()
-	type m = Message
+	type m = chat.Message
+	twoTexts := m{Role: chat.User, Content: []chat.Part{{Text: "U"}, {Text: "V"}}}
 	for _, c := range []struct {
 		line   string
 		format Format
-		want   []Message
+		want   []chat.Message
 	}{
-		{bedrockRow, BedrockConversation, []m{{Role: system, Text: "S"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
+		{bedrockRow, BedrockConversation, []m{chat.Text(chat.System, "S"), chat.Text(chat.User, "U"), chat.Text(chat.Assistant, "A")}},
 		{`{"messages":[{"content":[{"text":"U"},{"text":"V"}],"role":"user"},{"role":"assistant","content":[{"text":" A\n"}]}],"schemaVersion":"bedrock-conversation-2024"}`,
-			BedrockConversation, []m{{Role: user, Text: "U\nV"}, {Role: assistant, Text: " A\n"}}},
+			BedrockConversation, []m{twoTexts, chat.Text(chat.Assistant, " A\n")}},
 		{`{"system":[{"text":"S"},{"text":"T"}],"schemaVersion":"bedrock-conversation-2024","messages":[{"role":"user","content":[{"text":"U"}]},{"role":"assistant","content":[{"text":"A"}]}]}`,
-			BedrockConversation, []m{{Role: system, Text: "S"}, {Role: system, Text: "T"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
-		{chatRow, Chat, []m{{Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
+			BedrockConversation, []m{chat.Text(chat.System, "S"), chat.Text(chat.System, "T"), chat.Text(chat.User, "U"), chat.Text(chat.Assistant, "A")}},
+		{chatRow, Chat, []m{chat.Text(chat.User, "U"), chat.Text(chat.Assistant, "A")}},
 		{` { "messages" : [ { "role" : "system" , "content" : "S" } , {"role":"user","content":"U"}, {"role":"assistant","content":"A"},{"role":"user","content":"V"},{"role":"assistant","content":"B"} ] } `,
-			Chat, []m{{Role: system, Text: "S"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}, {Role: user, Text: "V"}, {Role: assistant, Text: "B"}}},
-		{`{"messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}],"system":"S"}`, Chat, []m{{Role: system, Text: "S"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
+			Chat, []m{chat.Text(chat.System, "S"), chat.Text(chat.User, "U"), chat.Text(chat.Assistant, "A"), chat.Text(chat.User, "V"), chat.Text(chat.Assistant, "B")}},
+		{`{"messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}],"system":"S"}`, Chat, []m{chat.Text(chat.System, "S"), chat.Text(chat.User, "U"), chat.Text(chat.Assistant, "A")}},
 		{`{"messages":[{"role":"developer","content":"S"},{"role":"user","content":[{"type":"text","text":"U"},{"text":"V","type":"text"}]},{"weight":0,"role":"assistant","content":"A"},` +
 			`{"role":"user","content":"V"},{"role":"assistant","content":"B","weight": 1 }]}`,
-			Chat, []m{{Role: system, Text: "S"}, {Role: user, Text: "U\nV"}, {Role: assistant, Text: "A", Untrained: true}, {Role: user, Text: "V"}, {Role: assistant, Text: "B"}}},
+			Chat, []m{chat.Text(chat.System, "S"), twoTexts, chat.Message{Role: chat.Assistant, Content: []chat.Part{{Text: "A"}}, Untrained: true}, chat.Text(chat.User, "V"), chat.Text(chat.Assistant, "B")}},
 		{`{"system":[{"type":"text","text":"S"}],"messages":[{"role":"user","content":"U"},{"role":"assistant","content":"A"}]}`,
-			Chat, []m{{Role: system, Text: "S"}, {Role: user, Text: "U"}, {Role: assistant, Text: "A"}}},
+			Chat, []m{chat.Text(chat.System, "S"), chat.Text(chat.User, "U"), chat.Text(chat.Assistant, "A")}},
 	} {
 		rows, r := readAll(t, c.line+"\n", Limits{})
 		if len(rows) != 1 || rows[0].Format != c.format || !reflect.DeepEqual(rows[0].Messages, c.want) || r.Format != c.format {
@@ -219,23 +221,27 @@ func texts(raw json.RawMessage) []string {
 }
 
 // read is what encoding/json makes of an accepted line.
-func (a anyRow) read() (messages []Message, text string) {
+func (a anyRow) read() (messages []chat.Message, text string) {
 	switch {
 	case a.Input != nil:
 		return nil, *a.Input
 	case a.Prompt != nil:
-		return []Message{{Role: user, Text: *a.Prompt}, {Role: assistant, Text: *a.Completion}}, ""
+		return []chat.Message{chat.Text(chat.User, *a.Prompt), chat.Text(chat.Assistant, *a.Completion)}, ""
 	}
 	if a.System != nil {
 		for _, t := range texts(a.System) {
-			messages = append(messages, Message{Role: system, Text: t})
+			messages = append(messages, chat.Text(chat.System, t))
 		}
 	}
 	for _, m := range a.Messages {
 		if m.Role == developer {
-			m.Role = system
+			m.Role = chat.System
 		}
-		messages = append(messages, Message{Role: m.Role, Text: strings.Join(texts(m.Content), "\n"), Untrained: m.Weight != nil && *m.Weight == 0})
+		one := chat.Message{Role: m.Role, Untrained: m.Weight != nil && *m.Weight == 0}
+		for _, t := range texts(m.Content) {
+			one.Content = append(one.Content, chat.Part{Text: t})
+		}
+		messages = append(messages, one)
 	}
 	return messages, ""
 }
@@ -262,7 +268,7 @@ func FuzzRead(f *testing.F) {
 				return nil
 			}
 			messages, text := a.read()
-			if !slices.Equal(messages, row.Messages) || text != row.Text {
+			if !reflect.DeepEqual(messages, row.Messages) || text != row.Text {
 				t.Errorf("%q read as %+v", lines[row.Line-1], row)
 			}
 			if !utf8.ValidString(fmt.Sprint(row)) || (row.Format == Documents) != (row.Messages == nil) {

@@ -4,20 +4,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"outcrop.dev/outcrop/format/chat"
 )
 
 // MessagesMax is the most messages of a row: every answer is checked against the prompt that
 // asks for it, which takes the square of their number.
 const MessagesMax = 256
 
-// The roles of a Message.
-const (
-	system    = "system"
-	user      = "user"
-	assistant = "assistant"
-
-	developer = "developer" // OpenAI's newer name of system
-)
+// developer is OpenAI's newer name of the system's role.
+const developer = "developer"
 
 // line is a row being read, key by key, in any order.
 type line struct {
@@ -25,8 +21,8 @@ type line struct {
 	format   Format // of the keys so far; "" before the first
 	seen     []string
 	texts    map[string]string // by key: of the keys that are text
-	system   []Message
-	messages []Message
+	system   []chat.Message
+	messages []chat.Message
 	blocks   bool   // some content is a list of Bedrock's blocks
 	only     string // what the row has first that only Chat has; "" if nothing
 }
@@ -78,14 +74,14 @@ func (l *line) member(key string) (bad *Problem) {
 	case key == "system" && l.peek() == '[':
 		return l.array(func(i int) *Problem {
 			text, bad := l.block(fmt.Sprintf("system[%d]", i))
-			l.system = append(l.system, Message{Role: system, Text: text})
+			l.system = append(l.system, chat.Text(chat.System, text))
 			return bad
 		})
 	case key == "system":
 		l.chatOnly("text stands where a list of blocks must")
 		var text string
 		if text, bad = l.text(key); bad == nil {
-			l.system = append(l.system, Message{Role: system, Text: text})
+			l.system = append(l.system, chat.Text(chat.System, text))
 			bad = notBlank(key, text)
 		}
 		return bad
@@ -130,7 +126,7 @@ func (l *line) readMessage(at string) *Problem {
 	if l.peek() != '{' {
 		return l.wrongType(at, `an object with "role" and "content"`)
 	}
-	var m Message
+	var m chat.Message
 	var seen []string
 	bad := l.object(func(key string) (bad *Problem) {
 		switch {
@@ -139,7 +135,7 @@ func (l *line) readMessage(at string) *Problem {
 		case key == "role":
 			m.Role, bad = l.text(at + ".role")
 		case key == "content":
-			m.Text, bad = l.readContent(at + ".content")
+			m.Content, bad = l.readContent(at + ".content")
 		case key == "weight":
 			l.chatOnly("a message has a weight")
 			m.Untrained, bad = l.weight(at + ".weight")
@@ -160,8 +156,8 @@ func (l *line) readMessage(at string) *Problem {
 	switch {
 	case m.Role == developer && !slices.Contains(seen, "weight"):
 		l.chatOnly("a role is \"developer\"")
-		m.Role = system
-	case m.Role != assistant && slices.Contains(seen, "weight"):
+		m.Role = chat.System
+	case m.Role != chat.Assistant && slices.Contains(seen, "weight"):
 		return content(`%s has a weight, and its role is %s: only what the assistant says is learnt`, at, short(m.Role))
 	}
 	l.messages = append(l.messages, m)
@@ -188,27 +184,25 @@ func (l *line) chatOnly(what string) {
 	}
 }
 
-// readContent reads a message's content: text, or blocks of text, which become lines as in a
-// request of Converse.
-func (l *line) readContent(at string) (string, *Problem) {
+// readContent reads a message's content: text, or blocks of text, as in a request of Converse.
+func (l *line) readContent(at string) (parts []chat.Part, bad *Problem) {
 	if l.peek() != '[' {
 		l.chatOnly("text stands where a list of blocks must")
 		text, bad := l.text(at)
 		if bad == nil {
 			bad = notBlank(at, text)
 		}
-		return text, bad
+		return []chat.Part{{Text: text}}, bad
 	}
-	var texts []string
-	bad := l.array(func(i int) *Problem {
+	bad = l.array(func(i int) *Problem {
 		text, bad := l.block(fmt.Sprintf("%s[%d]", at, i))
-		texts = append(texts, text)
+		parts = append(parts, chat.Part{Text: text})
 		return bad
 	})
-	if bad == nil && texts == nil {
+	if bad == nil && parts == nil {
 		bad = content("%q is empty: fill it in or remove the row", at)
 	}
-	return strings.Join(texts, "\n"), bad
+	return parts, bad
 }
 
 // block reads Bedrock's {"text": "..."} or OpenAI's {"type": "text", "text": "..."}.
@@ -268,7 +262,7 @@ func (l *line) row() (Row, *Problem) {
 	if l.format == Documents {
 		return Row{Format: Documents, Text: l.texts["input"]}, nil
 	}
-	return Row{Format: Completions, Messages: []Message{{Role: user, Text: l.texts["prompt"]}, {Role: assistant, Text: l.texts["completion"]}}}, nil
+	return Row{Format: Completions, Messages: []chat.Message{chat.Text(chat.User, l.texts["prompt"]), chat.Text(chat.Assistant, l.texts["completion"])}}, nil
 }
 
 // conversation checks a row with messages: either all in Bedrock's form or all in OpenAI's.
@@ -294,29 +288,29 @@ func (l *line) conversation() (Row, *Problem) {
 
 // checkTurns wants system texts first, where the format has them among the messages, then user
 // and assistant in turns, and the assistant last.
-func checkTurns(messages []Message, f Format, hasSystem bool) *Problem {
-	last := system
+func checkTurns(messages []chat.Message, f Format, hasSystem bool) *Problem {
+	last := chat.System
 	for i, m := range messages {
 		switch {
-		case m.Role == system && f == BedrockConversation:
+		case m.Role == chat.System && f == BedrockConversation:
 			return content(`messages[%d].role is "system": in this schema the system text is a key of its own, "system": [{"text": "..."}]`, i)
-		case m.Role == system && hasSystem:
+		case m.Role == chat.System && hasSystem:
 			return content(`messages[%d].role is "system", and there is a key "system" too: keep one`, i)
-		case m.Role == system && last != system:
+		case m.Role == chat.System && last != chat.System:
 			return content(`messages[%d].role is "system": a system text must come first`, i)
-		case m.Role != system && m.Role != user && m.Role != assistant:
-			return content("messages[%d].role is %s: it must be one of %q", i, short(m.Role), []string{system, user, assistant})
-		case m.Role == user && last == user, m.Role == assistant && last == assistant:
+		case m.Role != chat.System && m.Role != chat.User && m.Role != chat.Assistant:
+			return content("messages[%d].role is %s: it must be one of %q", i, short(m.Role), []string{chat.System, chat.User, chat.Assistant})
+		case m.Role == chat.User && last == chat.User, m.Role == chat.Assistant && last == chat.Assistant:
 			return content("messages[%d].role is %q, as that before it: user and assistant must take turns", i, m.Role)
-		case m.Role == assistant && last == system:
+		case m.Role == chat.Assistant && last == chat.System:
 			return content(`messages[%d].role is "assistant": the user must speak first`, i)
 		}
 		last = m.Role
 	}
 	switch {
-	case last != assistant:
+	case last != chat.Assistant:
 		return content(`"messages" must end with the assistant, whose answer is what is learnt`)
-	case !slices.ContainsFunc(messages, func(m Message) bool { return m.Role == assistant && !m.Untrained }):
+	case !slices.ContainsFunc(messages, func(m chat.Message) bool { return m.Role == chat.Assistant && !m.Untrained }):
 		return content("every answer has the weight 0: nothing is left to learn")
 	}
 	return nil

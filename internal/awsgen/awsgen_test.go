@@ -73,27 +73,46 @@ func TestModel(t *testing.T) {
 func TestFactsAreChecked(t *testing.T) {
 	t.Parallel()
 	for facts, want := range map[string]string{
-		"op NoSuch 200":                "line 1: op [NoSuch 200]: want an operation",
-		"op GetThing":                  "line 1: op [GetThing]: want an operation",
-		"NoSuchInput":                  "line 1: the SDK has no struct NoSuchInput",
-		"\tname 1..2":                  "line 1: the member name comes before any struct",
-		"GetThingInput\n\tnone 1..2":   "line 2: GetThingInput has no member none",
-		"GetThingInput\n\tname [1..2":  `line 2: GetThingInput.name: cannot read "[1..2"`,
-		"GetThingInput\n\tname ~None":  "GetThingInput.Name names an unknown pattern None",
-		"or None x":                    "or names an unknown pattern None",
-		"extra GetThingInput x":        "line 1: extra [GetThingInput x]: want",
-		"pattern P x\nbody many":       "line 2: strconv.ParseInt",
-		"# fine\n\nop GetThing 201\n":  "",
-		"GetThingInput\n\tname 1..2\n": "",
+		"op NoSuch 200":                                  "line 1: op [NoSuch 200]: want an operation",
+		"op GetThing":                                    "line 1: op [GetThing]: want an operation",
+		"NoSuchInput":                                    "line 1: the SDK has no struct NoSuchInput",
+		"\tname 1..2":                                    "line 1: the member name comes before any struct",
+		"GetThingInput\n\tnone 1..2":                     "line 2: GetThingInput has no member none",
+		"GetThingInput\n\tname [1..2":                    `line 2: GetThingInput.name: cannot read "[1..2"`,
+		"GetThingInput\n\tname ~None":                    "GetThingInput.Name names an unknown pattern None",
+		"or None x":                                      "or names an unknown pattern None",
+		"extra GetThingInput x":                          "line 1: extra [GetThingInput x]: want",
+		"pattern P x\nbody many":                         "line 2: strconv.ParseInt",
+		"iam GetThing x:GetThing":                        "line 1: iam [GetThing x:GetThing]: want an operation, an action and a resource",
+		"iam NoSuch x:NoSuch *":                          "line 1: iam [NoSuch x:NoSuch *]: want an operation",
+		"iam GetThing x:GetThing any":                    `GetThing needs a line iam with its action and its resource, and has the action "x:GetThing" on "any"`,
+		"iam GetThing x:G thing/{tag}":                   "GetThing has no text tag that could name its resource",
+		"iam GetThing x:G thing/{id}":                    "",
+		"op GetThing 201\niam GetThing x:G thing/{id}":   "GetThing has no text id that could name its resource",
+		"op GetThing 201\niam GetThing x:G thing/{list}": "GetThing has no text list that could name its resource",
+		"op GetThing 201\niam GetThing x:G {name}":       "",
+		"# fine\n\nop GetThing 201\n":                    "",
+		"GetThingInput\n\tname 1..2\n":                   "",
 	} {
 		s := &service{
-			Operations: []*operation{{Name: "GetThing"}}, Patterns: map[string]string{}, Also: map[string]string{},
+			Operations: []*operation{{Name: "GetThing", Path: "/things/{id+}", Action: "x:GetThing", Resource: "*"}}, Patterns: map[string]string{}, Also: map[string]string{},
 			Structs: map[string]*structure{"GetThingInput": {Name: "GetThingInput",
-				Members: []*member{{GoName: "Name", Wire: "name", In: "json", Type: &shape{Kind: "string"}}}}},
+				Members: []*member{{GoName: "Name", Wire: "name", In: "json", Type: &shape{Kind: "string"}}, {GoName: "List", Wire: "list", Type: &shape{Kind: "list"}}}}},
 		}
 		err := s.addFacts(facts)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", facts, err, want)
+		}
+	}
+}
+
+// An operation that does not say what it needs of IAM is not generated.
+func TestEveryOperationNeedsAPermission(t *testing.T) {
+	t.Parallel()
+	for _, o := range []*operation{{Name: "GetThing"}, {Name: "GetThing", Action: "x:GetThing"}, {Name: "GetThing", Resource: "*"}} {
+		s := &service{Operations: []*operation{o}}
+		if err := s.addFacts(""); err == nil || !strings.Contains(err.Error(), "GetThing needs a line iam") {
+			t.Errorf("%+v: %v", o, err)
 		}
 	}
 }

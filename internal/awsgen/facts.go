@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// addFacts adds a facts table to the model. Its lines are, in any order:
+// addFacts adds a facts table to the model. Every operation needs a line iam: whoever adds one
+// says what it lets its caller do. The lines are, in any order:
 //
 //	# a comment
 //	body 25000000                         bytes of a request body
 //	op CreateThing 201                    an operation that gets shapes, and its status
+//	iam GetThing x:GetThing thing/{name}  the action that IAM knows it by, and on what: see restjson.Operation.Resource
 //	errors CreateThing A B                its exceptions, for SDKs whose sources do not list them
 //	pattern Name [a-z]+                   a regular expression
 //	or Name [A-Z]+                        an alternative that we accept and AWS does not
@@ -50,7 +52,7 @@ func (p *factsParser) line(line string) error {
 		n, err := strconv.ParseInt(rest, 10, 64)
 		p.BodyMax = n
 		return err
-	case word == "op" || word == "errors":
+	case word == "op" || word == "errors" || word == "iam":
 		return p.operationLine(word, strings.Fields(rest))
 	case word == "pattern":
 		name, re, _ := strings.Cut(rest, " ")
@@ -73,10 +75,16 @@ func (p *factsParser) operationLine(word string, f []string) error {
 		return fmt.Errorf("%s %v: want an operation of the SDK and what is known of it", word, f)
 	}
 	o := p.operation(f[0])
-	if word == "errors" {
+	switch {
+	case word == "errors":
 		o.Errors = f[1:]
 		slices.Sort(o.Errors)
 		return nil
+	case word == "iam" && len(f) == 3:
+		o.Action, o.Resource = f[1], f[2]
+		return nil
+	case word == "iam":
+		return fmt.Errorf("iam %v: want an operation, an action and a resource", f)
 	}
 	o.Shapes = true
 	status, err := strconv.Atoi(f[1])
@@ -139,8 +147,39 @@ func parseLimits(s string) (l limits) {
 	return l
 }
 
-// finish checks that the patterns exist and compile, and adds what we accept beyond AWS.
+// resourceForm is the form of restjson.Operation.Resource; its group is the member.
+var resourceForm = regexp.MustCompile(`^(?:\*|(?:[a-z|-]+/)?\{(\w+)\})$`)
+
+// checkPermissions checks that every operation says what it needs of IAM, and that the request
+// has the member that names its resource: in its path, if nobody reads its body.
+func (p *factsParser) checkPermissions() error {
+	for _, o := range p.Operations {
+		form := resourceForm.FindStringSubmatch(o.Resource)
+		if o.Action == "" || form == nil {
+			return fmt.Errorf("%s needs a line iam with its action and its resource, and has the action %q on %q", o.Name, o.Action, o.Resource)
+		}
+		if name := form[1]; name != "" && !p.names(o, name) {
+			return fmt.Errorf("%s has no text %s that could name its resource", o.Name, name)
+		}
+	}
+	return nil
+}
+
+// names reports whether a request for o has a text of this name.
+func (p *factsParser) names(o *operation, name string) bool {
+	if !o.Shapes {
+		return slices.Contains(strings.FieldsFunc(o.Path, func(c rune) bool { return strings.ContainsRune("/{+}", c) }), name)
+	}
+	m := p.Structs[o.input()].member(name)
+	return m != nil && m.Type.Kind == "string"
+}
+
+// finish checks that the patterns exist and compile, that every operation has a permission, and
+// adds what we accept beyond AWS.
 func (p *factsParser) finish() error {
+	if err := p.checkPermissions(); err != nil {
+		return err
+	}
 	for _, st := range p.Structs {
 		for _, m := range st.Members {
 			for _, l := range m.Type.allLimits() {

@@ -21,6 +21,7 @@ type service struct {
 type operation struct {
 	Name, Method, Path string
 	Status             int
+	Action, Resource   string // what it needs of IAM, as restjson.Operation has them
 	Errors             []string
 	Events             string // union of an event stream's events; "" if the answer is no stream
 	Shapes             bool

@@ -79,8 +79,8 @@ func (w *writer) api() {
 func (w *writer) routes() {
 	w.linef("// The operations of the service model.\nvar (")
 	for _, o := range w.Operations {
-		w.linef("\top%s = restjson.Operation{Name: %q, Method: %q, Path: %q, Status: %d, Errors: []outcrop.Code{%s}}",
-			o.Name, o.Name, o.Method, muxPath(o.Path), o.Status, quoteAll(o.Errors))
+		w.linef("\top%s = restjson.Operation{Name: %q, Method: %q, Path: %q, Status: %d, Action: %q, Resource: %q, Errors: []outcrop.Code{%s}}",
+			o.Name, o.Name, o.Method, muxPath(o.Path), o.Status, o.Action, o.Resource, quoteAll(o.Errors))
 	}
 	w.linef(")\n")
 	w.operations()

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/attempt"
 )
 
 // child is a worker that this process has started.
@@ -30,7 +30,7 @@ const Killed = -1
 const exitPatience = 5 * time.Second
 
 // Exit tells how the worker of a handle ended: its exit code, Killed, or
-// outcrop.ExitOutOfMemory if the kernel ended it for lack of memory; and in words, with the
+// attempt.ExitOutOfMemory if the kernel ended it for lack of memory; and in words, with the
 // line of its log that says most if it ended by itself. ok is false if the worker still runs or was not started
 // by this process, which then cannot know.
 func (l *Launcher) Exit(ctx context.Context, handle string) (code int, detail string, ok bool) {
@@ -68,10 +68,10 @@ func (c *child) end(state *os.ProcessState, oom bool) {
 	}
 	switch signal := status.Signal(); {
 	case signal == unix.SIGKILL && oom && !c.killed.Load():
-		c.code, c.how, c.outside = outcrop.ExitOutOfMemory, "killed by the kernel for lack of memory", true
+		c.code, c.how, c.outside = attempt.ExitOutOfMemory, "killed by the kernel for lack of memory", true
 	case signal == unix.SIGKILL || signal == unix.SIGTERM || signal == unix.SIGINT || signal == unix.SIGHUP:
 		c.code, c.outside = Killed, true
 	default: // a fault of its own: SIGSEGV, SIGABRT, SIGBUS
-		c.code = outcrop.ExitSoftware
+		c.code = attempt.ExitSoftware
 	}
 }

@@ -170,7 +170,7 @@ func TestEndedByItsOwnFault(t *testing.T) {
 	t.Parallel()
 	l := launcher(t, t.TempDir(), "")
 	l.config.Command = []string{"/bin/sh", "-c", "kill -ABRT $$"}
-	if code, detail := wait(t, l, start(t, l)); code != outcrop.ExitSoftware || !strings.Contains(detail, "aborted") {
+	if code, detail := wait(t, l, start(t, l)); code != attempt.ExitSoftware || !strings.Contains(detail, "aborted") {
 		t.Errorf("exit %d, %s", code, detail)
 	}
 }
@@ -203,7 +203,7 @@ func TestKilledForLackOfMemory(t *testing.T) {
 	for name, tc := range map[string]struct {
 		byUs bool
 		want int
-	}{"kernel": {false, outcrop.ExitOutOfMemory}, "us": {true, Killed}} {
+	}{"kernel": {false, attempt.ExitOutOfMemory}, "us": {true, Killed}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := launcher(t, t.TempDir(), "sleep")

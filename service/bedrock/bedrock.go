@@ -16,7 +16,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -70,11 +69,6 @@ type Service struct {
 	newID   func() string
 	quotas  Quotas
 	log     *slog.Logger
-
-	// admission is held from the reading of what a new resource depends on to the writing of
-	// its row: two calls must not both take the last place of a quota, and a model must not
-	// be deleted between the two. Only one server writes a data directory.
-	admission sync.Mutex
 }
 
 // New returns a Service. newID makes resource ids: 12 of [a-z0-9], never the same twice.
@@ -85,13 +79,7 @@ func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, models M
 	}
 }
 
-// scope returns where the caller's resources live.
-func scope(ctx context.Context) (outcrop.Scope, error) {
-	c, err := outcrop.CallerOf(ctx)
-	return c.Scope(), err
-}
-
-// invalid returns a ValidationException.
-func invalid(format string, args ...any) error {
+// errInvalid returns a ValidationException.
+func errInvalid(format string, args ...any) error {
 	return outcrop.Errorf(outcrop.CodeValidation, format, args...)
 }

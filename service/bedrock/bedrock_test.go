@@ -25,6 +25,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/models"
+	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/store/memory"
 	"outcrop.dev/outcrop/wire/restjson"
@@ -45,7 +46,7 @@ type env struct {
 	*sdk.Client
 	service *bedrock.Service
 	handler http.Handler
-	store   *memory.Store
+	store   outcrop.Store
 	objects *objects
 	checker *checker
 	url     string
@@ -53,6 +54,7 @@ type env struct {
 
 	mu  sync.Mutex
 	now time.Time
+	ids int
 }
 
 func newEnv(t *testing.T) *env { return newEnvWith(t, bedrock.DefaultQuotas()) }
@@ -63,19 +65,24 @@ func newEnvWith(t testing.TB, quotas bedrock.Quotas) *env {
 	e.objects = &objects{data: map[string]string{
 		"data/train.jsonl": `{"prompt":"a","completion":"b"}`, "data/v1.jsonl": "{}", "data/v2.jsonl": "{}", "out/": "",
 	}}
-	id := 0
-	newID := func() string {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		id++
-		return fmt.Sprintf("id%010d", id)
-	}
-	e.service = bedrock.New(e.store, e.objects, catalog{}, models.New(catalog{}, e.store, modelsDir), e.checker, e.clock, newID, quotas, e.log)
-	r := restjson.NewRouter(newID, e.log)
+	e.service = e.over(e.store, quotas)
+	r := restjson.NewRouter(e.newID, e.log)
 	bedrock.Register(r, e.service)
 	e.handler = authenticated(onlyModelled(t, r), home)
 	e.Client = e.client(home)
 	return e
+}
+
+// over returns a service over some store, with all else of e.
+func (e *env) over(s outcrop.Store, quotas bedrock.Quotas) *bedrock.Service {
+	return bedrock.New(s, e.objects, catalog{}, models.New(catalog{}, s, modelsDir), e.checker, e.clock, e.newID, quotas, e.log)
+}
+
+func (e *env) newID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ids++
+	return fmt.Sprintf("id%010d", e.ids)
 }
 
 // client returns an SDK client of another account or region of the same service.
@@ -276,7 +283,7 @@ func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.Dat
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.model, c.asked = ask.Model, asked
-	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`), Train: ask.Train.Resolve(outcrop.TrainFacts{Rows: 100})}, c.err
+	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`), Train: recipe.Resolve(ask.Train, recipe.Facts{Rows: 100})}, c.err
 }
 
 // objects is S3 in memory. A bucket exists if any key begins with its name.

@@ -17,6 +17,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/service/bedrock"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // jobRequest is a request that succeeds, with everything that one may say in it.
@@ -193,7 +194,7 @@ func TestCreateJobRefusals(t *testing.T) {
 			"ValidationException", `"aws:team" is reserved`},
 		"reserved model tag": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags[0].Key = aws.String("AWS:") }, nil,
 			"ValidationException", `"AWS:" is reserved`},
-		"too many tags": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags = manyTags(bedrock.TagsMax + 1) }, nil,
+		"too many tags": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags = manyTags(resource.TagsMax + 1) }, nil,
 			"TooManyTagsException", "51 tags"},
 		"no key": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.TrainingDataConfig.S3Uri = aws.String("s3://data/none.jsonl")
@@ -479,7 +480,7 @@ func TestStopJob(t *testing.T) {
 	e := newEnv(t)
 	arn := e.createJob("stop-me")
 	update(e, arn, outcrop.JobOf, func(j *outcrop.Job) { j.Training.Status = outcrop.PhaseInProgress })
-	if _, ok, err := e.store.Claim(t.Context(), outcrop.KindJob, []string{outcrop.JobInProgress}, "worker", time.Hour); !ok || err != nil {
+	if _, ok, err := e.store.Claim(t.Context(), outcrop.KindJob, []outcrop.Status{outcrop.JobInProgress}, "worker", time.Hour); !ok || err != nil {
 		t.Fatal("the job could not be leased", err)
 	}
 	for _, identifier := range []string{"stop-me", arn} { // the second finds it stopping

@@ -1,21 +1,17 @@
 package bedrock
 
-import (
-	"context"
-
-	"outcrop.dev/outcrop"
-)
+import "context"
 
 // GetCustomModel returns a custom model by its name or ARN.
 func (s *Service) GetCustomModel(ctx context.Context, in *GetCustomModelInput) (*GetCustomModelOutput, error) {
-	m, err := get(ctx, s, outcrop.KindCustomModel, in.ModelIdentifier, outcrop.CustomModelOf)
+	m, err := customModels.Get(ctx, s.store, in.ModelIdentifier)
 	if err != nil {
 		return nil, err
 	}
 	return &GetCustomModelOutput{
 		ModelArn:             string(m.ARN),
 		ModelName:            m.Name,
-		ModelStatus:          m.Status,
+		ModelStatus:          string(m.Status),
 		ModelKmsKeyArn:       keyARN(m.Scope, m.KMSKeyID),
 		JobName:              m.JobName,
 		JobArn:               string(m.JobARN),

@@ -1,21 +1,17 @@
 package bedrock
 
-import (
-	"context"
-
-	"outcrop.dev/outcrop"
-)
+import "context"
 
 // GetProvisionedModelThroughput returns throughput by its name or ARN.
 func (s *Service) GetProvisionedModelThroughput(ctx context.Context, in *GetProvisionedModelThroughputInput) (*GetProvisionedModelThroughputOutput, error) {
-	t, err := get(ctx, s, outcrop.KindThroughput, in.ProvisionedModelId, outcrop.ThroughputOf)
+	t, err := throughputs.Get(ctx, s.store, in.ProvisionedModelId)
 	if err != nil {
 		return nil, err
 	}
 	return &GetProvisionedModelThroughputOutput{
 		ProvisionedModelArn:      string(t.ARN),
 		ProvisionedModelName:     t.Name,
-		Status:                   t.Status,
+		Status:                   string(t.Status),
 		FailureMessage:           clip(t.FailureMessage, failureMessageMax),
 		ModelUnits:               t.ModelUnits,
 		DesiredModelUnits:        t.ModelUnits, // no operation changes them

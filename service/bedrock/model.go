@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // Models knows which models there are, by whatever names them.
@@ -19,7 +20,7 @@ type Models interface {
 
 // foundation returns the foundation model that an identifier names for the caller.
 func (s *Service) foundation(ctx context.Context, identifier string) (*outcrop.Model, error) {
-	sc, err := scope(ctx)
+	sc, err := resource.Scope(ctx)
 	if err != nil {
 		return nil, err
 	}

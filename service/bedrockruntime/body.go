@@ -237,6 +237,16 @@ func (b *body) integer(at string, raw json.RawMessage, lo, hi int64, dst *int64)
 	}
 }
 
+// seed reads a seed, which no AWS model has.
+func (b *body) seed(at string, raw []byte, req *outcrop.GenerateRequest) {
+	n := int64(-1)
+	b.integer(at, raw, 0, math.MaxInt64, &n)
+	if n >= 0 {
+		seed := uint64(n)
+		req.Seed = &seed
+	}
+}
+
 func (b *body) within(at, text string, x float64, in interval) bool {
 	switch {
 	case x > in.hi:

@@ -10,13 +10,6 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// The roles of a message (ConversationRole).
-const (
-	roleSystem    = "system"
-	roleUser      = "user"
-	roleAssistant = "assistant"
-)
-
 // topKMax bounds top_k: more than any vocabulary has.
 const topKMax = 1 << 20
 
@@ -62,7 +55,7 @@ func (c conversation) unsupported() error {
 	return c.settings.check()
 }
 
-// turns returns the conversation's texts in order: any system text, then user and assistant
+// turns returns the conversation's messages in order: any system text, then user and assistant
 // by turns, the user first and last.
 func (c conversation) turns() ([]outcrop.Message, error) {
 	var out []outcrop.Message
@@ -71,23 +64,23 @@ func (c conversation) turns() ([]outcrop.Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, outcrop.Message{Role: roleSystem, Text: text})
+		out = append(out, outcrop.Text(outcrop.RoleSystem, text))
 	}
 	last := ""
 	for i, m := range c.messages {
-		text, err := m.text(i)
+		parts, err := m.parts(i)
 		if err == nil {
 			err = follows(last, m.Role, i)
 		}
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, outcrop.Message{Role: m.Role, Text: text})
-		if m.Role != roleSystem {
+		out = append(out, outcrop.Message{Role: m.Role, Content: parts})
+		if m.Role != outcrop.RoleSystem {
 			last = m.Role
 		}
 	}
-	if last == roleAssistant {
+	if last == outcrop.RoleAssistant {
 		return nil, outcrop.Errorf(outcrop.CodeValidation,
 			"The model that you are using requires the last turn in the conversation to be a user message. Add a user message to the conversation and try again.")
 	} else if last == "" {
@@ -102,32 +95,32 @@ var errNoUser = outcrop.Errorf(outcrop.CodeValidation,
 // follows checks the role of message i after a message of the role last, "" at the start.
 func follows(last, role string, i int) error {
 	switch {
-	case role == roleSystem && last != "":
+	case role == outcrop.RoleSystem && last != "":
 		return outcrop.Errorf(outcrop.CodeValidation,
 			"The system message at messages.%d comes after the conversation has begun. Put system text first, or into the system field.", i)
-	case role == roleAssistant && last == "":
+	case role == outcrop.RoleAssistant && last == "":
 		return errNoUser
-	case role == last && role != roleSystem:
+	case role == last && role != outcrop.RoleSystem:
 		return outcrop.Errorf(outcrop.CodeValidation,
 			"A conversation must alternate between user and assistant roles: the message at messages.%d has the role %s, like the one before. Make sure the conversation alternates between user and assistant roles and try again.", i, role)
 	}
 	return nil
 }
 
-// text returns the text of message i: that of its blocks, a line each.
-func (m Message) text(i int) (string, error) {
+// parts returns the content of message i.
+func (m Message) parts(i int) ([]outcrop.Part, error) {
 	if len(m.Content) == 0 {
-		return "", outcrop.Errorf(outcrop.CodeValidation,
+		return nil, outcrop.Errorf(outcrop.CodeValidation,
 			"The content field in the Message object at messages.%d is empty. Add a ContentBlock object to the content field and try again.", i)
 	}
-	texts := make([]string, len(m.Content))
+	parts := make([]outcrop.Part, len(m.Content))
 	for j, b := range m.Content {
 		var err error
-		if texts[j], err = textOf(b, b.Text, fmt.Sprintf("messages.%d.content.%d", i, j), "ContentBlock"); err != nil {
-			return "", err
+		if parts[j].Text, err = textOf(b, b.Text, fmt.Sprintf("messages.%d.content.%d", i, j), "ContentBlock"); err != nil {
+			return nil, err
 		}
 	}
-	return strings.Join(texts, "\n"), nil
+	return parts, nil
 }
 
 // textOf returns the text of the block at a place; block is the union that text belongs to.

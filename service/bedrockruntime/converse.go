@@ -11,7 +11,7 @@ import (
 // Converse generates the assistant's next message of a conversation, whatever the model's
 // own format is.
 func (s *Service) Converse(ctx context.Context, in *ConverseInput) (*ConverseOutput, error) {
-	t, d, err := s.resolve(ctx, in.ModelId)
+	t, d, err := s.target(ctx, in.ModelId)
 	if err != nil {
 		return nil, err
 	}
@@ -23,30 +23,30 @@ func (s *Service) Converse(ctx context.Context, in *ConverseInput) (*ConverseOut
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.generate(ctx, "Converse", t, req, nil)
+	g, err := s.invoker.Generate(ctx, "Converse", t, req, nil)
 	if err != nil {
 		return nil, err
 	}
-	fields, err := g.responseFields()
+	fields, err := responseFields(g.GenerateResult)
 	if err != nil {
 		return nil, err
 	}
 	return &ConverseOutput{
-		Output:      &ConverseOutputUnion{Message: &Message{Role: roleAssistant, Content: []ContentBlock{{Text: &g.Text}}}},
+		Output:      &ConverseOutputUnion{Message: &Message{Role: outcrop.RoleAssistant, Content: []ContentBlock{{Text: &g.Text}}}},
 		StopReason:  converseReasons[g.StopReason],
-		Usage:       g.usage(),
-		Metrics:     &ConverseMetrics{LatencyMs: g.latency.Milliseconds()},
+		Usage:       usageOf(g),
+		Metrics:     &ConverseMetrics{LatencyMs: g.Latency.Milliseconds()},
 		ServiceTier: in.ServiceTier, PerformanceConfig: in.PerformanceConfig,
 		AdditionalModelResponseFields: fields,
 	}, nil
 }
 
 // responseFields returns additionalModelResponseFields: logprobs if they were asked for.
-func (g generation) responseFields() (json.RawMessage, error) {
-	if len(g.Logprobs) == 0 {
+func responseFields(res outcrop.GenerateResult) (json.RawMessage, error) {
+	if len(res.Logprobs) == 0 {
 		return nil, nil
 	}
-	b, err := json.Marshal(map[string]any{"logprobs": logprobs(g.GenerateResult)})
+	b, err := json.Marshal(map[string]any{"logprobs": logprobs(res)})
 	if err != nil {
 		return nil, fmt.Errorf("encode the logprobs: %w", err)
 	}
@@ -60,7 +60,7 @@ var converseReasons = map[string]string{
 	outcrop.StopSequence:  "stop_sequence",
 }
 
-func (g generation) usage() *TokenUsage {
+func usageOf(g outcrop.Generation) *TokenUsage {
 	return &TokenUsage{InputTokens: g.InputTokens, OutputTokens: g.OutputTokens, TotalTokens: g.InputTokens + g.OutputTokens}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/wire/eventstream"
 	"outcrop.dev/outcrop/wire/restjson"
 )
@@ -13,7 +14,7 @@ import (
 // piece of text, contentBlockStop, messageStop, metadata. (contentBlockStart is for tools and
 // images only.)
 func (s *Service) ConverseStream(ctx context.Context, in *ConverseStreamInput, rw http.ResponseWriter) error {
-	t, d, err := s.resolve(ctx, in.ModelId)
+	t, d, err := s.target(ctx, in.ModelId)
 	if err != nil {
 		return err
 	}
@@ -26,7 +27,7 @@ func (s *Service) ConverseStream(ctx context.Context, in *ConverseStreamInput, r
 		return err
 	}
 	w := converseWriter{eventstream.NewWriter(rw)}
-	g, err := s.generate(ctx, "ConverseStream", t, req, w.delta)
+	g, err := s.invoker.Generate(ctx, "ConverseStream", t, req, w.delta)
 	if err == nil {
 		err = w.end(g, in)
 	}
@@ -40,7 +41,7 @@ func (w converseWriter) start() error {
 	if w.Started() {
 		return nil
 	}
-	return event(w, "messageStart", &MessageStartEvent{Role: roleAssistant})
+	return event(w, "messageStart", &MessageStartEvent{Role: outcrop.RoleAssistant})
 }
 
 func (w converseWriter) delta(text string) error {
@@ -50,7 +51,7 @@ func (w converseWriter) delta(text string) error {
 	return event(w, "contentBlockDelta", &ContentBlockDeltaEvent{Delta: &ContentBlockDelta{Text: &text}})
 }
 
-func (w converseWriter) end(g generation, in *ConverseStreamInput) error {
+func (w converseWriter) end(g outcrop.Generation, in *ConverseStreamInput) error {
 	if g.Text == "" { // clients expect a block in every message
 		if err := w.delta(""); err != nil {
 			return err
@@ -59,7 +60,7 @@ func (w converseWriter) end(g generation, in *ConverseStreamInput) error {
 	if err := event(w, "contentBlockStop", &ContentBlockStopEvent{}); err != nil {
 		return err
 	}
-	fields, err := g.responseFields()
+	fields, err := responseFields(g.GenerateResult)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (w converseWriter) end(g generation, in *ConverseStreamInput) error {
 		return err
 	}
 	return event(w, "metadata", &ConverseStreamMetadataEvent{
-		Usage: g.usage(), Metrics: &ConverseStreamMetrics{LatencyMs: g.latency.Milliseconds()},
+		Usage: usageOf(g), Metrics: &ConverseStreamMetrics{LatencyMs: g.Latency.Milliseconds()},
 		PerformanceConfig: in.PerformanceConfig, ServiceTier: in.ServiceTier,
 	})
 }

@@ -51,7 +51,7 @@ func TestConverse(t *testing.T) {
 		seed := uint64(9)
 		want := outcrop.GenerateRequest{
 			Tenant: tenant, Model: outcrop.ModelFiles{ID: outcrop.ModelID(modelARN), Dir: "/custom/modelmodel12"}, MaxTokens: 7, Temperature: 0.5, TopP: 0.25, TopK: 40, Stop: []string{"User:"}, Seed: &seed,
-			Messages: []outcrop.Message{{Role: "system", Text: "Be brief."}, {Role: "user", Text: "What\nrock?"}, {Role: "assistant", Text: "Gneiss."}, {Role: "user", Text: "Why?"}},
+			Messages: []outcrop.Message{outcrop.Text(outcrop.RoleSystem, "Be brief."), {Role: outcrop.RoleUser, Content: []outcrop.Part{{Text: "What"}, {Text: "rock?"}}}, outcrop.Text(outcrop.RoleAssistant, "Gneiss."), outcrop.Text(outcrop.RoleUser, "Why?")},
 		}
 		if got := r.engine.last(t); !reflect.DeepEqual(got, want) {
 			t.Errorf("asked %+v, want %+v", got, want)
@@ -72,7 +72,7 @@ func TestConverseDefaults(t *testing.T) {
 		}
 		return r.engine.last(t)
 	}
-	want := outcrop.GenerateRequest{Tenant: tenant, Model: outcrop.ModelFiles{ID: outcrop.ModelID(pebbleID), Dir: "/pebble"}, MaxTokens: 512, Temperature: 0.7, TopP: 0.9, Messages: []outcrop.Message{{Role: "user", Text: "hi"}}}
+	want := outcrop.GenerateRequest{Tenant: tenant, Model: outcrop.ModelFiles{ID: outcrop.ModelID(pebbleID), Dir: "/pebble"}, MaxTokens: 512, Temperature: 0.7, TopP: 0.9, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, "hi")}}
 	if got := ask(&sdk.ConverseInput{}); !reflect.DeepEqual(got, want) {
 		t.Errorf("asked %+v, want %+v", got, want)
 	}
@@ -144,7 +144,7 @@ func TestConverseTakesSystemMessages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	_, err := r.client(false).Converse(context.Background(), &sdk.ConverseInput{ModelId: &titanID, Messages: []types.Message{says("system", "s"), userSays("u")}})
-	want := []outcrop.Message{{Role: "system", Text: "s"}, {Role: "user", Text: "u"}}
+	want := []outcrop.Message{outcrop.Text(outcrop.RoleSystem, "s"), outcrop.Text(outcrop.RoleUser, "u")}
 	if err != nil || !reflect.DeepEqual(r.engine.last(t).Messages, want) {
 		t.Errorf("%v, asked %+v", err, r.engine.last(t).Messages)
 	}

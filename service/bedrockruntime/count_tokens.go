@@ -9,7 +9,7 @@ import (
 
 // CountTokens returns how many input tokens a request would have.
 func (s *Service) CountTokens(ctx context.Context, in *CountTokensInput) (*CountTokensOutput, error) {
-	t, d, err := s.resolve(ctx, in.ModelId)
+	t, d, err := s.target(ctx, in.ModelId)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (s *Service) CountTokens(ctx context.Context, in *CountTokensInput) (*Count
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.engine.CountTokens(ctx, t.Files, req.Messages)
+	n, err := s.invoker.CountTokens(ctx, t, req.Messages)
 	if err != nil {
 		return nil, countable(err)
 	}

@@ -1,6 +1,11 @@
 package bedrockruntime
 
 import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
 	"outcrop.dev/outcrop"
 )
 
@@ -20,8 +25,30 @@ type dialect interface {
 }
 
 // dialects holds the body formats by the name that the catalog gives them.
-var dialects = map[string]dialect{
-	"titan": titan{},
+var dialects = map[string]dialect{}
+
+// register adds a dialect. Each file of one does so in its init, and no line elsewhere names it.
+func register(name string, d dialect) {
+	if _, is := dialects[name]; is {
+		panic("two dialects are called " + name)
+	}
+	dialects[name] = d
+}
+
+// Dialects returns the names of the body formats that there are, in order.
+func Dialects() []string { return slices.Sorted(maps.Keys(dialects)) }
+
+// target finds what modelID names for the caller, and the format of its bodies.
+func (s *Service) target(ctx context.Context, modelID string) (outcrop.Target, dialect, error) {
+	t, err := s.resolve(ctx, modelID)
+	if err != nil {
+		return t, nil, err
+	}
+	d, ok := dialects[t.Dialect]
+	if !ok {
+		return t, nil, fmt.Errorf("model %s has the body dialect %q, which is not known", modelID, t.Dialect)
+	}
+	return t, d, nil
 }
 
 // invocationMetrics ends every stream: the last chunk carries it under this name whatever
@@ -31,6 +58,13 @@ type invocationMetrics struct {
 	OutputTokenCount  int   `json:"outputTokenCount"`
 	InvocationLatency int64 `json:"invocationLatency"` // ms
 	FirstByteLatency  int64 `json:"firstByteLatency"`  // ms
+}
+
+func metricsOf(g outcrop.Generation) invocationMetrics {
+	return invocationMetrics{
+		InputTokenCount: g.InputTokens, OutputTokenCount: g.OutputTokens,
+		InvocationLatency: g.Latency.Milliseconds(), FirstByteLatency: g.FirstText.Milliseconds(),
+	}
 }
 
 // Stop sequences: how many Converse allows (its service model), and how long one may be; a

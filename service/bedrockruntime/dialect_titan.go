@@ -1,10 +1,6 @@
 package bedrockruntime
 
-import (
-	"math"
-
-	"outcrop.dev/outcrop"
-)
+import "outcrop.dev/outcrop"
 
 // titan is the body format of Amazon Titan Text:
 //
@@ -20,6 +16,8 @@ import (
 //
 // Ranges and defaults: Amazon Bedrock user guide, "Amazon Titan Text models" (Express).
 type titan struct{}
+
+func init() { register("titan", titan{}) }
 
 const (
 	titanTemperature = 0.7
@@ -50,7 +48,7 @@ func (titan) parse(raw []byte) (outcrop.GenerateRequest, error) {
 	if config := m["textGenerationConfig"]; config != nil {
 		titanConfig(&b, config, &req)
 	}
-	req.Messages = []outcrop.Message{{Role: "user", Text: input}}
+	req.Messages = []outcrop.Message{outcrop.Text(outcrop.RoleUser, input)}
 	return req, b.err()
 }
 
@@ -66,16 +64,6 @@ func titanConfig(b *body, raw []byte, req *outcrop.GenerateRequest) {
 	b.seed(at+"/seed", m["seed"], req)
 	b.logprobs(at+"/logprobs", m["logprobs"], req)
 	req.MaxTokens = int(tokens)
-}
-
-// seed reads a seed, which no AWS model has.
-func (b *body) seed(at string, raw []byte, req *outcrop.GenerateRequest) {
-	n := int64(-1)
-	b.integer(at, raw, 0, math.MaxInt64, &n)
-	if n >= 0 {
-		seed := uint64(n)
-		req.Seed = &seed
-	}
 }
 
 // titanReasons says completionReason for each way that a generation ends. The user guide

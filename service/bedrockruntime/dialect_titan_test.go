@@ -3,6 +3,7 @@ package bedrockruntime
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,12 +28,26 @@ func TestTitanParse(t *testing.T) {
 		{"white space", " \n{ \"inputText\" : \"hi\" }\t", outcrop.GenerateRequest{MaxTokens: 512, Temperature: 0.7, TopP: 0.9}},
 		{"empty configuration", `{"inputText":"hi","textGenerationConfig":{}}`, outcrop.GenerateRequest{MaxTokens: 512, Temperature: 0.7, TopP: 0.9}},
 	} {
-		c.want.Messages = []outcrop.Message{{Role: "user", Text: "hi"}}
+		c.want.Messages = []outcrop.Message{outcrop.Text(outcrop.RoleUser, "hi")}
 		got, err := titan{}.parse([]byte(c.body))
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: got %+v, %v; want %+v", c.name, got, err, c.want)
 		}
 	}
+}
+
+// TestDialects: a file's dialect is known by its name, and no name is taken twice.
+func TestDialects(t *testing.T) {
+	t.Parallel()
+	if all := Dialects(); !slices.Contains(all, "titan") || !slices.IsSorted(all) {
+		t.Errorf("the dialects are %q", all)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a second titan was registered")
+		}
+	}()
+	register("titan", titan{})
 }
 
 func TestTitanTakesConversationsAsTheyAre(t *testing.T) {
@@ -43,8 +58,8 @@ func TestTitanTakesConversationsAsTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := titan{}.parse(body)
-	if err != nil || got.Messages[0].Text != text {
-		t.Errorf("got %q, %v", got.Messages, err)
+	if err != nil || got.Messages[0].Text() != text {
+		t.Errorf("got %+v, %v", got.Messages, err)
 	}
 }
 
@@ -170,7 +185,7 @@ func FuzzTitan(f *testing.F) {
 			}
 			return
 		}
-		if req.Messages[0].Text == "" || req.MaxTokens < 0 || req.MaxTokens > titanTokensMax ||
+		if req.Messages[0].Text() == "" || req.MaxTokens < 0 || req.MaxTokens > titanTokensMax ||
 			!(req.Temperature >= 0 && req.Temperature <= 1) || !(req.TopP > 0 && req.TopP <= 1) {
 			t.Fatalf("%q: %+v", raw, req)
 		}

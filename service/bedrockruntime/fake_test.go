@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"outcrop.dev/outcrop"
+	way "outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/wire/restjson"
 )
@@ -82,7 +83,7 @@ func (s *fakeStore) List(_ context.Context, q outcrop.Query) ([]outcrop.Record, 
 }
 
 // put adds a throughput of the custom model in a state.
-func (s *fakeStore) put(id, name, status string, change func(*outcrop.Throughput)) outcrop.ARN {
+func (s *fakeStore) put(id, name string, status outcrop.Status, change func(*outcrop.Throughput)) outcrop.ARN {
 	th := &outcrop.Throughput{
 		Meta:       outcrop.Meta{Kind: outcrop.KindThroughput, Scope: scope, ID: id, ARN: scope.ARN(outcrop.KindThroughput, id), Name: name, Status: status, Parent: string(modelARN)},
 		ModelUnits: 1, ModelARN: modelARN, FoundationModelARN: baseARN,
@@ -94,7 +95,7 @@ func (s *fakeStore) put(id, name, status string, change func(*outcrop.Throughput
 	return th.ARN
 }
 
-func (s *fakeStore) setStatus(name, status string) {
+func (s *fakeStore) setStatus(name string, status outcrop.Status) {
 	for i := range s.recs {
 		if s.recs[i].Name == name {
 			s.recs[i].Status = status
@@ -152,7 +153,7 @@ func (e *fakeEngine) Generate(ctx context.Context, req outcrop.GenerateRequest, 
 func (e *fakeEngine) CountTokens(_ context.Context, files outcrop.ModelFiles, ms []outcrop.Message) (int, error) {
 	n := len(files.Dir)
 	for _, m := range ms {
-		n += len(m.Text)
+		n += len(m.Text())
 	}
 	return n, e.err
 }
@@ -226,7 +227,7 @@ func newRig(t testing.TB) *rig {
 	r.store.recs = append(r.store.recs, m.Record())
 	r.store.put("readyready12", "my-throughput", outcrop.ThroughputInService, nil)
 	clock := &fakeClock{now: time.Unix(1_700_000_000, 0)}
-	r.svc = New(models.New(fakeCatalog{}, r.store, "/custom"), r.store, r.engine, r.meter, Options{Now: clock.Now, After: clock.After})
+	r.svc = New(models.New(fakeCatalog{}, r.store, "/custom"), way.New(r.store, r.engine, r.meter, way.Options{Now: clock.Now, After: clock.After}))
 	router := restjson.NewRouter(func() string { return "request-1" }, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	Register(router, r.svc)
 	r.srv = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

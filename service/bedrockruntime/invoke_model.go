@@ -18,7 +18,7 @@ func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*Invok
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.generate(ctx, "InvokeModel", t, req, nil)
+	g, err := s.invoker.Generate(ctx, "InvokeModel", t, req, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*Invok
 	if err != nil {
 		return nil, fmt.Errorf("encode the answer: %w", err)
 	}
-	ms := int(g.latency.Milliseconds())
+	ms := int(g.Latency.Milliseconds())
 	return &InvokeModelOutput{
 		Body: body, ContentType: jsonType, PerformanceConfigLatency: in.PerformanceConfigLatency, ServiceTier: in.ServiceTier,
 		InputTokenCount: &g.InputTokens, OutputTokenCount: &g.OutputTokens, InvocationLatency: &ms,
@@ -34,14 +34,15 @@ func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*Invok
 }
 
 // invocation reads what both forms of InvokeModel are asked.
-func (s *Service) invocation(ctx context.Context, modelID string, body []byte, o settings) (t outcrop.Target, d dialect, req outcrop.GenerateRequest, err error) {
-	if t, d, err = s.resolve(ctx, modelID); err != nil {
-		return t, d, req, err
+func (s *Service) invocation(ctx context.Context, modelID string, body []byte, o settings) (outcrop.Target, dialect, outcrop.GenerateRequest, error) {
+	t, d, err := s.target(ctx, modelID)
+	if err == nil {
+		err = o.check()
 	}
-	if err = o.check(); err != nil {
-		return t, d, req, err
+	if err != nil {
+		return t, d, outcrop.GenerateRequest{}, err
 	}
-	req, err = d.parse(body)
+	req, err := d.parse(body)
 	return t, d, req, err
 }
 

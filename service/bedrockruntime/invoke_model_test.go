@@ -42,7 +42,7 @@ func TestInvokeModel(t *testing.T) {
 			if string(out.Body) != answer || aws.ToString(out.ContentType) != "application/json" {
 				t.Errorf("%s: got %s %s", m.id, out.Body, aws.ToString(out.ContentType))
 			}
-			if req := r.engine.last(t); req.Model.Dir != m.dir || req.Messages[0].Text != "hi" || req.MaxTokens != 512 {
+			if req := r.engine.last(t); req.Model.Dir != m.dir || req.Messages[0].Text() != "hi" || req.MaxTokens != 512 {
 				t.Errorf("%s: asked %+v", m.id, req)
 			}
 			used := r.meter.all()
@@ -170,11 +170,19 @@ func TestInvokeSettings(t *testing.T) {
 	}), outcrop.CodeValidation, "priority")
 }
 
-// TestInvokeWaits: the throughput is Creating when the request arrives.
+// TestInvokeWaits: for a throughput that is Creating, but not with a body that is wrong.
 func TestInvokeWaits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.store.put("newnewnewnew", "new", outcrop.ThroughputCreating, nil)
+	_, err := invoke(r, "new", hi)
+	wantAPIError(t, err, outcrop.CodeModelNotReady, "Model is not ready for inference. Wait and try your request again.", "45s")
+	r.store.gets = 0
+	_, err = invoke(r, "new", `{}`)
+	wantAPIError(t, err, outcrop.CodeValidation)
+	if r.store.gets >= 20 { // resolving takes a few
+		t.Errorf("looked %d times with a bad body", r.store.gets)
+	}
 	r.store.onGet = func([]outcrop.Record) {
 		if r.store.gets == 20 {
 			r.store.setStatus("new", outcrop.ThroughputInService)
@@ -183,71 +191,6 @@ func TestInvokeWaits(t *testing.T) {
 	if _, err := invoke(r, "new", hi); err != nil || r.store.gets < 20 {
 		t.Errorf("%v after %d looks", err, r.store.gets)
 	}
-	r.store.setStatus("new", outcrop.ThroughputUpdating)
-	if _, err := invoke(r, "new", hi); err != nil {
-		t.Errorf("while Updating: %v", err)
-	}
-}
-
-func TestInvokeWaitsInVain(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	r.store.put("newnewnewnew", "new", outcrop.ThroughputCreating, nil)
-	_, err := invoke(r, "new", hi)
-	wantAPIError(t, err, outcrop.CodeModelNotReady, "Model is not ready for inference. Wait and try your request again.", "45s")
-	r.store.onGet = func([]outcrop.Record) {
-		if r.store.gets == 900 {
-			r.store.setStatus("new", outcrop.ThroughputFailed)
-		}
-	}
-	r.store.gets = 890
-	_, err = invoke(r, "new", hi)
-	wantAPIError(t, err, outcrop.CodeModelError, "has failed")
-	r.store.onGet = func([]outcrop.Record) {
-		if r.store.gets == 1000 {
-			r.store.recs = r.store.recs[:2] // deleted
-		}
-	}
-	r.store.setStatus("new", outcrop.ThroughputCreating)
-	r.store.gets = 990
-	_, err = invoke(r, "new", hi)
-	wantAPIError(t, err, outcrop.CodeNotFound)
-	_, err = invoke(r, "new", `{}`) // a bad body is not waited for
-	wantAPIError(t, err, outcrop.CodeValidation)
-}
-
-func TestInvokeBeyondCapacity(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	r.svc.gates.running, r.svc.gates.waiting = 1, 1
-	r.engine.begun, r.engine.block = make(chan bool), make(chan bool)
-	done := make(chan error)
-	ask := func() { _, err := invoke(r, "my-throughput", hi); done <- err }
-	go ask()
-	<-r.engine.begun
-	go ask()
-	waitFor(t, func() bool { return r.svc.gates.queued(readyARN) == 1 })
-	_, err := invoke(r, "my-throughput", hi)
-	wantAPIError(t, err, outcrop.CodeThrottling, "Too many requests, please wait before retrying.", "1 requests run and 1 wait")
-	other := make(chan error)
-	go func() { _, err := invoke(r, titanID, hi); other <- err }() // has its own capacity
-	<-r.engine.begun
-	close(r.engine.block)
-	<-r.engine.begun
-	for _, ch := range []chan error{done, done, other} {
-		if err := <-ch; err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func (g *gates) queued(arn outcrop.ARN) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if q := g.byARN[arn]; q != nil {
-		return len(q.queue)
-	}
-	return 0
 }
 
 // waitFor waits until ok, which another goroutine is about to make true.

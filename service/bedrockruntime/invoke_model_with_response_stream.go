@@ -19,11 +19,11 @@ func (s *Service) InvokeModelWithResponseStream(ctx context.Context, in *InvokeM
 	}
 	w := eventstream.NewWriter(rw)
 	rw.Header().Set("X-Amzn-Bedrock-Content-Type", jsonType)
-	g, err := s.generate(ctx, "InvokeModelWithResponseStream", t, req, func(text string) error {
+	g, err := s.invoker.Generate(ctx, "InvokeModelWithResponseStream", t, req, func(text string) error {
 		return chunk(w, d.piece(text))
 	})
 	if err == nil {
-		err = chunk(w, d.last(g.GenerateResult, g.metrics()))
+		err = chunk(w, d.last(g.GenerateResult, metricsOf(g)))
 	}
 	return endStream(ctx, w, err, invokeExceptions)
 }

@@ -2,7 +2,6 @@ package bedrockruntime
 
 import (
 	"context"
-	"fmt"
 
 	"outcrop.dev/outcrop"
 )
@@ -16,19 +15,11 @@ type Models interface {
 	Invocable(ctx context.Context, sc outcrop.Scope, identifier string) (outcrop.Target, error)
 }
 
-// resolve returns what modelID names for the caller, and the dialect of its bodies.
-func (s *Service) resolve(ctx context.Context, modelID string) (outcrop.Target, dialect, error) {
+// resolve returns what modelID names for the caller.
+func (s *Service) resolve(ctx context.Context, modelID string) (outcrop.Target, error) {
 	caller, err := outcrop.CallerOf(ctx)
 	if err != nil {
-		return outcrop.Target{}, nil, err
+		return outcrop.Target{}, err
 	}
-	t, err := s.models.Invocable(ctx, caller.Scope(), modelID)
-	if err != nil {
-		return t, nil, err
-	}
-	d, ok := dialects[t.Dialect]
-	if !ok {
-		err = fmt.Errorf("the model of %s has the body dialect %q, which is not known", t.Resource, t.Dialect)
-	}
-	return t, d, err
+	return s.models.Invocable(ctx, caller.Scope(), modelID)
 }

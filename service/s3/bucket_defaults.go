@@ -37,7 +37,7 @@ type requestPaymentConfiguration struct {
 }
 
 // sane answers a document that is the same for every bucket.
-func sane(document any) operation {
+func sane(document any) func(*call) error {
 	return func(c *call) error {
 		if _, err := c.store.HeadBucket(c.ctx, c.bucket); err != nil {
 			return err
@@ -47,7 +47,7 @@ func sane(document any) operation {
 }
 
 // none answers that the bucket has no such configuration.
-func none(code, message string) operation {
+func none(code, message string) func(*call) error {
 	return func(c *call) error {
 		if _, err := c.store.HeadBucket(c.ctx, c.bucket); err != nil {
 			return err

@@ -101,7 +101,7 @@ func (c *call) directive(header, message string) (string, error) {
 }
 
 // copySource reads x-amz-copy-source, [/]bucket/key[?versionId=…] with escapes, and the
-// conditions on the source.
+// conditions on the source, which the caller must be allowed to get.
 func (c *call) copySource() (src blob.Source, err error) {
 	raw := c.header(copySourceHeader)
 	path, version, versioned := strings.Cut(raw, "?versionId=")
@@ -119,6 +119,9 @@ func (c *call) copySource() (src blob.Source, err error) {
 	}
 	if owner := c.header("X-Amz-Source-Expected-Bucket-Owner"); owner != "" && owner != c.caller.Account {
 		return src, errAccessDenied
+	}
+	if err := c.authorize("GetObject", src.Bucket, src.Key); err != nil {
+		return src, err
 	}
 	conditions := c.readConditions("X-Amz-Copy-Source-")
 	src.Check = func(o blob.Object) error {

@@ -41,7 +41,7 @@ type xmlDeleteError struct {
 }
 
 // deleteObjects removes up to 1,000 keys in one commit. Keys with a condition or a version go
-// one by one, since each may fail for itself.
+// one by one, since each may fail for itself. So may a key that the caller may not delete.
 func (c *call) deleteObjects() error {
 	if _, err := c.store.HeadBucket(c.ctx, c.bucket); err != nil {
 		return err
@@ -58,11 +58,14 @@ func (c *call) deleteObjects() error {
 	for _, o := range in.Objects {
 		gone := xmlDeleted{Key: o.Key}
 		var err error
+		denied := c.authorize("DeleteObject", c.bucket, o.Key)
 		switch {
 		case o.Key == "":
 			return errMalformedXML
 		case len(o.Key) > keyMax:
 			err = errKeyTooLong(len(o.Key))
+		case denied != nil:
+			err = denied
 		case o.VersionID != nil || o.ETag != "":
 			gone, err = c.deleteOne(o.Key, o.VersionID, o.ETag)
 		default:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/blob"
 	"outcrop.dev/outcrop/wire/restxml"
 )
@@ -123,6 +124,7 @@ func (c *call) explain(err error) *restxml.Error {
 		api  *restxml.Error
 		body named
 		part *blob.PartError
+		told *outcrop.Error
 	)
 	switch {
 	case errors.As(err, &api):
@@ -130,6 +132,8 @@ func (c *call) explain(err error) *restxml.Error {
 	case errors.As(err, &body):
 		code, status := body.S3()
 		return apiError(code, status, body.Error(), body.S3Details()...)
+	case errors.As(err, &told) && told.Code == outcrop.CodeAccessDenied: // of whoever decides who may what
+		return apiError(errAccessDenied.Code, errAccessDenied.Status, told.Msg)
 	case errors.As(err, &part):
 		return c.explain(errPart(c.query.Get("uploadId"), part))
 	}

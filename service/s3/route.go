@@ -33,82 +33,90 @@ func (s *Service) BucketOf(host string) string {
 	return ""
 }
 
+// perKey is the action of an operation that asks for each of its objects by itself.
+const perKey = ""
+
 // routes says which operation a method and a sub-resource select. "" is no sub-resource.
 type routes map[string]map[string]operation
 
 var serviceRoutes = routes{
-	http.MethodGet: {"": (*call).listBuckets},
+	http.MethodGet: {"": {"ListAllMyBuckets", (*call).listBuckets}},
 }
 
 var bucketRoutes = routes{
-	http.MethodHead: {"": (*call).headBucket},
+	http.MethodHead: {"": {"ListBucket", (*call).headBucket}},
 	http.MethodGet: {
-		"":           (*call).listObjects,
-		"list-type":  (*call).listObjectsV2,
-		"versions":   (*call).listObjectVersions,
-		"uploads":    (*call).listMultipartUploads,
-		"location":   (*call).getBucketLocation,
-		"versioning": (*call).getBucketVersioning,
-		"tagging":    (*call).getBucketTagging,
-		"acl":        (*call).getBucketAcl,
+		"":           {"ListBucket", (*call).listObjects},
+		"list-type":  {"ListBucket", (*call).listObjectsV2},
+		"versions":   {"ListBucketVersions", (*call).listObjectVersions},
+		"uploads":    {"ListBucketMultipartUploads", (*call).listMultipartUploads},
+		"location":   {"GetBucketLocation", (*call).getBucketLocation},
+		"versioning": {"GetBucketVersioning", (*call).getBucketVersioning},
+		"tagging":    {"GetBucketTagging", (*call).getBucketTagging},
+		"acl":        {"GetBucketAcl", (*call).getBucketAcl},
 
-		"accelerate":        sane(accelerateConfiguration{Xmlns: ns}),
-		"cors":              none("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-		"encryption":        none("ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found"),
-		"lifecycle":         none("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
-		"logging":           sane(bucketLoggingStatus{Xmlns: ns}),
-		"notification":      sane(notificationConfiguration{Xmlns: ns}),
-		"object-lock":       none("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket."),
-		"ownershipControls": sane(ownershipControls{Xmlns: ns, Rule: ownershipRule{"BucketOwnerEnforced"}}),
-		"policy":            none("NoSuchBucketPolicy", "The bucket policy does not exist."),
-		"policyStatus":      none("NoSuchBucketPolicy", "The bucket policy does not exist."),
-		"publicAccessBlock": none("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"),
-		"replication":       none("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
-		"requestPayment":    sane(requestPaymentConfiguration{Xmlns: ns, Payer: "BucketOwner"}),
-		"website":           none("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+		"accelerate":        {"GetAccelerateConfiguration", sane(accelerateConfiguration{Xmlns: ns})},
+		"cors":              {"GetBucketCORS", none("NoSuchCORSConfiguration", "The CORS configuration does not exist")},
+		"encryption":        {"GetEncryptionConfiguration", none("ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found")},
+		"lifecycle":         {"GetLifecycleConfiguration", none("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")},
+		"logging":           {"GetBucketLogging", sane(bucketLoggingStatus{Xmlns: ns})},
+		"notification":      {"GetBucketNotification", sane(notificationConfiguration{Xmlns: ns})},
+		"object-lock":       {"GetBucketObjectLockConfiguration", none("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket.")},
+		"ownershipControls": {"GetBucketOwnershipControls", sane(ownershipControls{Xmlns: ns, Rule: ownershipRule{"BucketOwnerEnforced"}})},
+		"policy":            {"GetBucketPolicy", none("NoSuchBucketPolicy", "The bucket policy does not exist.")},
+		"policyStatus":      {"GetBucketPolicyStatus", none("NoSuchBucketPolicy", "The bucket policy does not exist.")},
+		"publicAccessBlock": {"GetBucketPublicAccessBlock", none("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found")},
+		"replication":       {"GetReplicationConfiguration", none("ReplicationConfigurationNotFoundError", "The replication configuration was not found")},
+		"requestPayment":    {"GetBucketRequestPayment", sane(requestPaymentConfiguration{Xmlns: ns, Payer: "BucketOwner"})},
+		"website":           {"GetBucketWebsite", none("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration")},
 	},
 	http.MethodPut: {
-		"":        (*call).createBucket,
-		"tagging": (*call).putBucketTagging,
-		"acl":     (*call).putBucketAcl,
+		"":        {"CreateBucket", (*call).createBucket},
+		"tagging": {"PutBucketTagging", (*call).putBucketTagging},
+		"acl":     {"PutBucketAcl", (*call).putBucketAcl},
 	},
-	http.MethodPost: {"delete": (*call).deleteObjects},
+	http.MethodPost: {"delete": {perKey, (*call).deleteObjects}},
 	http.MethodDelete: {
-		"":        (*call).deleteBucket,
-		"tagging": (*call).deleteBucketTagging,
+		"":        {"DeleteBucket", (*call).deleteBucket},
+		"tagging": {"PutBucketTagging", (*call).deleteBucketTagging},
 
-		"cors": removed, "encryption": removed, "lifecycle": removed, "policy": removed,
-		"publicAccessBlock": removed, "replication": removed, "website": removed,
+		"cors":              {"PutBucketCORS", removed},
+		"encryption":        {"PutEncryptionConfiguration", removed},
+		"lifecycle":         {"PutLifecycleConfiguration", removed},
+		"policy":            {"DeleteBucketPolicy", removed},
+		"publicAccessBlock": {"PutBucketPublicAccessBlock", removed},
+		"replication":       {"PutReplicationConfiguration", removed},
+		"website":           {"DeleteBucketWebsite", removed},
 	},
 }
 
 var objectRoutes = routes{
-	http.MethodHead: {"": (*call).headObject},
+	http.MethodHead: {"": {"GetObject", (*call).headObject}},
 	http.MethodGet: {
-		"":           (*call).getObject,
-		"acl":        (*call).getObjectAcl,
-		"attributes": (*call).getObjectAttributes,
-		"tagging":    (*call).getObjectTagging,
-		"uploadId":   (*call).listParts,
-		"legal-hold": (*call).objectLockMissing,
-		"retention":  (*call).objectLockMissing,
+		"":           {"GetObject", (*call).getObject},
+		"acl":        {"GetObjectAcl", (*call).getObjectAcl},
+		"attributes": {"GetObjectAttributes", (*call).getObjectAttributes},
+		"tagging":    {"GetObjectTagging", (*call).getObjectTagging},
+		"uploadId":   {"ListMultipartUploadParts", (*call).listParts},
+		"legal-hold": {"GetObjectLegalHold", (*call).objectLockMissing},
+		"retention":  {"GetObjectRetention", (*call).objectLockMissing},
 	},
 	http.MethodPut: {
-		"":           (*call).putObject,
-		"tagging":    (*call).putObjectTagging,
-		"acl":        (*call).putObjectAcl,
-		"uploadId":   (*call).uploadPart,
-		"legal-hold": (*call).objectLockMissing,
-		"retention":  (*call).objectLockMissing,
+		"":           {"PutObject", (*call).putObject},
+		"tagging":    {"PutObjectTagging", (*call).putObjectTagging},
+		"acl":        {"PutObjectAcl", (*call).putObjectAcl},
+		"uploadId":   {"PutObject", (*call).uploadPart},
+		"legal-hold": {"PutObjectLegalHold", (*call).objectLockMissing},
+		"retention":  {"PutObjectRetention", (*call).objectLockMissing},
 	},
 	http.MethodPost: {
-		"uploads":  (*call).createMultipartUpload,
-		"uploadId": (*call).completeMultipartUpload,
+		"uploads":  {"PutObject", (*call).createMultipartUpload},
+		"uploadId": {"PutObject", (*call).completeMultipartUpload},
 	},
 	http.MethodDelete: {
-		"":         (*call).deleteObject,
-		"tagging":  (*call).deleteObjectTagging,
-		"uploadId": (*call).abortMultipartUpload,
+		"":         {"DeleteObject", (*call).deleteObject},
+		"tagging":  {"DeleteObjectTagging", (*call).deleteObjectTagging},
+		"uploadId": {"AbortMultipartUpload", (*call).abortMultipartUpload},
 	},
 }
 
@@ -139,17 +147,17 @@ func (c *call) route() (operation, error) {
 			continue
 		}
 		if err := c.checkStreaming(kind, name); err != nil {
-			return nil, err
+			return operation{}, err
 		}
 		op, ok := byName[name]
 		if !ok {
-			return nil, errNotImplemented("The sub-resource ?" + name + " is not implemented for " + c.r.Method + ".")
+			return operation{}, errNotImplemented("The sub-resource ?" + name + " is not implemented for " + c.r.Method + ".")
 		}
 		return op, nil
 	}
 	op, ok := byName[""]
 	if !ok {
-		return nil, errMethodNotAllowed(c.r.Method, kind)
+		return operation{}, errMethodNotAllowed(c.r.Method, kind)
 	}
 	return op, c.checkStreaming(kind, "")
 }

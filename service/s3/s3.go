@@ -86,8 +86,13 @@ type call struct {
 	query       url.Values
 }
 
-// operation answers a call, or returns why not; then nothing has been written.
-type operation func(*call) error
+// operation is what a request selects. answer answers a call, or returns why not; then nothing
+// has been written. action is what the caller must be allowed, as IAM calls it after "s3:": often
+// not the operation's name.
+type operation struct {
+	action string
+	answer func(*call) error
+}
 
 // ServeHTTP answers one request, which the server has authenticated.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -138,7 +143,25 @@ func (c *call) serve() (err error) {
 	if err != nil {
 		return err
 	}
-	return op(c)
+	if op.action != perKey {
+		if err := c.authorize(op.action, c.bucket, c.key); err != nil {
+			return err
+		}
+	}
+	return op.answer(c)
+}
+
+// authorize asks whether the caller may perform an action on an object, a bucket if key is
+// empty, or, if bucket is too, on S3 as a whole.
+func (c *call) authorize(action, bucket, key string) error {
+	resource := outcrop.Anything
+	if bucket != "" {
+		resource = outcrop.ARN("arn:aws:s3:::" + bucket)
+	}
+	if key != "" {
+		resource += outcrop.ARN("/" + key)
+	}
+	return outcrop.Authorize(c.ctx, "s3:"+action, resource)
 }
 
 func isCreate(c *call) bool { return c.r.Method == http.MethodPut && c.key == "" }

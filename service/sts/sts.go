@@ -76,6 +76,11 @@ func dispatch(req *http.Request, form url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// AWS answers GetCallerIdentity even to those whom a policy denies it; that is for whoever
+	// decides.
+	if err := outcrop.Authorize(req.Context(), "sts:"+action, outcrop.Anything); err != nil {
+		return nil, err
+	}
 	return operation(caller), nil
 }
 

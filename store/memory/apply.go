@@ -10,7 +10,7 @@ import (
 )
 
 // Apply implements outcrop.Store.
-func (s *Store) Apply(_ context.Context, changes ...outcrop.Change) error {
+func (s *Store) Apply(ctx context.Context, changes ...outcrop.Change) error {
 	if err := rule.CheckChanges(changes); err != nil {
 		return err
 	}
@@ -18,7 +18,7 @@ func (s *Store) Apply(_ context.Context, changes ...outcrop.Change) error {
 	defer s.mu.Unlock()
 	liveBefore, deletedBefore := maps.Clone(s.live), len(s.deleted)
 	for _, c := range changes {
-		if err := s.apply(c); err != nil {
+		if err := s.apply(ctx, c); err != nil {
 			s.live, s.deleted = liveBefore, s.deleted[:deletedBefore]
 			return err
 		}
@@ -26,7 +26,12 @@ func (s *Store) Apply(_ context.Context, changes ...outcrop.Change) error {
 	return nil
 }
 
-func (s *Store) apply(c outcrop.Change) error {
+func (s *Store) apply(ctx context.Context, c outcrop.Change) error {
+	if c.If != nil {
+		if err := c.If(ctx, s.records); err != nil {
+			return err
+		}
+	}
 	now := rule.Time(rule.Nanos(s.now()))
 	if c.Op == outcrop.OpCreate {
 		return s.create(clone(c.Record), now)

@@ -10,7 +10,7 @@ import (
 )
 
 // Claim implements outcrop.Store.
-func (s *Store) Claim(_ context.Context, kind outcrop.Kind, statuses []string, owner string, ttl time.Duration) (outcrop.Record, bool, error) {
+func (s *Store) Claim(_ context.Context, kind outcrop.Kind, statuses []outcrop.Status, owner string, ttl time.Duration) (outcrop.Record, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := rule.Time(rule.Nanos(s.now()))

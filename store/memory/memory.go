@@ -17,21 +17,45 @@ import (
 
 // Store is an outcrop.Store in memory. It is safe for concurrent use.
 type Store struct {
-	now     func() time.Time
-	mu      sync.Mutex
+	now func() time.Time
+	mu  sync.Mutex // holds records
+	records
+}
+
+// records are what there is, for whoever holds the store's mutex.
+type records struct {
 	live    map[outcrop.ARN]outcrop.Record
 	deleted []outcrop.Record
 }
 
 // New returns an empty store whose clock is now.
 func New(now func() time.Time) *Store {
-	return &Store{now: now, live: map[outcrop.ARN]outcrop.Record{}}
+	return &Store{now: now, records: records{live: map[outcrop.ARN]outcrop.Record{}}}
 }
 
 // Get implements outcrop.Store.
-func (s *Store) Get(_ context.Context, key outcrop.Key) (outcrop.Record, error) {
+func (s *Store) Get(ctx context.Context, key outcrop.Key) (outcrop.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.records.Get(ctx, key)
+}
+
+// ByToken implements outcrop.Store.
+func (s *Store) ByToken(ctx context.Context, kind outcrop.Kind, scope outcrop.Scope, token string) (outcrop.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.records.ByToken(ctx, kind, scope, token)
+}
+
+// List implements outcrop.Store.
+func (s *Store) List(ctx context.Context, q outcrop.Query) ([]outcrop.Record, string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.records.List(ctx, q)
+}
+
+// Get implements outcrop.Reader.
+func (s records) Get(_ context.Context, key outcrop.Key) (outcrop.Record, error) {
 	if key.ARN != "" {
 		if r, ok := s.live[key.ARN]; ok {
 			return clone(r), nil
@@ -56,10 +80,8 @@ func (s *Store) Get(_ context.Context, key outcrop.Key) (outcrop.Record, error) 
 	return clone(byName), nil
 }
 
-// ByToken implements outcrop.Store.
-func (s *Store) ByToken(_ context.Context, kind outcrop.Kind, scope outcrop.Scope, token string) (outcrop.Record, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// ByToken implements outcrop.Reader.
+func (s records) ByToken(_ context.Context, kind outcrop.Kind, scope outcrop.Scope, token string) (outcrop.Record, error) {
 	for _, r := range s.live {
 		if token != "" && r.Kind == kind && r.Scope == scope && r.Token == token {
 			return clone(r), nil
@@ -68,10 +90,8 @@ func (s *Store) ByToken(_ context.Context, kind outcrop.Kind, scope outcrop.Scop
 	return outcrop.Record{}, rule.TokenNotFound(kind, token)
 }
 
-// List implements outcrop.Store.
-func (s *Store) List(_ context.Context, q outcrop.Query) ([]outcrop.Record, string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// List implements outcrop.Reader.
+func (s records) List(_ context.Context, q outcrop.Query) ([]outcrop.Record, string, error) {
 	return page(q, slices.Collect(maps.Values(s.live)))
 }
 
@@ -83,13 +103,13 @@ func (s *Store) Deleted(_ context.Context, q outcrop.Query) ([]outcrop.Record, s
 }
 
 // Counts returns how many live records of each kind stand in each status.
-func (s *Store) Counts(context.Context) (map[outcrop.Kind]map[string]int, error) {
+func (s *Store) Counts(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	counts := map[outcrop.Kind]map[string]int{}
+	counts := map[outcrop.Kind]map[outcrop.Status]int{}
 	for _, r := range s.live {
 		if counts[r.Kind] == nil {
-			counts[r.Kind] = map[string]int{}
+			counts[r.Kind] = map[outcrop.Status]int{}
 		}
 		counts[r.Kind][r.Status]++
 	}

@@ -277,7 +277,7 @@ func testConcurrentUpdates(t *testing.T, f *fixture) {
 		})
 	}
 	wg.Wait()
-	if got := f.get(record("a")); got.Status != fmt.Sprintf("n%d", writers*rounds) || got.Version != writers*rounds+1 {
+	if got := f.get(record("a")); got.Status != outcrop.Status(fmt.Sprintf("n%d", writers*rounds)) || got.Version != writers*rounds+1 {
 		t.Errorf("an update was lost: status %s, version %d", got.Status, got.Version)
 	}
 }
@@ -288,8 +288,8 @@ func (f *fixture) increment(r outcrop.Record) error {
 	if err != nil {
 		return err
 	}
-	n, _ := strconv.Atoi(strings.TrimPrefix(r.Status, "n")) // 0 for the first status
-	r.Status = fmt.Sprintf("n%d", n+1)
+	n, _ := strconv.Atoi(strings.TrimPrefix(string(r.Status), "n")) // 0 for the first status
+	r.Status = outcrop.Status(fmt.Sprintf("n%d", n+1))
 	return f.store.Apply(f.ctx, update(r))
 }
 

@@ -11,7 +11,7 @@ import (
 
 const leaseTTL = 30 * time.Second
 
-var working = []string{outcrop.JobInProgress, outcrop.JobStopping}
+var working = []outcrop.Status{outcrop.JobInProgress, outcrop.JobStopping}
 
 // claim claims a record that must be there.
 func (f *fixture) claim(owner string) outcrop.Record {

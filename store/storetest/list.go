@@ -34,9 +34,9 @@ func testListFilters(t *testing.T, f *fixture) {
 		"newest first":    {q(func(*outcrop.Query) {}), []outcrop.Record{c, b, a}},
 		"oldest first":    {q(func(q *outcrop.Query) { q.Ascending = true }), []outcrop.Record{a, b, c}},
 		"all scopes":      {q(func(q *outcrop.Query) { q.AllScopes = true }), []outcrop.Record{far, c, b, a}},
-		"status":          {q(func(q *outcrop.Query) { q.Statuses = []string{outcrop.JobCompleted} }), []outcrop.Record{b}},
-		"statuses":        {q(func(q *outcrop.Query) { q.Statuses = []string{outcrop.JobCompleted, outcrop.JobInProgress} }), []outcrop.Record{c, b, a}},
-		"unknown status":  {q(func(q *outcrop.Query) { q.Statuses = []string{"Nope"} }), nil},
+		"status":          {q(func(q *outcrop.Query) { q.Statuses = []outcrop.Status{outcrop.JobCompleted} }), []outcrop.Record{b}},
+		"statuses":        {q(func(q *outcrop.Query) { q.Statuses = []outcrop.Status{outcrop.JobCompleted, outcrop.JobInProgress} }), []outcrop.Record{c, b, a}},
+		"unknown status":  {q(func(q *outcrop.Query) { q.Statuses = []outcrop.Status{"Nope"} }), nil},
 		"parent":          {q(func(q *outcrop.Query) { q.Parent = "arn:base" }), []outcrop.Record{b}},
 		"name, any case":  {q(func(q *outcrop.Query) { q.NameContains = "ALPHA" }), []outcrop.Record{b, a}},
 		"name, wild card": {q(func(q *outcrop.Query) { q.NameContains = "%" }), []outcrop.Record{c}},
@@ -190,7 +190,7 @@ func testCounts(t *testing.T, f *fixture) {
 	f.must(create(a), create(b), create(c), create(d), create(record("e")))
 	f.must(remove(f.get(record("e"))))
 	got, err := f.store.Counts(f.ctx)
-	want := map[outcrop.Kind]map[string]int{
+	want := map[outcrop.Kind]map[outcrop.Status]int{
 		outcrop.KindJob:        {outcrop.JobInProgress: 2, outcrop.JobCompleted: 1},
 		outcrop.KindThroughput: {outcrop.JobInProgress: 1},
 	}

@@ -23,7 +23,7 @@ type Store interface {
 	// Deleted lists records that have been deleted; Updated says when.
 	Deleted(ctx context.Context, q outcrop.Query) ([]outcrop.Record, string, error)
 	// Counts returns how many live records of each kind stand in each status.
-	Counts(ctx context.Context) (map[outcrop.Kind]map[string]int, error)
+	Counts(ctx context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error)
 }
 
 // New opens an empty store with the clock now; it registers its own cleanup.
@@ -46,6 +46,9 @@ func Run(t *testing.T, open New) {
 		"BatchIsSequential":    testBatchIsSequential,
 		"BadChanges":           testBadChanges,
 		"Limits":               testLimits,
+		"ConditionRefuses":     testConditionRefuses,
+		"ConditionReads":       testConditionReads,
+		"ConcurrentConditions": testConcurrentConditions,
 		"ListFilters":          testListFilters,
 		"ListPages":            testListPages,
 		"ListSameInstant":      testListSameInstant,

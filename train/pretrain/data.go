@@ -17,7 +17,7 @@ type data struct {
 }
 
 func loadData(c Config, env Env) (*data, error) {
-	e, err := newEncoder(filepath.Join(c.Tokenizer, "tokenizer.json"))
+	e, err := newEncoder(filepath.Join(c.Tokenizer, tokenizer.File))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"outcrop.dev/outcrop/format/chattemplate"
+	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/model"
 	"outcrop.dev/outcrop/nn"
@@ -255,7 +257,7 @@ func (r *run) validate(examples []train.Example) (loss, bits float64, err error)
 }
 
 // tokenizerFiles are copied beside the weights, those that the tokenizer's directory has.
-var tokenizerFiles = []string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"}
+var tokenizerFiles = []string{tokenizer.File, chattemplate.ConfigFile, chattemplate.SpecialsFile, model.GenerationFile}
 
 func copyFiles(dst, src string) error {
 	for _, name := range tokenizerFiles {

@@ -9,9 +9,21 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// decodeRequest reads a request into v, a pointer to the struct of s, and checks it.
-func decodeRequest(req *http.Request, api *API, s *schema, v any) error {
+// admit reads a request into v, a pointer to the struct of s, asks whether its caller may do what
+// it says, and checks it. Whoever may not does not learn which constraints it breaks.
+func admit(req *http.Request, api *API, s *schema, p permission, v any) error {
 	d := decoder{}
+	if err := d.request(req, api, s, v); err != nil {
+		return err
+	}
+	if err := p.check(req, v); err != nil {
+		return err
+	}
+	return d.violations()
+}
+
+// request reads a request into v and collects which constraints it breaks.
+func (d *decoder) request(req *http.Request, api *API, s *schema, v any) error {
 	target := reflect.ValueOf(v).Elem()
 	present := make([]bool, len(s.fields))
 	if err := d.readBodyInto(req, api, s, target, present); err != nil {
@@ -28,7 +40,7 @@ func decodeRequest(req *http.Request, api *API, s *schema, v any) error {
 		}
 	}
 	d.checkPresent(nil, s, present)
-	return d.violations()
+	return nil
 }
 
 // readBodyInto reads the payload, or the JSON body, of an operation that has one.

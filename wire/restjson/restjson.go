@@ -9,7 +9,8 @@
 //		ThingName string `uri:"thingName" check:"required,len:1..63,pattern:ThingName"`
 //		Verbose   *bool  `query:"verbose"`
 //	}
-//	op := restjson.Operation{Name: "GetThing", Method: "GET", Path: "/things/{thingName}", Status: 200}
+//	op := restjson.Operation{Name: "GetThing", Method: "GET", Path: "/things/{thingName}", Status: 200,
+//		Action: "x:GetThing", Resource: "thing/{thingName}"}
 //	restjson.Handle(router, api, op, s.GetThing)
 //
 // Tags: json, uri, query, header and payload say where a member travels, under which name.
@@ -52,16 +53,24 @@ type Operation struct {
 	Method string
 	Path   string // an http.ServeMux path: /custom-models/{modelIdentifier}
 	Status int    // of a success
-	Errors []outcrop.Code
+	Action string // what its caller must be allowed, as IAM writes it: bedrock:GetCustomModel
+	// Resource is what the action is on: "*", or the member of the request that names it.
+	// "{resourceARN}" holds an ARN. "custom-model/{modelIdentifier}" holds an ARN, or the name or
+	// the id of a custom model. "foundation-model|custom-model/{modelId}" may also hold the id of a
+	// foundation model: one with a dot, as no name has.
+	Resource string
+	Errors   []outcrop.Code
 }
 
-// Handle serves an operation: it decodes and checks an In, calls f, and writes the Out that
-// f returns. It panics if the tags of In or Out are wrong, or if the route is taken.
+// Handle serves an operation: it decodes an In, asks whether its caller may do that, checks it,
+// calls f, and writes the Out that f returns. It panics if the tags of In or Out are wrong, if the
+// operation does not say what its caller must be allowed, or if the route is taken.
 func Handle[In, Out any](r *Router, api *API, op Operation, f func(context.Context, *In) (*Out, error)) {
 	in, out := schemaFor[In](api), schemaFor[Out](api)
+	p := permissionOf(op, in)
 	r.handle(op, func(w http.ResponseWriter, req *http.Request) error {
 		v := new(In)
-		if err := decodeRequest(req, api, in, v); err != nil {
+		if err := admit(req, api, in, p, v); err != nil {
 			return err
 		}
 		answer, err := f(req.Context(), v)
@@ -77,9 +86,10 @@ func Handle[In, Out any](r *Router, api *API, op Operation, f func(context.Conte
 // returns later can only be logged, so f must report its errors inside the stream.
 func HandleStream[In any](r *Router, api *API, op Operation, f func(context.Context, *In, http.ResponseWriter) error) {
 	in := schemaFor[In](api)
+	p := permissionOf(op, in)
 	r.handle(op, func(w http.ResponseWriter, req *http.Request) error {
 		v := new(In)
-		if err := decodeRequest(req, api, in, v); err != nil {
+		if err := admit(req, api, in, p, v); err != nil {
 			return err
 		}
 		return f(req.Context(), v, w)
@@ -94,8 +104,13 @@ func HandleStream[In any](r *Router, api *API, op Operation, f func(context.Cont
 // so that typed clients know them, and no SDK retries them, as all do with a status of 500
 // or more and with throttling.
 func HandleUnimplemented(r *Router, op Operation) {
-	err := Unimplemented(op)
-	r.handle(op, func(http.ResponseWriter, *http.Request) error { return err })
+	answer, p := Unimplemented(op), permissionOf(op, nil)
+	r.handle(op, func(_ http.ResponseWriter, req *http.Request) error {
+		if err := p.check(req, nil); err != nil {
+			return err
+		}
+		return answer
+	})
 }
 
 // Unimplemented returns the error that HandleUnimplemented answers.

@@ -83,7 +83,7 @@ type blobOutput struct {
 }
 
 var thingOp = Operation{Name: "PutThing", Method: "POST", Path: "/things/{id}", Status: 201,
-	Errors: []outcrop.Code{outcrop.CodeValidation}}
+	Action: "x:PutThing", Resource: "thing/{id}", Errors: []outcrop.Code{outcrop.CodeValidation}}
 
 // serve returns a server with the test operations and what it logs. f answers PutThing.
 func serve(t *testing.T, f func(context.Context, *thingInput) (*thingOutput, error)) (*httptest.Server, *bytes.Buffer) {
@@ -92,20 +92,27 @@ func serve(t *testing.T, f func(context.Context, *thingInput) (*thingOutput, err
 	var n atomic.Int64
 	r := NewRouter(func() string { return fmt.Sprint("id-", n.Add(1)) }, slog.New(slog.NewTextHandler(log, nil)))
 	Handle(r, testAPI, thingOp, f)
-	Handle(r, testAPI, Operation{Name: "StopThing", Method: "POST", Path: "/things/{id}/stop", Status: 200},
+	Handle(r, testAPI, Operation{Name: "StopThing", Method: "POST", Path: "/things/{id}/stop", Status: 200, Action: "x:StopThing", Resource: "*"},
 		func(_ context.Context, in *stopInput) (*thingOutput, error) {
 			return &thingOutput{Name: "stop " + in.ID}, nil
 		})
-	Handle(r, testAPI, Operation{Name: "Echo", Method: "PUT", Path: "/blobs/{id}", Status: 200},
+	Handle(r, testAPI, Operation{Name: "Echo", Method: "PUT", Path: "/blobs/{id}", Status: 200, Action: "x:Echo", Resource: "*"},
 		func(_ context.Context, in *blobInput) (*blobOutput, error) {
 			n := len(in.Body)
 			return &blobOutput{Body: in.Body, Type: in.Type, N: &n}, nil
 		})
-	HandleUnimplemented(r, Operation{Name: "GetOther", Method: "GET", Path: "/others", Errors: []outcrop.Code{outcrop.CodeValidation}})
-	HandleUnimplemented(r, Operation{Name: "GetLess", Method: "GET", Path: "/less"})
-	s := httptest.NewServer(r)
+	HandleUnimplemented(r, Operation{Name: "GetOther", Method: "GET", Path: "/others", Action: "x:GetOther", Resource: "*", Errors: []outcrop.Code{outcrop.CodeValidation}})
+	HandleUnimplemented(r, Operation{Name: "GetLess", Method: "GET", Path: "/less", Action: "x:GetLess", Resource: "*"})
+	s := httptest.NewServer(called(r))
 	t.Cleanup(s.Close)
 	return s, log
+}
+
+// called stands for the server's authentication.
+func called(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(outcrop.WithCaller(r.Context(), outcrop.Caller{Account: "123456789012", Region: "us-east-1"})))
+	})
 }
 
 type stopInput struct {
@@ -333,6 +340,8 @@ func TestErrors(t *testing.T) {
 		text   string
 	}{
 		{outcrop.Errorf(outcrop.CodeConflict, "taken"), 400, "ConflictException", "taken"},
+		{&outcrop.Error{Code: outcrop.CodeValidation, Reason: outcrop.ReasonBadData, Msg: "rows"}, 400, "ValidationException", "rows"},
+		{&outcrop.Error{Code: outcrop.CodeInternal, Reason: outcrop.ReasonDiskFull, Msg: "secret"}, 500, "InternalServerException", "request id id-"},
 		{fmt.Errorf("do it: %w", outcrop.Errorf(outcrop.CodeNotFound, "gone")), 404, "ResourceNotFoundException", "gone"},
 		{outcrop.Errorf(outcrop.CodeModelNotReady, "wait"), 429, "ModelNotReadyException", "wait"},
 		{outcrop.Errorf(outcrop.CodeModelTimeout, "slow"), 408, "ModelTimeoutException", "slow"},
@@ -345,6 +354,13 @@ func TestErrors(t *testing.T) {
 		resp, body := call(t, "POST", s.URL+"/things/a", `{"name":"x"}`)
 		if resp.StatusCode != test.status || resp.Header.Get("x-amzn-ErrorType") != test.code || !strings.Contains(message(body), test.text) {
 			t.Errorf("%v: %d %s %s", test.err, resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), body)
+		}
+		reason := outcrop.ReasonOf(test.err)
+		if test.status == 500 {
+			reason = "" // our own faults are nobody's business
+		}
+		if got := resp.Header.Get(outcrop.HeaderReason); got != string(reason) {
+			t.Errorf("%v: reason %q", test.err, got)
 		}
 		if strings.Contains(body, "secret") {
 			t.Errorf("the cause reached the caller: %s", body)
@@ -404,7 +420,7 @@ func TestStream(t *testing.T) {
 	t.Parallel()
 	log := &bytes.Buffer{}
 	r := NewRouter(func() string { return "id" }, slog.New(slog.NewTextHandler(log, nil)))
-	HandleStream(r, testAPI, Operation{Name: "Stream", Method: "POST", Path: "/stream/{id}"},
+	HandleStream(r, testAPI, Operation{Name: "Stream", Method: "POST", Path: "/stream/{id}", Action: "x:Stream", Resource: "*"},
 		func(_ context.Context, in *stopInput, w http.ResponseWriter) error {
 			if in.ID == "early" {
 				return outcrop.Errorf(outcrop.CodeThrottling, "too much")
@@ -413,7 +429,7 @@ func TestStream(t *testing.T) {
 			w.(http.Flusher).Flush()
 			return errors.New("late")
 		})
-	s := httptest.NewServer(r)
+	s := httptest.NewServer(called(r))
 	t.Cleanup(s.Close)
 	if resp, body := call(t, "POST", s.URL+"/stream/early", ""); resp.StatusCode != 429 || message(body) != "too much" {
 		t.Errorf("before the first byte: %d %s", resp.StatusCode, body)
@@ -429,7 +445,7 @@ func TestStream(t *testing.T) {
 func TestHeader(t *testing.T) {
 	t.Parallel()
 	r := NewRouter(func() string { return "id" }, slog.New(slog.DiscardHandler))
-	Handle(r, testAPI, Operation{Name: "Get", Method: "GET", Path: "/more/{id}", Status: 200},
+	Handle(r, testAPI, Operation{Name: "Get", Method: "GET", Path: "/more/{id}", Status: 200, Action: "x:Get", Resource: "*"},
 		func(ctx context.Context, _ *struct {
 			ID string `uri:"id"`
 		}) (*struct{}, error) {
@@ -437,7 +453,7 @@ func TestHeader(t *testing.T) {
 			return &struct{}{}, nil
 		})
 	w := httptest.NewRecorder()
-	r.ServeHTTP(w, httptest.NewRequest("GET", "/more/a", nil))
+	called(r).ServeHTTP(w, httptest.NewRequest("GET", "/more/a", nil))
 	if got := w.Header().Get("X-More"); w.Code != 200 || got != "beyond the model" {
 		t.Errorf("status %d, X-More %q", w.Code, got)
 	}
@@ -460,7 +476,7 @@ func TestBodyThatFails(t *testing.T) {
 		Handle(r, testAPI, thingOp, func(context.Context, *thingInput) (*thingOutput, error) { return &thingOutput{}, nil })
 		req := httptest.NewRequestWithContext(t.Context(), "POST", "/things/a", failingBody{err})
 		w := httptest.NewRecorder()
-		r.ServeHTTP(w, req)
+		called(r).ServeHTTP(w, req)
 		if got := w.Header().Get("X-Amzn-ErrorType"); got != want {
 			t.Errorf("%v: %s %s", err, got, w.Body)
 		}
@@ -480,12 +496,12 @@ func FuzzRoute(f *testing.F) {
 		}
 		r := NewRouter(func() string { return "id" }, slog.New(slog.DiscardHandler))
 		Handle(r, testAPI, thingOp, func(context.Context, *thingInput) (*thingOutput, error) { return &thingOutput{}, nil })
-		Handle(r, testAPI, Operation{Name: "Stop", Method: "POST", Path: "/things/{id}/stop", Status: 200},
+		Handle(r, testAPI, Operation{Name: "Stop", Method: "POST", Path: "/things/{id}/stop", Status: 200, Action: "x:Stop", Resource: "*"},
 			func(context.Context, *stopInput) (*thingOutput, error) { return &thingOutput{}, nil })
 		req := httptest.NewRequestWithContext(t.Context(), "GET", "/", strings.NewReader(`{"name":"x"}`))
 		req.Method, req.URL, req.RequestURI = method, u, path
 		w := httptest.NewRecorder()
-		r.ServeHTTP(w, req)
+		called(r).ServeHTTP(w, req)
 		if w.Code >= 500 || w.Code >= 300 && w.Code < 400 || w.Header().Get("X-Amzn-Requestid") == "" || !json.Valid(w.Body.Bytes()) {
 			t.Errorf("%s %q: %d %v %s", method, path, w.Code, w.Header(), w.Body)
 		}

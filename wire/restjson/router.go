@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"outcrop.dev/outcrop"
@@ -27,7 +29,7 @@ const pathSegmentsMax = 16
 // A Router is an http.Handler; register operations with Handle before serving.
 type Router struct {
 	mux   *http.ServeMux
-	names map[string]string // pattern to operation
+	ops   map[string]Operation // by pattern
 	newID func() string
 	log   *slog.Logger
 }
@@ -35,7 +37,7 @@ type Router struct {
 // NewRouter returns a Router without operations. newID makes request ids: it is asked for
 // one where no earlier handler has set x-amzn-requestid on the answer.
 func NewRouter(newID func() string, log *slog.Logger) *Router {
-	return &Router{mux: http.NewServeMux(), names: map[string]string{}, newID: newID, log: log}
+	return &Router{mux: http.NewServeMux(), ops: map[string]Operation{}, newID: newID, log: log}
 }
 
 // ServeHTTP answers one request.
@@ -63,7 +65,12 @@ func (r *Router) Operation(req *http.Request) string {
 		return ""
 	}
 	_, pattern := r.mux.Handler(routed)
-	return r.names[pattern]
+	return r.ops[pattern].Name
+}
+
+// Operations returns all operations, by name.
+func (r *Router) Operations() []Operation {
+	return slices.SortedFunc(maps.Values(r.ops), func(a, b Operation) int { return strings.Compare(a.Name, b.Name) })
 }
 
 type headerKey struct{}
@@ -146,7 +153,7 @@ func withPath(req *http.Request, escaped string) (*http.Request, bool) {
 // handle routes an operation to f, whose error it answers.
 func (r *Router) handle(op Operation, f func(http.ResponseWriter, *http.Request) error) {
 	pattern := op.Method + " " + op.Path
-	r.names[pattern] = op.Name
+	r.ops[pattern] = op
 	r.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
 		tw := &trackingWriter{ResponseWriter: w}
 		if err := recovered(func() error { return f(tw, req) }); err != nil {
