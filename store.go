@@ -64,13 +64,13 @@ func KeyFor(kind Kind, scope Scope, identifier string) Key {
 // Find reads the record of a kind that an identifier names in a scope; KeyFor tells the forms.
 // CodeNotFound if there is none, if it is another kind's or another scope's, and for an ARN that
 // only ends like the record's own.
-func Find(ctx context.Context, s Store, kind Kind, scope Scope, identifier string) (Record, error) {
+func Find(ctx context.Context, r Reader, kind Kind, scope Scope, identifier string) (Record, error) {
 	key := KeyFor(kind, scope, identifier)
 	none := Errorf(CodeNotFound, "There is no %s %s in account %s, region %s.", kind, identifier, scope.Account, scope.Region)
 	if key.Kind != kind || key.Scope != scope {
 		return Record{}, none
 	}
-	rec, err := s.Get(ctx, key)
+	rec, err := r.Get(ctx, key)
 	if err != nil {
 		return Record{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"os"
 	"testing"
 
-	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/infer/enginetest"
 	"outcrop.dev/outcrop/internal/tinymodel"
 )
@@ -22,7 +21,7 @@ func TestConformance(t *testing.T) {
 			}
 		}
 		return &enginetest.Subject{
-			Engine: newEngine(t, Options{}), Files: outcrop.ModelFiles{ID: outcrop.ModelID(dir), Dir: dir}, Context: tinymodel.Context, Remove: remove,
+			Engine: newEngine(t, Options{}), Files: filesIn(dir), Context: tinymodel.Context, Remove: remove,
 		}
 	})
 }

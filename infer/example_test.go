@@ -39,7 +39,7 @@ func Example() {
 
 	text := ""
 	res, err := e.Generate(context.Background(), outcrop.GenerateRequest{
-		Model: outcrop.ModelFiles{Dir: dir}, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, "Hello")}, MaxTokens: 8, TopP: 1,
+		Model: outcrop.ModelFiles{ID: "acme.tiny-v1", Dir: dir}, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, "Hello")}, MaxTokens: 8, TopP: 1,
 	}, func(piece string) error {
 		text += piece
 		return nil

@@ -40,8 +40,8 @@ const countedContexts = 4
 //	failed   err is not nil        idle    idle is a running timer
 //
 // What always holds under Engine.mu:
-//   - A resident is in Engine.models until it leaves, or until another model lies in its directory:
-//     then the old one serves its requests on, without a name, beside the new one.
+//   - A resident is in Engine.models until it leaves, or until its id means another model: then
+//     the old one serves its requests on, without a name, beside the new one.
 //   - Only enter adds users, and finds residents in Engine.models alone. So gone is set once, with no
 //     user and no pin, and nobody comes after it.
 //   - Adapters are one user of their base from attach until they are freed. So a base is idle only
@@ -115,6 +115,7 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	r := e.models[m.ID]
 	if r == nil || r.replacedBy(m, dir) {
 		r = e.loading(m, dir, r)
+		go e.load(r) // not this request's work: it may give up, and others wait for the same load
 	}
 	r.users++
 	// Uses are counted rather than timed: there is no clock here, and no two are equal.
@@ -127,8 +128,9 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	return r, nil
 }
 
-// loading begins to load a model in the place of old, which may be nil. old ends the requests that it has; the
-// Loads that held it hold the new one. e.mu is held.
+// loading makes the place for a model that is about to be loaded: that of old, which may be nil. old
+// ends the requests that it has. The Loads that held it hold the new one, so that their Unloads find
+// it. e.mu is held.
 func (e *Engine) loading(m outcrop.ModelFiles, dir os.FileInfo, old *resident) *resident {
 	r := &resident{files: m, dir: dir, ready: make(chan struct{})}
 	e.models[m.ID] = r
@@ -137,7 +139,6 @@ func (e *Engine) loading(m outcrop.ModelFiles, dir os.FileInfo, old *resident) *
 		r.pins, old.pins, old.unload = old.pins, 0, true
 		e.settle(old)
 	}
-	go e.load(r)
 	return r
 }
 

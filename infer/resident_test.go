@@ -333,7 +333,7 @@ func TestIDMeansOtherFiles(t *testing.T) {
 	}
 	old := inMemory(t, e, "acme.x")
 	if got := generate(t, e, at(second)); !same(got, is) {
-		t.Errorf("got %+v, want %+v", got, is)
+		t.Fatalf("got %+v, want %+v", got, is)
 	}
 	<-old.scheduler.ended
 	now := inMemory(t, e, "acme.x")

@@ -20,18 +20,25 @@ func (m *Models) foundation() noun {
 			}
 			return nil, errUnknown(identifier)
 		},
-		target: func(_ context.Context, sc outcrop.Scope, identifier string) (outcrop.Target, error) {
-			found, ok := m.lookup(sc, identifier)
-			if !ok {
-				return outcrop.Target{}, outcrop.Errorf(outcrop.CodeNotFound,
-					"Could not resolve the foundation model from the provided model identifier. ListFoundationModels tells those that this server has.")
-			}
-			f := found.Foundation
-			return outcrop.Target{
-				Scope: sc, Resource: sc.ARN(outcrop.KindFoundationModel, f.ID), Units: onDemandUnits, Files: filesOf(f), Dialect: f.Dialect,
-			}, nil
-		},
+		target: m.onDemand,
 	}
+}
+
+// onDemand returns what answers for a foundation model: the whole machine.
+func (m *Models) onDemand(_ context.Context, sc outcrop.Scope, identifier string) (outcrop.Target, error) {
+	if p, ok := outcrop.ParseARN(identifier); ok && p.Account != "" {
+		return outcrop.Target{}, outcrop.Errorf(outcrop.CodeValidation,
+			"The provided model identifier is invalid. Foundation models belong to no account: leave out %s.", p.Account)
+	}
+	found, ok := m.lookup(sc, identifier)
+	if !ok {
+		return outcrop.Target{}, outcrop.Errorf(outcrop.CodeNotFound,
+			"Could not resolve the foundation model from the provided model identifier. ListFoundationModels tells those that this server has.")
+	}
+	f := found.Foundation
+	return outcrop.Target{
+		Scope: sc, Resource: sc.ARN(outcrop.KindFoundationModel, f.ID), Units: onDemandUnits, Files: filesOf(f), Dialect: f.Dialect,
+	}, nil
 }
 
 // Foundation returns the foundation model that an identifier names in a scope: its id, alias or
