@@ -19,6 +19,7 @@ import (
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/launch/local"
 	"outcrop.dev/outcrop/meter"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/service/bedrockruntime"
 	"outcrop.dev/outcrop/store"
@@ -45,14 +46,13 @@ type rooms struct {
 	store      *notifyingStore // rows, telling the supervisor what is written
 	blobs      *disk.Store
 	catalog    *catalog.Catalog
-	models     models
+	models     *models.Models
 	exec       nn.Exec // what serving, and the planning of jobs, runs on
 	engine     *infer.Engine
 	meter      *meter.Meter
 	signer     attempt.Signer
 	attempts   *work.Attempts
 	supervisor *work.Supervisor
-	sweeper    *sweeper
 }
 
 // build makes the rooms, in the order in which they need each other.
@@ -70,9 +70,6 @@ func (s *Server) build(ctx context.Context) (*rooms, error) {
 
 func (s *Server) path(name string) string { return filepath.Join(s.cfg.DataDir, name) }
 
-// modelDir is where a tuned model's files are.
-func (s *Server) modelDir(id string) string { return filepath.Join(s.path(modelsDir), id) }
-
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *Server) buildStores(ctx context.Context, r *rooms) error {
@@ -87,8 +84,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	}
 	s.onClose(rows.Close)
 	r.rows = rows
-	r.sweeper = newSweeper(s.path(modelsDir), rows)
-	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){outcrop.KindCustomModel: r.sweeper.Notify}}
+	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){outcrop.KindCustomModel: func() { r.models.Notify() }}}
 	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
@@ -96,6 +92,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	if r.catalog, err = catalog.Open(s.cfg.DataDir, bedrockruntime.Dialects()...); err != nil {
 		return fmt.Errorf("open the catalog: %w", err)
 	}
+	r.models = models.New(r.catalog, rows, s.path(modelsDir))
 	for _, problem := range r.catalog.Problems() {
 		s.cfg.Log.Warn("catalog", "problem", problem)
 	}
@@ -146,13 +143,12 @@ func (s *Server) buildWork(_ context.Context, r *rooms) error {
 		Command: command, DataDir: s.cfg.DataDir, ScratchRoot: s.path(scratchDir),
 		Env: withoutSecrets(os.Environ()), Nice: local.NiceDefault, Log: s.cfg.Log,
 	})
-	r.models = models{r.catalog, r.store, s.modelDir}
 	r.attempts = work.NewAttempts(r.store, launcher, r.signer, r.meter, work.ProcessOptions{
 		ScratchRoot: s.path(scratchDir), Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
 	s.supervise(r,
-		work.Processes(r.attempts, customize.Rules{Base: r.models.base, ModelDir: s.modelDir}),
-		throughput.New(r.store, r.engine, r.models.locate, s.cfg.Log),
+		work.Processes(r.attempts, customize.Rules{Files: r.models.Files, ModelDir: r.models.Dir}),
+		throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log),
 	)
 	r.meter.Watch(r.rows.Counts, r.attempts.Running)
 	return nil

@@ -111,7 +111,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.rooms.supervisor.Run(running) })
 	g.Go(func() error {
-		return s.rooms.sweeper.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
+		return s.rooms.models.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})
 	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), s.cfg.Log), s.listener) })
 	err := g.Wait()

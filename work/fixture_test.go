@@ -88,7 +88,7 @@ func (w *world) server(owner string) {
 }
 
 func rulesOf(w *world) work.Rules[*outcrop.Job] {
-	return customize.Rules{Base: w.base, ModelDir: w.modelDir}
+	return customize.Rules{Files: w.base, ModelDir: w.modelDir}
 }
 
 // restart ends the server and starts the next one after a while.
@@ -101,7 +101,7 @@ func (w *world) restart(after time.Duration) {
 
 func (w *world) modelDir(id string) string { return filepath.Join(w.dir, "models", id) }
 
-func (w *world) base(context.Context, *outcrop.Job) (outcrop.ModelFiles, error) {
+func (w *world) base(context.Context, string) (outcrop.ModelFiles, error) {
 	return outcrop.ModelFiles{Dir: "/models/base", ContextLength: 512}, nil
 }
 

@@ -13,12 +13,10 @@ import (
 	"outcrop.dev/outcrop/work"
 )
 
-// BaseModel finds the base model of a job. CodeNotFound if there is none any more.
-type BaseModel func(ctx context.Context, j *outcrop.Job) (outcrop.ModelFiles, error)
-
 // Rules are those of model customization jobs.
 type Rules struct {
-	Base     BaseModel
+	// Files finds a job's base model by its BaseModelID. CodeNotFound if there is none any more.
+	Files    func(ctx context.Context, model string) (outcrop.ModelFiles, error)
 	ModelDir func(id string) string // absolute, on the file system of the scratch directories; where a custom model is published
 }
 
@@ -32,7 +30,7 @@ func (Rules) Of(r outcrop.Record) (*outcrop.Job, error) { return outcrop.JobOf(r
 
 // Spec implements work.Rules.
 func (r Rules) Spec(ctx context.Context, j *outcrop.Job) (attempt.Spec, error) {
-	base, err := r.Base(ctx, j)
+	base, err := r.Files(ctx, j.BaseModelID)
 	if err != nil {
 		return attempt.Spec{}, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // holding is what a throughput keeps loaded, by a Load of its own.
 type holding struct {
-	dir    string
+	id     outcrop.ModelID
 	broken bool // it could not be loaded in advance: nothing is, and it is not tried again
 }
 
@@ -77,7 +77,7 @@ func (k *Kind) done(arn outcrop.ARN) {
 // is no room for it now, it is tried again later, for only what is held stays in memory. Else it is
 // not: a request will, and will be told what is wrong.
 func (k *Kind) preload(ctx context.Context, t *outcrop.Throughput) {
-	dir, err := k.loadInAdvance(ctx, t)
+	id, err := k.loadInAdvance(ctx, t)
 	switch {
 	case ctx.Err() != nil:
 		return
@@ -88,11 +88,11 @@ func (k *Kind) preload(ctx context.Context, t *outcrop.Throughput) {
 	case err != nil:
 		k.log.Warn("load model in advance", "throughput", t.ARN, "model", t.ModelARN, "error", err)
 	}
-	k.hold(t.ARN, holding{dir: dir, broken: err != nil})
+	k.hold(t.ARN, holding{id: id, broken: err != nil})
 }
 
 // loadInAdvance loads a model when nobody waits for another, one at a time.
-func (k *Kind) loadInAdvance(ctx context.Context, t *outcrop.Throughput) (dir string, err error) {
+func (k *Kind) loadInAdvance(ctx context.Context, t *outcrop.Throughput) (id outcrop.ModelID, err error) {
 	select {
 	case k.warm <- struct{}{}:
 		defer func() { <-k.warm }()
@@ -143,7 +143,7 @@ func (k *Kind) releaseMissing(live map[outcrop.ARN]bool) {
 // leaves with the last of those that serve it. k.mu is held.
 func (k *Kind) unload(arn outcrop.ARN) {
 	if h, held := k.held[arn]; held && !h.broken {
-		k.engine.Unload(h.dir)
+		k.engine.Unload(h.id)
 	}
 	delete(k.held, arn)
 }

@@ -37,11 +37,11 @@ func (s *settling) Step(ctx context.Context) (time.Duration, error) {
 	if !settles(t, wanted) {
 		return 0, work.ErrEnded
 	}
-	dir, failure := s.loadWhenRoom(ctx, wanted)
+	id, failure := s.loadWhenRoom(ctx, wanted)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	err = s.settle(ctx, wanted, dir, failure)
+	err = s.settle(ctx, wanted, id, failure)
 	if err == nil {
 		return 0, nil // the next step sees whether something else is wanted meanwhile
 	}
@@ -58,7 +58,7 @@ func (s *settling) ends(err error) error {
 
 // settle writes down what becomes of the throughput, its model loaded or failed to load, and lets the
 // model go that it had before: only now no request finds that.
-func (s *settling) settle(ctx context.Context, wanted outcrop.ARN, dir string, failure error) error {
+func (s *settling) settle(ctx context.Context, wanted outcrop.ARN, id outcrop.ModelID, failure error) error {
 	goesOn := s.goesOn(failure)
 	err := s.change(ctx, func(t *outcrop.Throughput) bool {
 		if !settles(t, wanted) {
@@ -69,7 +69,7 @@ func (s *settling) settle(ctx context.Context, wanted outcrop.ARN, dir string, f
 	})
 	switch {
 	case failure == nil:
-		s.hold(s.lease.ARN, holding{dir: dir})
+		s.hold(s.lease.ARN, holding{id: id})
 	case err == nil && !goesOn:
 		s.release(s.lease.ARN) // it serves no model any more, also not the one before an update
 	}
@@ -104,10 +104,10 @@ func (s *settling) goesOn(failure error) bool {
 
 // loadWhenRoom is load, some at a time, and again and again while there is no room. Meanwhile the
 // throughput says what it waits for. It gives up early when something else is wanted.
-func (s *settling) loadWhenRoom(ctx context.Context, wanted outcrop.ARN) (dir string, err error) {
+func (s *settling) loadWhenRoom(ctx context.Context, wanted outcrop.ARN) (id outcrop.ModelID, err error) {
 	for try := 1; ; try++ {
-		if dir, err = s.loadInTurn(ctx, wanted); outcrop.CodeOf(err) != outcrop.CodeModelNotReady || try == roomTries {
-			return dir, err
+		if id, err = s.loadInTurn(ctx, wanted); outcrop.CodeOf(err) != outcrop.CodeModelNotReady || try == roomTries {
+			return id, err
 		}
 		s.log.Warn("no room for the model of a throughput yet", "throughput", s.lease.ARN, "model", wanted, "try", try, "error", err)
 		waits := false
@@ -127,7 +127,7 @@ func (s *settling) loadWhenRoom(ctx context.Context, wanted outcrop.ARN) (dir st
 }
 
 // loadInTurn is load, of which loadsMax run at a time.
-func (s *settling) loadInTurn(ctx context.Context, model outcrop.ARN) (dir string, err error) {
+func (s *settling) loadInTurn(ctx context.Context, model outcrop.ARN) (id outcrop.ModelID, err error) {
 	select {
 	case s.loads <- struct{}{}:
 		defer func() { <-s.loads }()
@@ -137,16 +137,16 @@ func (s *settling) loadInTurn(ctx context.Context, model outcrop.ARN) (dir strin
 	return s.load(ctx, s.lease.ARN, model)
 }
 
-// load loads a model for a throughput and returns where it lies. What is the model's own
+// load loads a model for a throughput and returns its id. What is the model's own
 // fault fails at once, and so does what there is no room for; anything else after some tries.
-func (k *Kind) load(ctx context.Context, arn, model outcrop.ARN) (dir string, err error) {
+func (k *Kind) load(ctx context.Context, arn, model outcrop.ARN) (id outcrop.ModelID, err error) {
 	for try := 1; ; try++ {
 		var files outcrop.ModelFiles
-		if files, err = k.locate(ctx, model); err == nil {
-			dir, err = files.Dir, k.engine.Load(ctx, files)
+		if files, err = k.locate(ctx, string(model)); err == nil {
+			id, err = files.ID, k.engine.Load(ctx, files)
 		}
 		if err == nil || ctx.Err() != nil || final(err) || try == triesMax {
-			return dir, err
+			return id, err
 		}
 		k.log.Warn("load model", "throughput", arn, "model", model, "try", try, "error", err)
 		pause.For(ctx, retryAfter, nil)

@@ -27,11 +27,11 @@ import (
 // Engine is what of outcrop.Engine loads models.
 type Engine interface {
 	Load(ctx context.Context, m outcrop.ModelFiles) error
-	Unload(dir string)
+	Unload(id outcrop.ModelID)
 }
 
 // Locate finds a model by its ARN. CodeNotFound if there is none.
-type Locate func(ctx context.Context, model outcrop.ARN) (outcrop.ModelFiles, error)
+type Locate func(ctx context.Context, model string) (outcrop.ModelFiles, error)
 
 // The pace of a Kind.
 const (

@@ -52,12 +52,12 @@ func (w *world) serve() {
 	if w.writes == nil {
 		w.writes = w.store
 	}
-	k := New(w.writes, w.engine, func(_ context.Context, arn outcrop.ARN) (outcrop.ModelFiles, error) {
-		dir, ok := w.models[arn]
+	k := New(w.writes, w.engine, func(_ context.Context, arn string) (outcrop.ModelFiles, error) {
+		dir, ok := w.models[outcrop.ARN(arn)]
 		if !ok {
 			return outcrop.ModelFiles{}, outcrop.Errorf(outcrop.CodeNotFound, "The model %s has been deleted.", arn)
 		}
-		return outcrop.ModelFiles{Dir: dir}, nil
+		return outcrop.ModelFiles{ID: outcrop.ModelID(dir), Dir: dir}, nil
 	}, nil)
 	s := work.New(w.writes, work.Options{Owner: "this server"}, k)
 	w.notify = s.Notify
@@ -168,7 +168,8 @@ func (e *fakeEngine) Load(ctx context.Context, files outcrop.ModelFiles) error {
 	return nil
 }
 
-func (e *fakeEngine) Unload(dir string) {
+func (e *fakeEngine) Unload(id outcrop.ModelID) {
+	dir := string(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.loaded[dir] == 0 {

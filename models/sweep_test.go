@@ -1,4 +1,4 @@
-package server
+package models
 
 import (
 	"os"
@@ -32,7 +32,7 @@ func TestSweepRemovesTheFilesOfDeletedModels(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := newSweeper(dir, rows)
+	s := New(nil, rows, dir)
 	sweepLeaves(t, s, "comingmodel1", "modelmodel01")
 
 	rec, err := rows.Get(t.Context(), outcrop.Key{ARN: model.ARN})
@@ -45,9 +45,9 @@ func TestSweepRemovesTheFilesOfDeletedModels(t *testing.T) {
 	sweepLeaves(t, s, "comingmodel1")
 }
 
-func sweepLeaves(t *testing.T, s *sweeper, want ...string) {
+func sweepLeaves(t *testing.T, s *Models, want ...string) {
 	t.Helper()
-	if err := s.sweep(t.Context()); err != nil {
+	if err := s.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(s.dir)
