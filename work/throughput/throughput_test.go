@@ -466,7 +466,7 @@ func TestDeletedWhileItWaits(t *testing.T) {
 		w.apply(outcrop.OpDelete, w.get(a))
 		pass(4 * pollEvery)
 		w.engine.has(t)
-		if n := len(w.engine.loads); n != 2 {
+		if n := len(w.engine.loads); n > 2 {
 			t.Errorf("%d loads", n)
 		}
 	})
