@@ -6,7 +6,11 @@
 // Each launcher is a folder below this one. Package launchtest is the suite that all of them pass.
 package launch
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"regexp"
+)
 
 // Launch is what a launcher needs to start an attempt: the worker asks for the rest over HTTP.
 type Launch struct {
@@ -14,6 +18,17 @@ type Launch struct {
 	Attempt int
 	Token   string // authorises this attempt at the attempt API
 }
+
+// Check refuses a job id that could become a path, or another name of a launcher's.
+func (l Launch) Check() error {
+	if !jobIDForm.MatchString(l.JobID) {
+		return fmt.Errorf("start attempt: %q is not a job id", l.JobID)
+	}
+	return nil
+}
+
+// jobIDForm is also that of a label in DNS, but for capitals.
+var jobIDForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$`)
 
 // Launcher starts attempts as processes: children here, or jobs of a cluster.
 type Launcher interface {

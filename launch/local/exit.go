@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/launch"
 )
 
 // child is a worker that this process has started.
@@ -18,60 +19,62 @@ type child struct {
 	logPath string
 	killed  atomic.Bool // by us
 	done    chan struct{}
-	code    int    // set before done is closed
-	how     string // set before done is closed
-	outside bool   // set before done is closed: it was ended by somebody else
+	state   launch.State // set before done is closed
 }
 
-// Killed is the exit code of a worker that was ended from outside, by Kill or by a person.
-const Killed = -1
-
-// exitPatience is how long Exit waits for a process that is no longer alive to be reaped.
+// exitPatience is how long State waits for a process that is no longer alive to be reaped.
 const exitPatience = 5 * time.Second
 
-// Exit tells how the worker of a handle ended: its exit code, Killed, or
-// attempt.ExitOutOfMemory if the kernel ended it for lack of memory; and in words, with the
-// line of its log that says most if it ended by itself. ok is false if the worker still runs or was not started
-// by this process, which then cannot know.
-func (l *Launcher) Exit(ctx context.Context, handle string) (code int, detail string, ok bool) {
+// State implements launch.Launcher. How a worker has ended is known if this process has started
+// it; one that another server has started is Gone. Code is attempt.ExitOutOfMemory if the kernel
+// ended it for lack of memory. Detail has the line of its log that says most, if it ended by itself.
+func (l *Launcher) State(ctx context.Context, handle string) (launch.State, error) {
+	id, err := parseIdentity(handle)
+	if err != nil {
+		return launch.State{}, err
+	}
+	if id.alive() {
+		return launch.State{Phase: launch.Running}, nil
+	}
 	c := l.child(handle)
 	if c == nil {
-		return 0, "", false
-	}
-	if alive, err := l.Alive(ctx, handle); alive || err != nil {
-		return 0, "", false
+		return launch.State{Phase: launch.Gone}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, exitPatience)
 	defer cancel()
 	select {
 	case <-c.done:
+		return c.state, nil
 	case <-ctx.Done():
-		return 0, "", false
+		return launch.State{}, fmt.Errorf("process %d has ended and how is not known yet: %w", id.pid, ctx.Err())
 	}
-	detail = c.how
-	if c.outside {
-		return c.code, detail, true // what it said last has nothing to do with its end
-	}
-	if said := lastWords(c.logPath); said != "" {
-		detail += fmt.Sprintf("; it said: %s", said)
-	}
-	return c.code, detail, true
 }
 
 // end notes how the process ended.
 func (c *child) end(state *os.ProcessState, oom bool) {
 	defer close(c.done)
-	c.code, c.how = state.ExitCode(), state.String()
+	c.state = c.ending(state, oom)
+	if c.state.Killed || c.state.Code == attempt.ExitOutOfMemory {
+		return // what it said last has nothing to do with its end
+	}
+	if said := lastWords(c.logPath); said != "" {
+		c.state.Detail += fmt.Sprintf("; it said: %s", said)
+	}
+}
+
+func (c *child) ending(state *os.ProcessState, oom bool) launch.State {
+	s := launch.State{Phase: launch.Ended, Code: state.ExitCode(), Detail: state.String()}
 	status, isStatus := state.Sys().(syscall.WaitStatus)
 	if !isStatus || !status.Signaled() {
-		return
+		return s
 	}
 	switch signal := status.Signal(); {
 	case signal == unix.SIGKILL && oom && !c.killed.Load():
-		c.code, c.how, c.outside = attempt.ExitOutOfMemory, "killed by the kernel for lack of memory", true
+		s.Code, s.Detail = attempt.ExitOutOfMemory, "killed by the kernel for lack of memory"
 	case signal == unix.SIGKILL || signal == unix.SIGTERM || signal == unix.SIGINT || signal == unix.SIGHUP:
-		c.code, c.outside = Killed, true
+		s.Code, s.Killed = attempt.ExitTemporary, true
 	default: // a fault of its own: SIGSEGV, SIGABRT, SIGBUS
-		c.code = attempt.ExitSoftware
+		s.Code = attempt.ExitSoftware
 	}
+	return s
 }

@@ -1,10 +1,11 @@
-// Package local is an outcrop.Launcher that starts attempts as child processes on this
+// Package local is a launch.Launcher that starts attempts as child processes on this
 // machine. A worker is in a session of its own and outlives the server; the next server
 // finds it by its handle. It knows nothing of jobs but their ids.
 //
 // Each job has a scratch directory, ROOT/{job id}. While a worker lives it holds a lock
 // (flock) on the file "lock" in it, inherited when it was started, so that two workers
-// never write to one scratch directory: Start ends whoever still holds the lock.
+// never write to one scratch directory: Start ends whoever still holds the lock, or finds in it
+// the attempt that it was to start. By their locks List finds all workers.
 package local
 
 import (
@@ -16,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
 	"sync"
@@ -24,8 +24,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/launch"
 )
 
 // Config says how workers are started.
@@ -60,7 +60,7 @@ type Launcher struct {
 // dozens at once, and how one ended is asked for within seconds.
 const childrenMax = 1000
 
-var _ outcrop.Launcher = (*Launcher)(nil)
+var _ launch.Launcher = (*Launcher)(nil)
 
 // New returns a launcher. It panics if the configuration lacks a command or a directory.
 func New(c Config) *Launcher {
@@ -73,44 +73,43 @@ func New(c Config) *Launcher {
 	return &Launcher{config: c, oomKills: oomKillCounter(), children: map[string]*child{}}
 }
 
-// jobIDForm keeps job ids from becoming paths.
-var jobIDForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9-]{0,62}$`)
-
-// Start implements outcrop.Launcher. If an earlier worker of the job is still there, Start
-// ends it first. Errors: a program or directory that cannot be used, and an earlier worker
-// that does not die.
-func (l *Launcher) Start(ctx context.Context, launch outcrop.Launch) (handle string, err error) {
-	if !jobIDForm.MatchString(launch.JobID) {
-		return "", fmt.Errorf("start attempt: %q is not a job id", launch.JobID)
+// Start implements launch.Launcher. Errors: a program or directory that cannot be used, and an
+// earlier worker that does not die.
+func (l *Launcher) Start(ctx context.Context, next launch.Launch) (handle string, err error) {
+	if err := next.Check(); err != nil {
+		return "", err
 	}
-	scratch := filepath.Join(l.config.ScratchRoot, launch.JobID)
+	scratch := filepath.Join(l.config.ScratchRoot, next.JobID)
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return "", err
 	}
-	lock, err := takeLock(ctx, filepath.Join(scratch, lockFile))
+	lock, running, err := takeLock(ctx, filepath.Join(scratch, lockFile), next)
 	if err != nil {
-		return "", fmt.Errorf("start attempt %d of job %s: %w", launch.Attempt, launch.JobID, err)
+		return "", fmt.Errorf("start attempt %d of job %s: %w", next.Attempt, next.JobID, err)
+	}
+	if running != "" {
+		return running, nil
 	}
 	defer lock.Close()
-	log, err := openLog(filepath.Join(scratch, attempt.LogFile), launch.Attempt)
+	log, err := openLog(filepath.Join(scratch, attempt.LogFile), next.Attempt)
 	if err != nil {
 		return "", err
 	}
 	defer log.Close()
-	cmd := l.command(launch, scratch, lock, log)
+	cmd := l.command(next, scratch, lock, log)
 	oomBefore := l.oomKills()
 	if err := startNice(cmd, l.config.Nice); err != nil {
-		return "", fmt.Errorf("start attempt %d of job %s: %w", launch.Attempt, launch.JobID, err)
+		return "", fmt.Errorf("start attempt %d of job %s: %w", next.Attempt, next.JobID, err)
 	}
 	return l.adopt(cmd, log.Name(), oomBefore)
 }
 
-func (l *Launcher) command(launch outcrop.Launch, scratch string, lock, log *os.File) *exec.Cmd {
+func (l *Launcher) command(next launch.Launch, scratch string, lock, log *os.File) *exec.Cmd {
 	args := append(l.config.Command[1:len(l.config.Command):len(l.config.Command)],
-		"--data", l.config.DataDir, "--job", launch.JobID, "--attempt", strconv.Itoa(launch.Attempt))
+		"--data", l.config.DataDir, jobFlag, next.JobID, attemptFlag, strconv.Itoa(next.Attempt))
 	cmd := exec.Command(l.config.Command[0], args...)
 	cmd.Dir = scratch
-	cmd.Env = append(l.config.Env[:len(l.config.Env):len(l.config.Env)], attempt.TokenEnv+"="+launch.Token)
+	cmd.Env = append(l.config.Env[:len(l.config.Env):len(l.config.Env)], attempt.TokenEnv+"="+next.Token)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{lock} // kept open, and so held, as long as the worker lives
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -189,16 +188,7 @@ func (l *Launcher) remember(handle string, c *child) {
 	}
 }
 
-// Alive implements outcrop.Launcher.
-func (l *Launcher) Alive(_ context.Context, handle string) (bool, error) {
-	id, err := parseIdentity(handle)
-	if err != nil {
-		return false, err
-	}
-	return id.alive(), nil
-}
-
-// Kill implements outcrop.Launcher. It returns when the process is gone.
+// Kill implements launch.Launcher.
 func (l *Launcher) Kill(ctx context.Context, handle string) error {
 	id, err := parseIdentity(handle)
 	if err != nil {

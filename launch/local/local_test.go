@@ -2,9 +2,12 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,14 +16,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/launch"
+	"outcrop.dev/outcrop/launch/launchtest"
 )
 
 // The test binary is its own worker: modeEnv says what it does.
 const modeEnv = "OUTCROP_LOCAL_TEST_MODE"
 
 func TestMain(m *testing.M) {
+	launchtest.BeWorker()
 	mode, isWorker := os.LookupEnv(modeEnv)
 	if !isWorker {
 		os.Exit(m.Run())
@@ -61,11 +66,11 @@ func launcher(t *testing.T, dir, mode string) *Launcher {
 	return l
 }
 
-var launch = outcrop.Launch{JobID: "abcdefghijkl", Attempt: 2, Token: "secret"}
+var second = launch.Launch{JobID: "abcdefghijkl", Attempt: 2, Token: "secret"}
 
 func start(t *testing.T, l *Launcher) string {
 	t.Helper()
-	handle, err := l.Start(t.Context(), launch)
+	handle, err := l.Start(t.Context(), second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,38 +78,55 @@ func start(t *testing.T, l *Launcher) string {
 	return handle
 }
 
-func alive(t *testing.T, l *Launcher, handle string) bool {
+func state(t *testing.T, l *Launcher, handle string) launch.State {
 	t.Helper()
-	a, err := l.Alive(t.Context(), handle)
+	s, err := l.State(t.Context(), handle)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return s
+}
+
+func alive(t *testing.T, l *Launcher, handle string) bool {
+	t.Helper()
+	return !state(t, l, handle).Over()
 }
 
 // wait waits for a worker that ends by itself.
-func wait(t *testing.T, l *Launcher, handle string) (int, string) {
+func wait(t *testing.T, l *Launcher, handle string) launch.State {
 	t.Helper()
 	for alive(t, l, handle) {
 		time.Sleep(time.Millisecond)
 	}
-	code, detail, ok := l.Exit(t.Context(), handle)
-	if !ok {
-		t.Fatal("the exit is not known")
+	s := state(t, l, handle)
+	if s.Phase != launch.Ended {
+		t.Fatalf("how it ended is not known: %+v", s)
 	}
-	return code, detail
+	return s
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	launchtest.Run(t, func(t testing.TB, p launchtest.Program) launchtest.Site {
+		at := func(dir string) func() launch.Launcher {
+			return func() launch.Launcher {
+				return New(Config{Command: p.Command, Env: p.Env, DataDir: dir, ScratchRoot: filepath.Join(dir, "scratch"), Nice: NiceDefault})
+			}
+		}
+		return launchtest.Site{Launcher: at(t.TempDir()), Other: at(t.TempDir())}
+	})
 }
 
 func TestWorkerIsToldWhatToDo(t *testing.T) {
 	t.Parallel()
 	dir, before := t.TempDir(), ownNice()
 	l := launcher(t, dir, "tell")
-	if code, detail := wait(t, l, start(t, l)); code != 0 {
-		t.Fatalf("exit code %d, %s", code, detail)
+	if s := wait(t, l, start(t, l)); s.Code != 0 {
+		t.Fatalf("%+v", s)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "scratch", launch.JobID, attempt.LogFile))
+	b, err := os.ReadFile(filepath.Join(dir, "scratch", second.JobID, attempt.LogFile))
 	want := fmt.Sprintf("=== attempt 2\nargs [\"worker\" \"--data\" %q \"--job\" \"abcdefghijkl\" \"--attempt\" \"2\"] token \"secret\" leader true nice %d dir %s\n",
-		dir, max(NiceDefault, ownNice()), filepath.Join(dir, "scratch", launch.JobID))
+		dir, max(NiceDefault, ownNice()), filepath.Join(dir, "scratch", second.JobID))
 	if err != nil || string(b) != want {
 		t.Errorf("log %q, %v\nwant %q", b, err, want)
 	}
@@ -148,18 +170,18 @@ func TestExits(t *testing.T) {
 			t.Parallel()
 			l := launcher(t, t.TempDir(), mode)
 			handle := start(t, l)
-			code, detail := wait(t, l, handle)
-			if code != want.code || !strings.Contains(detail, want.said) {
-				t.Errorf("exit %d, %q; want %d, %q", code, detail, want.code, want.said)
+			s := wait(t, l, handle)
+			if s.Code != want.code || s.Killed || !strings.Contains(s.Detail, want.said) {
+				t.Errorf("%+v; want %d, %q", s, want.code, want.said)
 			}
 			for i := range childrenMax {
-				if _, _, ok := l.Exit(t.Context(), handle); !ok {
-					t.Fatalf("the exit is forgotten after %d more", i)
+				if again := state(t, l, handle); again != s {
+					t.Fatalf("the end is %+v after %d more", again, i)
 				}
 				l.remember(strconv.Itoa(i), &child{})
 			}
-			if _, _, ok := l.Exit(t.Context(), handle); ok {
-				t.Errorf("the exit is still known after %d more", childrenMax)
+			if s := state(t, l, handle); s.Phase != launch.Gone {
+				t.Errorf("the end is still known after %d more: %+v", childrenMax, s)
 			}
 		})
 	}
@@ -170,31 +192,8 @@ func TestEndedByItsOwnFault(t *testing.T) {
 	t.Parallel()
 	l := launcher(t, t.TempDir(), "")
 	l.config.Command = []string{"/bin/sh", "-c", "kill -ABRT $$"}
-	if code, detail := wait(t, l, start(t, l)); code != attempt.ExitSoftware || !strings.Contains(detail, "aborted") {
-		t.Errorf("exit %d, %s", code, detail)
-	}
-}
-
-func TestKill(t *testing.T) {
-	t.Parallel()
-	l := launcher(t, t.TempDir(), "sleep")
-	handle := start(t, l)
-	if !alive(t, l, handle) {
-		t.Fatal("it does not live")
-	}
-	if _, _, ok := l.Exit(t.Context(), handle); ok {
-		t.Error("the exit of a living worker is known")
-	}
-	for range 2 { // again is no error
-		if err := l.Kill(t.Context(), handle); err != nil {
-			t.Fatal(err)
-		}
-		if alive(t, l, handle) {
-			t.Fatal("it lives")
-		}
-	}
-	if code, detail := wait(t, l, handle); code != Killed {
-		t.Errorf("exit %d, %s", code, detail)
+	if s := wait(t, l, start(t, l)); s.Code != attempt.ExitSoftware || s.Killed || !strings.Contains(s.Detail, "aborted") {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -203,7 +202,7 @@ func TestKilledForLackOfMemory(t *testing.T) {
 	for name, tc := range map[string]struct {
 		byUs bool
 		want int
-	}{"kernel": {false, attempt.ExitOutOfMemory}, "us": {true, Killed}} {
+	}{"kernel": {false, attempt.ExitOutOfMemory}, "us": {true, attempt.ExitTemporary}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := launcher(t, t.TempDir(), "sleep")
@@ -229,49 +228,91 @@ func TestKilledForLackOfMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			code, detail := wait(t, l, handle)
-			if code != tc.want || strings.Contains(detail, "it said") {
-				t.Errorf("exit %d, %s", code, detail)
+			if s := wait(t, l, handle); s.Code != tc.want || s.Killed != tc.byUs || strings.Contains(s.Detail, "it said") {
+				t.Errorf("%+v", s)
 			}
 		})
 	}
 }
 
-// A server that has restarted finds the worker by its handle, though it is not its child.
-func TestAnotherServerFindsTheWorker(t *testing.T) {
+// A worker whose scratch directory has been removed is found, once, however often it has the lock
+// open; a process that only looks into the directory is not.
+func TestListFindsWorkersByTheirLocks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	handle := start(t, launcher(t, dir, "sleep"))
-	next := launcher(t, dir, "sleep")
-	if !alive(t, next, handle) {
-		t.Error("it is not found")
+	l := launcher(t, dir, "")
+	l.config.Command = []string{"/bin/sh", "-c", `exec 4<&3; mkfifo never; echo began; read x <never`}
+	handle := start(t, l)
+	for lastWords(l.child(handle).logPath) == "" {
+		time.Sleep(time.Millisecond)
 	}
-	if err := next.Kill(t.Context(), handle); err != nil {
-		t.Error(err)
+	lock, err := os.Open(filepath.Join(dir, "scratch", second.JobID, lockFile))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if alive(t, next, handle) {
-		t.Error("it lives")
+	defer lock.Close()
+	reader := exec.Command("/bin/sleep", "1000")
+	reader.ExtraFiles = []*os.File{lock}
+	if err := reader.Start(); err != nil {
+		t.Fatal(err)
 	}
-	if _, _, ok := next.Exit(t.Context(), handle); ok {
-		t.Error("the exit of another server's worker is known")
+	defer reader.Wait()
+	defer reader.Process.Kill()
+	for range 2 {
+		if got, err := l.List(t.Context()); err != nil || !slices.Equal(got, []string{handle}) {
+			t.Errorf("List = %q, %v, want %q", got, err, handle)
+		}
+		if err := os.RemoveAll(filepath.Join(dir, "scratch", second.JobID)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
-// At most one worker has a scratch directory, whoever started it and whether its handle was
-// written down or not.
-func TestStartEndsTheEarlierWorker(t *testing.T) {
+// The attempt's own worker is known by its command line alone. Every other holder of the lock is ended,
+// also that of a higher number, and what is no worker at all.
+func TestOnlyItsOwnWorkerIsFound(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first := launcher(t, dir, "sleep")
-	lost := start(t, first)
-	other := start(t, launcher(t, t.TempDir(), "sleep")) // the same job id in another data directory
-	second := launcher(t, dir, "sleep")
-	handle := start(t, second)
-	if alive(t, second, lost) {
-		t.Error("two workers have one scratch directory")
+	l := launcher(t, dir, "sleep")
+	started := start(t, l)
+	id, err := parseIdentity(started)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !alive(t, second, handle) || !alive(t, second, other) {
-		t.Error("the wrong worker was ended")
+	for line, want := range map[string]bool{
+		readCommandLine(id.pid): true,
+		"":                      false,
+		"\x00worker\x00--job\x00abcdefghijkl\x00--attempt\x002\x00":  true,
+		"\x00worker\x00--job\x00abcdefghijkl\x00--attempt\x0022\x00": false,
+		"\x00worker\x00--job\x00abcdefghijkl\x00--attempt\x003\x00":  false,
+		"\x00worker\x00--job\x00bcdefghijkl\x00--attempt\x002\x00":   false,
+		"\x00worker --job abcdefghijkl --attempt 2\x00":              false,
+	} {
+		if got := isWorker(line, second); got != want {
+			t.Errorf("%q is the worker: %v", line, got)
+		}
+	}
+	lock, err := os.Open(filepath.Join(dir, "scratch", second.JobID, lockFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := exec.Command("/bin/sleep", "1000")
+	reader.ExtraFiles = []*os.File{lock}
+	if err := errors.Join(reader.Start(), lock.Close()); err != nil {
+		t.Fatal(err)
+	}
+	earlier := second
+	earlier.Attempt-- // as after a data directory was restored
+	handle, err := l.Start(t.Context(), earlier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Kill(context.Background(), handle) })
+	if alive(t, l, started) || !alive(t, l, handle) {
+		t.Error("two workers have one scratch directory, or none")
+	}
+	if err := reader.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("the other holder of the lock: %v", err)
 	}
 }
 
@@ -297,7 +338,7 @@ func TestHandlesAreChecked(t *testing.T) {
 		t.Error("a kill hit another process")
 	}
 	for _, bad := range []string{"", "local", "local:b:x:1", "local:b:1:1", "local:b:-5:1", "local:b:5:x", "ray:b:5:1", "local:b:5:1:"} {
-		if _, err := l.Alive(t.Context(), bad); err == nil {
+		if _, err := l.State(t.Context(), bad); err == nil {
 			t.Errorf("handle %q was accepted", bad)
 		}
 		if err := l.Kill(t.Context(), bad); err == nil {
@@ -309,13 +350,8 @@ func TestHandlesAreChecked(t *testing.T) {
 func TestStartErrors(t *testing.T) {
 	t.Parallel()
 	l := launcher(t, t.TempDir(), "sleep")
-	for _, id := range []string{"", "..", "a/b", ".a", strings.Repeat("a", 64)} {
-		if _, err := l.Start(t.Context(), outcrop.Launch{JobID: id}); err == nil {
-			t.Errorf("started job %q", id)
-		}
-	}
 	l.config.Command = []string{"/no/such/program"}
-	if _, err := l.Start(t.Context(), launch); err == nil {
+	if _, err := l.Start(t.Context(), second); err == nil {
 		t.Error("started a program that is not there")
 	}
 	l.config.Command = []string{os.Args[0]}

@@ -70,9 +70,14 @@ func (id identity) alive() bool {
 	}
 	state, start, err := readStat(id.pid)
 	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH)
+		return !vanished(err)
 	}
 	return start == id.start && state != 'Z' && state != 'X'
+}
+
+// vanished reports whether err says that there is no such process.
+func vanished(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }
 
 // How long and how often kill looks whether the process is gone. A process that is in the
@@ -136,6 +141,16 @@ func parseStat(b []byte) (state byte, start uint64, err error) {
 	}
 	start, err = strconv.ParseUint(string(fields[startField]), 10, 64)
 	return fields[0][0], start, err
+}
+
+// readCommandLine returns a process's arguments, with a NUL before the first and after each. There
+// are none while it becomes its program, and of one that has ended.
+func readCommandLine(pid int) string {
+	b, err := os.ReadFile(procPath(pid, "cmdline"))
+	if err != nil || len(b) == 0 {
+		return ""
+	}
+	return "\x00" + string(b)
 }
 
 func procPath(pid int, name string) string {
