@@ -71,12 +71,22 @@ func (r *run) note() {
 	if n := len(r.evaluations); n > 0 {
 		p.ValidationLosses = r.evaluations[n-1].Losses
 	}
-	if r.stepping > 0 {
-		p.TokensPerSecond = float64(r.stepTokens) / r.stepping.Seconds()
+	r.noteRate()
+}
+
+// noteRate says how fast the training goes and when it ends, once this attempt has done a step.
+// What earlier attempts did tells nothing of the machine that this one has.
+func (r *run) noteRate() {
+	p, step := &r.progress, r.trainer.Steps()
+	if r.stepping <= 0 {
+		return
 	}
-	if done := step - r.beganStep; done > 0 {
-		p.ETASeconds = r.Now().Sub(r.began).Seconds() / float64(done) * float64(p.Steps-step)
+	p.TokensPerSecond = float64(r.stepTokens) / r.stepping.Seconds()
+	left := p.Steps - step
+	if r.endsEarly() {
+		left = 0
 	}
+	p.ETASeconds = r.Now().Sub(r.began).Seconds() / float64(step-r.beganStep) * float64(left)
 }
 
 func (r *run) metricsIfDue() {

@@ -20,26 +20,82 @@ import (
 	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/tensor/gemm"
 	"outcrop.dev/outcrop/train"
 )
 
-func everything(j *attempt.Spec) {
+// everything is a job with all that could make a run that goes on differ from one without
+// interruption: steps cut into several batches, evaluations of which one ends the job early, and
+// weights of an earlier step published. All training rows have the answer of a third of the
+// validation rows. The better it is learnt, the less likely is the other answer. So the
+// validation loss rises again, by far more than kernels differ in their rounding.
+func everything(f *fake, j *attempt.Spec) {
+	f.objects["s3://b/train.jsonl"] = []byte(answered(40, "red"))
+	f.objects["s3://b/val0.jsonl"] = []byte(answered(6, "red", "green and blue", "green and blue"))
 	t := &j.Train
-	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens = 10, 0.06, outcrop.ScheduleCosine, 64
-	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 3, 0.05, outcrop.BestExactMatch
+	t.Epochs, t.LearningRate, t.Schedule, t.MicroTokens, t.Seed = 10, 0.01, outcrop.ScheduleCosine, 64, 6
+	t.EvaluationInterval, t.Patience, t.MinGain, t.Best = 4, 4, 0.3, outcrop.BestExactMatch
 	t.KeepCheckpoints = 2
 }
 
+// everythingLoRA is that with adapters.
+func everythingLoRA(f *fake, j *attempt.Spec) {
+	everything(f, j)
+	adapters(j)
+	j.Train.LearningRate = 0.03
+}
+
+// TestBestStepOnEveryKernel: the jobs of everything end early, and their best step is before the
+// last, on every kernel that this CPU has. Other tests rest on it.
+func TestBestStepOnEveryKernel(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change          func(*fake, *attempt.Spec)
+		published, last int
+		rise            float64 // the validation loss rises by this at least after the best step
+	}{
+		"everything": {everything, 20, 28, 0.15},
+		"LoRA":       {everythingLoRA, 12, 20, 0.03},
+	} {
+		for _, k := range gemm.Kernels() {
+			t.Run(name+"/"+k.Name(), func(t *testing.T) {
+				t.Parallel()
+				f, j, o := newFake(1), job(t, 1), options()
+				c.change(f, &j)
+				o.Exec.Kernel = k
+				p, err := Run(t.Context(), f, j, o)
+				if err != nil || p.Step != c.last || p.PublishedStep != c.published {
+					t.Fatalf("published step %d of %d, want %d of %d; %v", p.PublishedStep, p.Step, c.published, c.last, err)
+				}
+				report := reportOf(t, f)
+				at := report.Evaluations[best(report.Evaluations, outcrop.BestExactMatch)]
+				for _, e := range report.Evaluations {
+					if e.Step > at.Step && (*e.Exact > *at.Exact || e.Loss < at.Loss+c.rise) {
+						t.Errorf("%g, of which %g exact, at step %d is too near to %g, %g at the best", e.Loss, *e.Exact, e.Step, at.Loss, *at.Exact)
+					}
+				}
+			})
+		}
+	}
+}
+
+func reportOf(t *testing.T, f *fake) (r trainingReport) {
+	t.Helper()
+	if err := json.Unmarshal(f.objects[prefix+"/"+trainingReportKey], &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestRecomputeWhereMemoryAsksForIt: a job that does not fit as it was planned keeps fewer
+// activations, and ends with the same bytes.
 func TestRecomputeWhereMemoryAsksForIt(t *testing.T) {
 	t.Parallel()
 	plain, j := newFake(1), job(t, 1)
 	if _, err := Run(t.Context(), plain, j, options()); err != nil {
 		t.Fatal(err)
 	}
-	var r trainingReport
-	if err := json.Unmarshal(plain.objects[prefix+"/"+trainingReportKey], &r); err != nil {
-		t.Fatal(err)
-	}
+	r := reportOf(t, plain)
 	tight, o := newFake(1), options()
 	var log bytes.Buffer
 	o.MemoryBytes, o.Log = r.PlannedMemory.Total()-1, slog.New(slog.NewTextHandler(&log, nil))
@@ -56,11 +112,14 @@ func TestRecomputeWhereMemoryAsksForIt(t *testing.T) {
 	}
 }
 
+// adapters makes j train adapters, of some layers, with dropout.
 func adapters(j *attempt.Spec) {
 	j.Train.Method = outcrop.MethodLoRA
 	j.Train.LoRA = outcrop.LoRASpec{Rank: 4, Alpha: 16, Dropout: 0.1, Targets: []string{"q_proj", "v_proj", "down_proj"}}
 }
 
+// TestRunLeavesAdapters: a LoRA job leaves PEFT's files, what they belong to, and what it takes
+// to ask the model; nothing of the base's weights.
 func TestRunLeavesAdapters(t *testing.T) {
 	t.Parallel()
 	f, j := newFake(1), job(t, 1)
@@ -99,18 +158,16 @@ func TestRunLeavesAdapters(t *testing.T) {
 	}
 }
 
+// TestTrainingReport: what was chosen, measured and published can be read afterwards.
 func TestTrainingReport(t *testing.T) {
 	t.Parallel()
 	f, j := newFake(2), job(t, 2)
-	everything(&j)
+	everything(f, &j)
 	p, err := Run(t.Context(), f, j, options())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r trainingReport
-	if err := json.Unmarshal(f.objects[prefix+"/"+trainingReportKey], &r); err != nil {
-		t.Fatal(err)
-	}
+	r := reportOf(t, f)
 	if r.Steps != p.Step || r.StepsPlanned != 50 || r.PublishedStep != p.PublishedStep || !r.EndedEarly || r.HyperParameters["schedule"] != "cosine" {
 		t.Errorf("%+v of %+v", r, p)
 	}
@@ -125,6 +182,8 @@ func TestTrainingReport(t *testing.T) {
 	}
 }
 
+// TestKeepCheckpoints: the newest ends of epochs that are not published are whole models, and
+// the others are gone.
 func TestKeepCheckpoints(t *testing.T) {
 	t.Parallel()
 	f, j := newFake(1), job(t, 1)
@@ -158,6 +217,7 @@ func TestKeepCheckpoints(t *testing.T) {
 	}
 }
 
+// validationRows are those of job's first validator.
 func validationRows(t *testing.T, modelDir string) []train.Example {
 	t.Helper()
 	f := newFake(1)
@@ -168,10 +228,11 @@ func validationRows(t *testing.T, modelDir string) []train.Example {
 	return (&run{job: attempt.Spec{Customization: attempt.Customization{ContextLength: tinymodel.Context}}}).examples(data.Training)
 }
 
+// TestLostBestWeights: what is lost is trained again, from the beginning.
 func TestLostBestWeights(t *testing.T) {
 	t.Parallel()
 	f, j := newFake(1), job(t, 1)
-	everything(&j)
+	everything(f, &j)
 	best := filepath.Join(j.ScratchDir, bestDir)
 	f.command = func(int) string {
 		if files, _ := filepath.Glob(filepath.Join(best, "step-*")); len(files) > 0 && f.last().Step >= 12 {
