@@ -32,7 +32,7 @@ func (s *Server) route() {
 	bedrockruntime.Register(router, bedrockruntime.New(r.models, invoker))
 	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
 
-	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Bucket: buckets.BucketOf, Reserve: newBodyBudget(unverifiedMax, unverifiedWait).reserve}
+	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), NoV2: s.cfg.NoSigV2, Bucket: buckets.BucketOf, Reserve: newBodyBudget(s.cfg.MemoryBytes, bodyWait).reserve}
 	s.endpoints = endpoints{
 		s.buckets("s3", buckets),
 		s.json("bedrock", router),
