@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/store/memory"
+	"outcrop.dev/outcrop/data/store/memory"
 )
 
 // Files stay as long as their model, or the job that is about to make it one; then they go.

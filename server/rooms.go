@@ -12,21 +12,21 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/blob/disk"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/infer"
+	"outcrop.dev/outcrop/data/blob/disk"
+	"outcrop.dev/outcrop/data/meter"
+	"outcrop.dev/outcrop/data/store/sqlite"
+	"outcrop.dev/outcrop/engine/infer"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/tensor"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
 	"outcrop.dev/outcrop/internal/durable"
-	"outcrop.dev/outcrop/launch/local"
-	"outcrop.dev/outcrop/meter"
 	"outcrop.dev/outcrop/models"
-	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/models/catalog"
 	"outcrop.dev/outcrop/service/bedrockruntime"
-	"outcrop.dev/outcrop/store"
-	"outcrop.dev/outcrop/tensor"
-	"outcrop.dev/outcrop/tensor/gemm"
 	"outcrop.dev/outcrop/work"
+	"outcrop.dev/outcrop/work/attempt"
 	"outcrop.dev/outcrop/work/customize"
+	"outcrop.dev/outcrop/work/launch/local"
 	"outcrop.dev/outcrop/work/throughput"
 )
 
@@ -42,7 +42,7 @@ const (
 
 // rooms is everything that lives behind the services.
 type rooms struct {
-	rows       *store.Store
+	rows       *sqlite.Store
 	store      *notifyingStore // rows, telling the supervisor what is written
 	blobs      *disk.Store
 	catalog    *catalog.Catalog
@@ -78,7 +78,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 			return err
 		}
 	}
-	rows, err := store.Open(ctx, s.path(databaseFile), s.cfg.Clock)
+	rows, err := sqlite.Open(ctx, s.path(databaseFile), s.cfg.Clock)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

@@ -33,7 +33,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 

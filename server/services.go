@@ -5,8 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/engine/datacheck"
 	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
@@ -14,6 +13,7 @@ import (
 	"outcrop.dev/outcrop/service/sts"
 	"outcrop.dev/outcrop/wire/restjson"
 	"outcrop.dev/outcrop/wire/sigv4"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // s3Domain is the host under which BUCKET.localhost is a bucket: the AWS SDK for Go writes it so.

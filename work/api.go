@@ -6,7 +6,7 @@ import (
 	"errors"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // current returns the record that id is the present attempt of, with its kind, or

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/launch"
+	"outcrop.dev/outcrop/work/attempt"
+	"outcrop.dev/outcrop/work/launch"
 )
 
 // begin starts the next attempt when its time has come, or ends work that is to be stopped and has

@@ -22,12 +22,12 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/data/store/sqlite"
 	"outcrop.dev/outcrop/internal/durable"
-	"outcrop.dev/outcrop/launch/local"
-	"outcrop.dev/outcrop/store"
 	"outcrop.dev/outcrop/work"
+	"outcrop.dev/outcrop/work/attempt"
 	"outcrop.dev/outcrop/work/customize"
+	"outcrop.dev/outcrop/work/launch/local"
 )
 
 // The test binary is also the server and the worker of the crash test, which kills them.
@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 // crashServer is the part of a server that jobs need, on a data directory.
 func crashServer(dir string) error {
 	ctx := context.Background()
-	s, err := store.Open(ctx, filepath.Join(dir, "outcrop.db"), time.Now)
+	s, err := sqlite.Open(ctx, filepath.Join(dir, "outcrop.db"), time.Now)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (f files) List(context.Context, string, string, string, int) ([]outcrop.Obj
 type crashSite struct {
 	t      *testing.T
 	dir    string
-	store  *store.Store
+	store  *sqlite.Store
 	job    *outcrop.Job
 	server *exec.Cmd
 }
@@ -219,7 +219,7 @@ func newCrashSite(t *testing.T) *crashSite {
 		t.Fatal(err)
 	}
 	var err error
-	if c.store, err = store.Open(t.Context(), filepath.Join(c.dir, "outcrop.db"), time.Now); err != nil {
+	if c.store, err = sqlite.Open(t.Context(), filepath.Join(c.dir, "outcrop.db"), time.Now); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/internal/pause"
-	"outcrop.dev/outcrop/launch"
+	"outcrop.dev/outcrop/work/attempt"
+	"outcrop.dev/outcrop/work/launch"
 )
 
 // conclude does what an attempt's result asks for.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // Ending is how an attempt ended that has made nothing.

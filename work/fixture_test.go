@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/launch"
-	"outcrop.dev/outcrop/store/memory"
+	"outcrop.dev/outcrop/data/store/memory"
 	"outcrop.dev/outcrop/work"
+	"outcrop.dev/outcrop/work/attempt"
 	"outcrop.dev/outcrop/work/customize"
+	"outcrop.dev/outcrop/work/launch"
 )
 
 var (

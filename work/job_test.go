@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/work"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 func TestJobCompletes(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/work"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // errand is a noun of the tests alone. Its work is to leave a file in the scratch directory. What is below is all that a kind of work needs: no other file knows of it.

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/internal/pause"
-	"outcrop.dev/outcrop/launch"
+	"outcrop.dev/outcrop/work/attempt"
+	"outcrop.dev/outcrop/work/launch"
 )
 
 // Rules are what makes one kind of work unlike another, where it is done by attempts: processes

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // logsKept is how long the log of work that has failed is kept.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/work"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 func TestStopBeforeTheStart(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/launch"
+	"outcrop.dev/outcrop/work/attempt"
+	"outcrop.dev/outcrop/work/launch"
 )
 
 // watch is the Task of a record that processes work on.

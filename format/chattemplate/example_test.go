@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"log"
 
-	"outcrop.dev/outcrop/catalog/pebble"
 	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
+	"outcrop.dev/outcrop/models/catalog/pebble"
 )
 
 // A question as a model reads it, and the same with its answer as it is trained.

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/work"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // Explain implements work.Rules. It says why a job has failed and what to do. Where AWS documents a text for the case

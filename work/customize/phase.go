@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // phases returns a job's phases in their order.

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // Publish implements work.Rules: the model and its checkpoints, which the worker has sealed, are
