@@ -32,7 +32,7 @@ func (w *watch[N]) conclude(ctx context.Context, n N) error {
 		return err
 	}
 	if e.Final() {
-		return w.failed(ctx, n, e)
+		return w.failed(ctx, e)
 	}
 	return w.retry(ctx, e)
 }
@@ -88,7 +88,7 @@ func (w *watch[N]) taken(ctx context.Context, cause error) error {
 	}
 	var e *outcrop.Error
 	errors.As(cause, &e)
-	return w.failed(ctx, n, Ending{Code: CodeTaken, Message: e.Msg})
+	return w.failed(ctx, Ending{Code: CodeTaken, Message: e.Msg})
 }
 
 // A worker that has sent its result has exitGrace to end by itself, and to print its last
@@ -130,7 +130,7 @@ func (w *watch[N]) died(ctx context.Context, n N, state launch.State) error {
 		e.Code, e.Message, e.Reason = state.Code, state.Detail, attempt.ReasonOfDeath(state.Detail)
 	}
 	if e.Final() {
-		return w.failed(ctx, n, e)
+		return w.failed(ctx, e)
 	}
 	return w.retry(ctx, e)
 }
@@ -146,15 +146,15 @@ func (w *watch[N]) stopped(ctx context.Context, n N) error {
 	if err := w.rules.Withdraw(n); err != nil {
 		return err
 	}
-	n, err := w.update(ctx, func(n N) { w.end(n, outcrop.JobStopped, "") })
+	stopped, err := w.update(ctx, func(n N) { w.end(n, outcrop.JobStopped, "") })
 	if err != nil {
 		return err
 	}
-	return w.left(n)
+	return w.left(stopped)
 }
 
 // failed ends work with a message.
-func (w *watch[N]) failed(ctx context.Context, n N, e Ending) error {
+func (w *watch[N]) failed(ctx context.Context, e Ending) error {
 	if err := w.flush(ctx, true); err != nil {
 		return err
 	}
