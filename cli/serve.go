@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/server"
 )
 
@@ -32,8 +32,8 @@ const (
 	heapMemoryPercent  = 25 // Go's heap: keys and values, and all else
 )
 
-// limitHeap has the collector work harder before the heap, of which it else lets twice as much be
-// taken as is in use, is larger than its share. GOMEMLIMIT goes before it.
+// limitHeap keeps Go's heap within its share of the memory. Without a limit the collector lets
+// the heap grow to twice what is in use. A limit from GOMEMLIMIT stays as it is.
 func limitHeap(total, cache uint64) {
 	if total > 0 && debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(int64(max(total/100*heapMemoryPercent, cache/4*5+heapMin)))

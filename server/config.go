@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"time"
 
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 )
 
 // What a server is when nothing else is said. The account is the one that AWS's own

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/wire/restjson"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // The headers by which clients quote a request: Bedrock's, and S3's.

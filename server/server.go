@@ -36,7 +36,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
@@ -170,10 +170,9 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.Join(err, s.close())
 	}
 	g, running := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.rooms.jobs.Run(running) })
-	g.Go(func() error { return s.rooms.throughputs.Run(running) })
+	g.Go(func() error { return s.rooms.supervisor.Run(running) })
 	g.Go(func() error {
-		return s.rooms.sweeper.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
+		return s.rooms.models.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})
 	g.Go(func() error { return s.serve(running) })
 	err := g.Wait()

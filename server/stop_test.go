@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
-	"outcrop.dev/outcrop/meter"
+	"outcrop.dev/outcrop/data/meter"
 )
 
 // Streams that are live when the server stops end with an exception that says so, and every token
