@@ -23,6 +23,7 @@ func (s *Server) route() {
 	objects := r.blobs.Objects()
 
 	router := restjson.NewRouter(newRequestID, log)
+	router.Hide(s.cfg.DataDir)
 	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
