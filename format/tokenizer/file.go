@@ -109,6 +109,14 @@ func Parse(b []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
+// vocabBytes returns what the tokens count as a text.
+func vocabBytes(vocab map[string]int32) (n int) {
+	for token := range vocab {
+		n += len(token) + tokenWork
+	}
+	return n
+}
+
 func (j *jsonModel) readVocab() error {
 	if len(j.Vocab) > 0 && j.Vocab[0] == '[' {
 		return j.readScores()
@@ -148,6 +156,9 @@ func checkID(id int32) error {
 func (t *Tokenizer) readNormalizers(f *file) (err error) {
 	if f.Normalizer != nil {
 		t.normalizers, err = newNormalizers(*f.Normalizer, 0)
+	}
+	if err == nil && len(t.normalizers) > partsMax {
+		err = fmt.Errorf("normalizer: %d of them, more than %d", len(t.normalizers), partsMax)
 	}
 	return err
 }
@@ -196,6 +207,9 @@ func (t *Tokenizer) readModel(f *file) (err error) {
 		if t.stages, err = newStages(*f.PreTokenizer, 0); err != nil {
 			return err
 		}
+	}
+	if len(t.stages) > partsMax {
+		return fmt.Errorf("pre_tokenizer: %d of them, more than %d", len(t.stages), partsMax)
 	}
 	for _, s := range t.stages {
 		m, ok := s.(metaspace)
