@@ -71,7 +71,6 @@ type encoder struct {
 	cuts    []int    // that no token reaches across, in order
 	out     output
 	starts  []int // of each token, if out.tracked
-	work    *work
 	use     func(piece) error
 }
 
@@ -90,25 +89,26 @@ func (e *encoder) trusts(start, end int) bool {
 }
 
 func (e *encoder) encode(text string) error {
-	e.text, e.work = text, e.t.work
-	if e.work == nil {
-		e.work = newWork(context.Background())
+	w := e.t.work
+	if w == nil {
+		w = newWork(context.Background())
 	}
-	e.work.tracked, e.out.work = e.out.tracked, e.work
-	e.work.grow(len(text))
-	defer e.work.watch.stop()
+	w.tracked = e.out.tracked
+	w.grow(len(text))
+	defer w.watch.stop()
+	e.text, e.out.work = text, w
 	e.use = e.tokens
 	for i := len(e.t.stages) - 1; i >= 0; i-- {
 		stage, next := e.t.stages[i], e.use
 		e.use = func(p piece) error {
-			if err := e.work.pays(len(p.text)); err != nil {
+			if err := w.pays(len(p.text)); err != nil {
 				return err
 			}
-			return stage.each(p, e.work, next)
+			return stage.each(p, w, next)
 		}
 	}
 	done := 0
-	err := e.t.added.find(text, e.work, e.trusts, func(a added) error {
+	err := e.t.added.find(text, w, e.trusts, func(a added) error {
 		if a.start > done {
 			if err := e.section(done, a.start); err != nil {
 				return err
@@ -150,9 +150,9 @@ func (e *encoder) add(id int32, start int) {
 func (e *encoder) section(start, end int) error {
 	p := piece{text: e.text[start:end], at: start}
 	if !e.t.raw && !utf8.ValidString(p.text) {
-		p, _ = mapper(utf8.AppendRune).apply(p, e.work)
+		p, _ = mapper(utf8.AppendRune).apply(p, e.out.work)
 	}
-	p, err := e.t.normalize(p, e.work)
+	p, err := e.t.normalize(p, e.out.work)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (e *encoder) section(start, end int) error {
 		return e.trusts(p.position(i), p.position(j-utf8.RuneLen(last))+1)
 	}
 	done := 0
-	err = e.t.addedNormalized.find(p.text, e.work, trusted, func(a added) error {
+	err = e.t.addedNormalized.find(p.text, e.out.work, trusted, func(a added) error {
 		if a.start > done {
 			if err := e.apart(p.sub(done, a.start)); err != nil {
 				return err

@@ -76,7 +76,7 @@ func (w *work) spend(n int) error {
 // pays is spend for a piece that a part takes, and fits.
 func (w *work) pays(n int) error {
 	if n > w.most() {
-		return w.fits(n)
+		return w.tooMuch()
 	}
 	return w.spend(n + pieceWork)
 }
@@ -95,7 +95,11 @@ func (w *work) most() int { return madeBase + w.size*madePerByte }
 // fits returns a *CostError if n bytes are more than the text may grow to.
 func (w *work) fits(n int) error {
 	if n > w.most() {
-		return &CostError{fmt.Sprintf("makes more than %d bytes of a text of %d bytes", w.most(), w.size)}
+		return w.tooMuch()
 	}
 	return nil
+}
+
+func (w *work) tooMuch() error {
+	return &CostError{fmt.Sprintf("makes more than %d bytes of a text of %d bytes", w.most(), w.size)}
 }
