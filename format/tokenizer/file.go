@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"unicode/utf8"
+
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // FileBytesMax is the longest tokenizer.json read; Gemma's, among the largest, has 33 MB.
@@ -70,7 +71,7 @@ func (s *scored) UnmarshalJSON(b []byte) error {
 // Load reads a tokenizer.json. It returns an error that names the file and what in it is
 // wrong or not supported.
 func Load(path string) (*Tokenizer, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, err
 	}
