@@ -79,7 +79,7 @@ func (c *charsmap) target(at uint32) (string, bool) {
 const clusterBytesMax = 5
 
 func (c *charsmap) apply(p piece, w *work) (piece, error) {
-	r := newRewriter(p, w.tracked)
+	r, most := newRewriter(p, w.tracked), w.most()
 	rest, state := p.text, -1
 	for at := 0; rest != ""; {
 		var cluster string
@@ -90,8 +90,8 @@ func (c *charsmap) apply(p piece, w *work) (piece, error) {
 			c.eachRune(r, cluster, at)
 		}
 		at += len(cluster)
-		if err := w.fits(len(r.out)); err != nil {
-			return p, err
+		if len(r.out) > most {
+			return p, w.tooMuch()
 		}
 	}
 	return r.piece(), nil

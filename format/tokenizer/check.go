@@ -63,8 +63,8 @@ const (
 	// literalsMax is how many characters of a pattern are tried beside the usual ones.
 	literalsMax = 32
 	// growBytes is the length of a text of one character that normalizers are tried on: they may make the
-	// twentyfold of it.
-	growBytes = 32 << 10
+	// seventyfold of it.
+	growBytes = 16 << 10
 	// growMax is how many characters they are tried on.
 	growMax = 64
 )

@@ -165,6 +165,28 @@ func TestPatternsTime(t *testing.T) {
 	}
 }
 
+// TestDecoderEnds: a decoder that makes too much of a stream only when its tokens are joined says nothing
+// more, and says why.
+func TestDecoderEnds(t *testing.T) {
+	t.Parallel()
+	thousand := replace("a", strings.Repeat("a", 1000))
+	tok, err := Parse(smallFile(t, map[string]string{"decoder": `{"type":"Sequence","decoders":[{"type":"Fuse"},` + thousand + `,` + thousand + `]}`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]bool{1: false, 10: true} {
+		d, made := tok.NewDecoder(), 0
+		for range n {
+			made += len(d.Push(0))
+		}
+		made += len(d.Flush())
+		var cost *CostError
+		if errors.As(d.Err(), &cost) != want || made > madeBase+madePerByte*n*(1+tokenWork) || !want && made != 1000*1000 {
+			t.Errorf("%d tokens: %d bytes, %v", n, made, d.Err())
+		}
+	}
+}
+
 // TestBusyMachine: a clock that has run out is no reason to refuse a text that takes no time.
 func TestBusyMachine(t *testing.T) {
 	t.Parallel()
@@ -177,7 +199,7 @@ func TestBusyMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	busy := tok.Within(t.Context())
-	busy.work.watch.rung.Store(true)
+	busy.work.watch.exact = true
 	for range 100 {
 		if got, err := busy.Encode("a b ab"); err != nil || len(got) != len(want) {
 			t.Fatal(got, err)

@@ -70,6 +70,7 @@ type encoder struct {
 	trusted [][2]int // where special tokens may be, in order
 	cuts    []int    // that no token reaches across, in order
 	out     output
+	work    work  // where the tokenizer has none of the request
 	starts  []int // of each token, if out.tracked
 	use     func(piece) error
 }
@@ -91,7 +92,8 @@ func (e *encoder) trusts(start, end int) bool {
 func (e *encoder) encode(text string) error {
 	w := e.t.work
 	if w == nil {
-		w = newWork(context.Background())
+		w = &e.work
+		w.begin(context.Background())
 	}
 	w.tracked = e.out.tracked
 	w.grow(len(text))

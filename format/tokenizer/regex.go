@@ -62,17 +62,17 @@ func (f *regexFinder) find(text string, spans []span, w *work) ([]span, error) {
 	for _, r := range text {
 		s.runes = append(s.runes, r)
 	}
-	s.start()
-	defer s.unlock()
 	for w.ctx.Err() == nil {
+		s.start()
 		all, whole := match(re, text, spans, s.runes, func() bool { return s.late(w.ctx) })
+		s.rest()
 		switch {
 		case s.used > s.limit:
 			return nil, &CostError{fmt.Sprintf("has a pattern that takes too long: %.80q takes more than %v for a text of %d bytes", f.pattern, matchAllowed(w.size), w.size)}
 		case whole:
 			return all, nil
 		}
-		s.rung.Store(true) // a match has taken long: again, with an eye on the processor
+		s.exact = true // a match has taken long: again, with an eye on the processor
 	}
 	return nil, w.ctx.Err()
 }
@@ -101,6 +101,5 @@ func match(re *regexp2.Regexp, text string, spans []span, runes []rune, late fun
 		whole = !late()
 		return whole
 	})
-	whole = !late() && whole && err == nil
-	return appendGap(spans, at, len(text)), whole
+	return appendGap(spans, at, len(text)), whole && err == nil
 }

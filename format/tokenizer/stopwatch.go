@@ -33,31 +33,40 @@ func matchLimit(size int) time.Duration { return matchAllowed(size)/2 - 3*matchT
 type stopwatch struct {
 	limit  time.Duration
 	timer  *time.Timer // nil: it stands
+	rung   atomic.Bool
 	began  time.Time
 	passed time.Duration // by the clock, until it stood
-	rung   atomic.Bool   // limit has passed by the clock
 
+	exact  bool          // limit has passed by the clock: the processor's time is measured
 	used   time.Duration // of the processor, from then on
 	locked bool          // the goroutine is tied to its thread, to measure
 	since  time.Duration // what the thread had when used was last set
 	runes  []rune        // scratch
 }
 
-// start is called before each match: the first one starts the clock.
+// start is called before the matches of a piece: the first one starts the clock.
 func (s *stopwatch) start() {
-	if s.timer == nil && !s.rung.Load() {
+	switch {
+	case s.exact:
+		s.lock()
+	case s.timer == nil:
 		s.began = time.Now()
 		s.timer = time.AfterFunc(s.limit-s.passed, func() { s.rung.Store(true) })
 	}
 }
 
-// stop is called at the end of a text.
-func (s *stopwatch) stop() {
-	if s.timer != nil {
-		s.timer.Stop()
-		s.passed += time.Since(s.began)
-		s.timer = nil
+// lock begins to measure the processor's time.
+func (s *stopwatch) lock() {
+	s.exact = true
+	if !s.locked {
+		runtime.LockOSThread()
+		s.locked, s.since = true, threadTime()
 	}
+	s.rung.Store(false)
+	if s.timer == nil {
+		s.timer = time.AfterFunc(matchTick, func() { s.rung.Store(true) })
+	}
+	s.timer.Reset(matchTick)
 }
 
 // late is called after each match: it reports whether the time is over, or ctx.
@@ -65,20 +74,36 @@ func (s *stopwatch) late(ctx context.Context) bool {
 	if !s.rung.Load() {
 		return false
 	}
-	if !s.locked {
-		runtime.LockOSThread()
-		s.locked, s.since = true, threadTime()
-	}
-	now := threadTime()
-	s.used, s.since = s.used+now-s.since, now
+	s.measure()
+	s.lock()
 	return s.used > s.limit || ctx.Err() != nil
 }
 
-// unlock is called after the last match.
-func (s *stopwatch) unlock() {
+func (s *stopwatch) measure() {
+	if s.locked {
+		now := threadTime()
+		s.used, s.since = s.used+now-s.since, now
+	}
+}
+
+// rest is called after the last match of a piece.
+func (s *stopwatch) rest() {
+	s.measure()
 	if s.locked {
 		runtime.UnlockOSThread()
 		s.locked = false
+	}
+}
+
+// stop is called at the end of a text.
+func (s *stopwatch) stop() {
+	if s.timer == nil {
+		return
+	}
+	s.timer.Stop()
+	s.timer = nil
+	if !s.exact {
+		s.passed += time.Since(s.began)
 	}
 }
 

@@ -112,7 +112,7 @@ type Decoder struct {
 // NewDecoder returns a Decoder for one stream.
 func (t *Tokenizer) NewDecoder() *Decoder {
 	d := &Decoder{t: t, work: newWork(context.Background()), next: make([]func(string), len(t.steps)+1)}
-	d.work.watch.rung.Store(true) // a stream lasts: what its patterns take is measured from the first token on
+	d.work.watch.exact = true // a stream lasts: what its patterns take is measured from the first token on
 	for _, s := range t.steps {
 		d.steps = append(d.steps, s.make(d.work))
 	}

@@ -15,7 +15,7 @@ func (u unicodeForm) apply(p piece, w *work) (piece, error) {
 	if u.form.IsNormalString(p.text) && len(p.text) < marksMax { // the library's own limit cannot be near
 		return p, nil
 	}
-	r := newRewriter(p, w.tracked)
+	r, most := newRewriter(p, w.tracked), w.most()
 	for at := 0; at < len(p.text); {
 		end := at + plain(p.text[at:])
 		r.keep(at, end)
@@ -25,8 +25,8 @@ func (u unicodeForm) apply(p piece, w *work) (piece, error) {
 			r.out = u.appendSegment(r.out, p.text[at:end])
 			r.came(at)
 			at = end
-			if err := w.fits(len(r.out)); err != nil {
-				return p, err
+			if len(r.out) > most {
+				return p, w.tooMuch()
 			}
 		}
 	}

@@ -45,8 +45,12 @@ type work struct {
 }
 
 func newWork(ctx context.Context) *work {
-	return &work{ctx: ctx, left: workBase, look: workBase}
+	w := new(work)
+	w.begin(ctx)
+	return w
 }
+
+func (w *work) begin(ctx context.Context) { w.ctx, w.left, w.look = ctx, workBase, workBase }
 
 // Within returns t for one request: all that it encodes counts as one text by what it may cost, and
 // ends with ctx's error when ctx does. It is not for several goroutines.
