@@ -1,6 +1,9 @@
 package outcrop
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // ARN is an Amazon Resource Name, such as
 // arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.titan-text-express-v1/abcdefghijkl.
@@ -16,6 +19,52 @@ const (
 	KindThroughput      Kind = "provisioned-model"
 	KindFoundationModel Kind = "foundation-model"
 )
+
+// kinds are all nouns, with what messages call one of them.
+var kinds = []struct {
+	kind    Kind
+	name    string // with its article
+	durable bool   // the store keeps them
+}{
+	{KindJob, "a model customization job", true},
+	{KindCustomModel, "a custom model", true},
+	{KindThroughput, "a provisioned model throughput", true},
+	{KindFoundationModel, "a foundation model", false},
+}
+
+// Kinds returns the durable kinds: those whose resources are made, tagged and deleted.
+func Kinds() iter.Seq[Kind] {
+	return func(yield func(Kind) bool) {
+		for _, k := range kinds {
+			if k.durable && !yield(k.kind) {
+				return
+			}
+		}
+	}
+}
+
+// Noun returns what messages call a resource of the kind: "custom model". Of a kind that is not
+// ours it is the kind itself, and "resource" of none.
+func (k Kind) Noun() string {
+	_, noun, _ := strings.Cut(k.ANoun(), " ")
+	return noun
+}
+
+// ANoun returns Noun with its article: "a custom model".
+func (k Kind) ANoun() string {
+	for _, known := range kinds {
+		if known.kind == k {
+			return known.name
+		}
+	}
+	if k == "" {
+		return "a resource"
+	}
+	return "a " + string(k)
+}
+
+// Nouns returns what messages call several resources of the kind: "custom models".
+func (k Kind) Nouns() string { return k.Noun() + "s" }
 
 // Scope is where a resource lives: Bedrock's resources belong to one account and region.
 type Scope struct {

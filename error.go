@@ -33,9 +33,44 @@ const (
 // request id and logs it once.
 type Error struct {
 	Code Code
-	Op   string // what was being done, for the log; may be empty
-	Msg  string
-	Err  error
+	// Reason is for programs: what a Code leaves open and only Msg says. "" if nobody asks.
+	Reason Reason
+	Op     string // what was being done, for the log; may be empty
+	Msg    string
+	Err    error
+}
+
+// Reason tells errors of one Code apart, so that nobody has to read a Msg for it. It travels
+// with the error: in HeaderReason, and in the result of an attempt. A server or a worker of an
+// earlier version sends none, and then nothing but Code and Msg is known.
+type Reason string
+
+// The reasons that somebody acts on.
+const (
+	ReasonBadData   Reason = "BadData"  // rows of the data cannot be trained on
+	ReasonNoInput   Reason = "NoInput"  // an object with the job's data cannot be read
+	ReasonNoOutput  Reason = "NoOutput" // the job's output bucket cannot be written
+	ReasonDiskFull  Reason = "DiskFull" // these are of the machine that a worker runs on
+	ReasonDiskQuota Reason = "DiskQuota"
+	ReasonReadOnly  Reason = "ReadOnly"
+	ReasonDenied    Reason = "Denied" // by the file system
+	ReasonDiskFault Reason = "DiskFault"
+	ReasonNoMemory  Reason = "NoMemory"
+)
+
+// HeaderReason is the header of an error's answer that has its Reason, beside AWS's body.
+const HeaderReason = "X-Outcrop-Reason"
+
+// ReasonOf returns the first Reason in err's chain, and "" if there is none.
+func ReasonOf(err error) Reason {
+	var e *Error
+	for errors.As(err, &e) {
+		if e.Reason != "" {
+			return e.Reason
+		}
+		err = e.Err
+	}
+	return ""
 }
 
 // Errorf returns an *Error with a formatted message.

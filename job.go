@@ -75,12 +75,9 @@ type Job struct {
 	Validation     Phase
 	DataProcessing Phase
 	Training       Phase
-	FailureMessage string
-	EndTime        time.Time
-	Progress       Progress
 	OutputModelARN ARN // set only when Completed
 
-	Attempt Attempt
+	Work
 }
 
 // Progress is what a worker last reported.
@@ -97,16 +94,50 @@ type Progress struct {
 	UpdatedAt        time.Time
 }
 
+// Work is the part of every noun that is worked on by attempts, one after the other, until it has
+// ended. Its status is one of the job's.
+type Work struct {
+	Progress       Progress
+	FailureMessage string    // if it has Failed
+	EndTime        time.Time // zero until it has ended
+	Attempt        Attempt
+}
+
+// Worked returns the part itself, for those who know nothing else of the noun.
+func (w *Work) Worked() *Work { return w }
+
+// HeaderProgress is the header of an answer to GetModelCustomizationJob that tells watchers
+// what the service model has no member for: a ProgressView as JSON.
+const HeaderProgress = "X-Outcrop-Progress"
+
+// ProgressView is how far a job is, and what it trains with.
+type ProgressView struct {
+	Step            int     `json:"step"`
+	Steps           int     `json:"steps"`
+	Epoch           int     `json:"epoch"`
+	Tokens          int64   `json:"tokens"` // trained so far
+	TokensPerSecond float64 `json:"tokensPerSecond"`
+	ETASeconds      float64 `json:"etaSeconds"`
+	// PublishedStep is the one whose weights the model has, when that is known.
+	PublishedStep int `json:"publishedStep,omitempty"`
+	// HyperParameters are all that the job trains with: the caller's, the defaults, what was chosen.
+	HyperParameters map[string]string `json:"hyperParameters"`
+}
+
 // Attempt is the try at a job that is under way. Failures and Losses begin again at 0 when
 // an attempt gets further than BestStep, so that a long job on a machine that is switched
 // off every night goes on, and one that always dies at the same row does not.
 type Attempt struct {
 	Number   int
-	Handle   string // the launcher's, to find the process again after a restart
-	Started  time.Time
-	BestStep int // the furthest step of all attempts
-	Failures int // attempts in a row that failed by themselves
-	Losses   int // attempts in a row that were killed from outside, or ended unseen
+	Handle   string    // the launcher's, to find the process again after a restart
+	Started  time.Time // zero when the attempt has ended and the next one has not begun
+	BestStep int       // the furthest step of all attempts
+	Failures int       // attempts in a row that failed by themselves
+	Losses   int       // attempts in a row that were killed from outside, or ended unseen
+
+	// Result is how the attempt says that it has ended (attempt.Result); nil before that, and again
+	// when the next one begins.
+	Result json.RawMessage `json:",omitempty"`
 }
 
 // OutputPrefix returns where a job's artefacts go:
@@ -114,6 +145,10 @@ type Attempt struct {
 func (j *Job) OutputPrefix() string {
 	return JoinS3URI(j.OutputURI, "model-customization-job-"+j.ID)
 }
+
+// DataReportFile is the report on a job's data, below its OutputPrefix: of data that are
+// refused the service writes it, of the others the job's worker.
+const DataReportFile = "data_report.json"
 
 // Terminal reports whether the job has ended.
 func (j *Job) Terminal() bool {

@@ -2,6 +2,7 @@ package outcrop_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"outcrop.dev/outcrop"
@@ -73,7 +74,7 @@ func TestS3URI(t *testing.T) {
 func TestRecordRoundTrip(t *testing.T) {
 	t.Parallel()
 	loss := 1.5
-	j := &outcrop.Job{Meta: outcrop.Meta{Kind: outcrop.KindJob, ID: "abcdefghijkl", Name: "n"}, OutputURI: "s3://b/o/", Progress: outcrop.Progress{TrainingLoss: &loss}}
+	j := &outcrop.Job{Meta: outcrop.Meta{Kind: outcrop.KindJob, ID: "abcdefghijkl", Name: "n"}, OutputURI: "s3://b/o/", Work: outcrop.Work{Progress: outcrop.Progress{TrainingLoss: &loss}}}
 	back, err := outcrop.JobOf(j.Record())
 	if err != nil || back.Name != "n" || *back.Progress.TrainingLoss != loss {
 		t.Errorf("got %+v, %v", back, err)
@@ -97,5 +98,33 @@ func TestCodeOf(t *testing.T) {
 	}
 	if got := outcrop.CodeOf(nil); got != "" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestKindNames(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[outcrop.Kind][3]string{
+		outcrop.KindJob:             {"model customization job", "a model customization job", "model customization jobs"},
+		outcrop.KindThroughput:      {"provisioned model throughput", "a provisioned model throughput", "provisioned model throughputs"},
+		outcrop.KindFoundationModel: {"foundation model", "a foundation model", "foundation models"},
+		"guardrail":                 {"guardrail", "a guardrail", "guardrails"},
+		"":                          {"resource", "a resource", "resources"},
+	} {
+		if got := [3]string{kind.Noun(), kind.ANoun(), kind.Nouns()}; got != want {
+			t.Errorf("%q: %q, want %q", kind, got, want)
+		}
+	}
+	var durable []outcrop.Kind
+	for kind := range outcrop.Kinds() {
+		durable = append(durable, kind)
+	}
+	if want := []outcrop.Kind{outcrop.KindJob, outcrop.KindCustomModel, outcrop.KindThroughput}; !slices.Equal(durable, want) {
+		t.Errorf("the durable kinds are %v, want %v", durable, want)
+	}
+	for kind := range outcrop.Kinds() {
+		if kind == outcrop.KindJob {
+			break
+		}
+		t.Errorf("%s comes first", kind)
 	}
 }

@@ -29,6 +29,9 @@ type Meta struct {
 	Lease   Lease
 }
 
+// Head returns the part itself, for those who know nothing else of the noun.
+func (m *Meta) Head() *Meta { return m }
+
 // Lease says who works on a record, until when. Fence grows by one with every claim;
 // a holder whose fence is no longer the record's has lost it.
 type Lease struct {
@@ -59,6 +62,26 @@ func KeyFor(kind Kind, scope Scope, identifier string) Key {
 		return Key{Kind: p.Kind, Scope: p.Scope, Ref: p.Last()}
 	}
 	return Key{Kind: kind, Scope: scope, Ref: identifier}
+}
+
+// Find reads the record of a kind that an identifier names in a scope; KeyFor tells the forms.
+// CodeNotFound if there is none, if it is another kind's or another scope's, and for an ARN that
+// only ends like the record's own.
+func Find(ctx context.Context, r Reader, kind Kind, scope Scope, identifier string) (Record, error) {
+	key := KeyFor(kind, scope, identifier)
+	none := Errorf(CodeNotFound, "There is no %s %s in account %s, region %s.", kind, identifier, scope.Account, scope.Region)
+	if key.Kind != kind || key.Scope != scope {
+		return Record{}, none
+	}
+	rec, err := r.Get(ctx, key)
+	if err != nil {
+		return Record{}, err
+	}
+	p, isARN := ParseARN(identifier)
+	if isARN && identifier != string(rec.ARN) && p.Resource != rec.Name && p.Resource != rec.ID {
+		return Record{}, none
+	}
+	return rec, nil
 }
 
 // Query selects records of one kind and scope, newest first unless Ascending. Zero fields
@@ -99,12 +122,20 @@ const (
 type Change struct {
 	Op     Op
 	Record Record
+
+	// If, where there is one, is asked just before the change is made. It reads from r what a rule
+	// depends on: whether a name is free, a quota not used up, a model still there. Its error ends
+	// Apply, which returns it and changes nothing.
+	//
+	// Nobody else writes between the asking and the end of Apply, in any process on the same
+	// database, and r has what the changes ahead in the batch have written. So If is to be quick,
+	// to depend on r alone, and to call no other method of the store. It may be asked again: a
+	// store that is told of a conflict only when it commits begins anew.
+	If func(ctx context.Context, r Reader) error
 }
 
-// Store keeps durable nouns. Two implementations share one conformance suite.
-//
-// When a call returns nil, what it wrote is on disk.
-type Store interface {
+// Reader is the part of a Store that reads.
+type Reader interface {
 	// Get returns one record. CodeNotFound if there is none.
 	Get(ctx context.Context, key Key) (Record, error)
 
@@ -114,10 +145,22 @@ type Store interface {
 	// List returns one page and the token of the next ("" at the end). CodeValidation for
 	// a token that is not one of ours.
 	List(ctx context.Context, q Query) (page []Record, next string, err error)
+}
+
+// Store keeps durable nouns. Two implementations share one conformance suite.
+//
+// When a call returns nil, what it wrote is on disk.
+//
+// How a store keeps others from writing while it asks a Change.If is its own matter: SQLite's
+// transaction begins with the database's write lock (BEGIN IMMEDIATE), the one in memory holds its
+// mutex; one on PostgreSQL would need isolation level serializable, or an advisory lock.
+type Store interface {
+	Reader
 
 	// Apply makes all the changes or none. It sets Updated and Version, and Created where it
 	// is zero. CodeConflict names the record whose name is taken, whose version moved on, or
-	// whose fence is stale; errors.Is(err, ErrStale) tells the last two from the first.
+	// whose fence is stale; errors.Is(err, ErrStale) tells the last two from the first. What a
+	// Change.If returns is returned.
 	Apply(ctx context.Context, changes ...Change) error
 
 	// Claim leases one record of a kind in one of the statuses whose lease has run out,

@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/catalog/pebble"
-	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/tune"
+	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/engine/model"
+	"outcrop.dev/outcrop/format/tokenizer"
+	"outcrop.dev/outcrop/models/catalog"
+	"outcrop.dev/outcrop/models/catalog/pebble"
 )
 
 const dataCheckLong = `Check training data as a job would: every row, with the line and what to do for each mistake. The
@@ -43,7 +44,7 @@ func (a *app) checkData(ctx context.Context, base string, files []string) error 
 		return err
 	}
 	defer m.close()
-	var checker tune.Checker
+	var checker datacheck.Checker
 	report, err := checker.Check(ctx, m.Dir, m.ContextLength, fileSource(files[0]), fileSources(files[1:]))
 	if err != nil {
 		return err
@@ -63,11 +64,11 @@ func (a *app) checkData(ctx context.Context, base string, files []string) error 
 	}
 }
 
-func fileSource(path string) tune.Source {
-	return tune.Source{Name: path, Open: func(context.Context) (io.ReadCloser, error) { return os.Open(path) }}
+func fileSource(path string) datacheck.Source {
+	return datacheck.Source{Name: path, Open: func(context.Context) (io.ReadCloser, error) { return os.Open(path) }}
 }
 
-func fileSources(paths []string) (sources []tune.Source) {
+func fileSources(paths []string) (sources []datacheck.Source) {
 	for _, p := range paths {
 		sources = append(sources, fileSource(p))
 	}
@@ -117,7 +118,7 @@ func embeddedBase(m outcrop.FoundationModel) (baseModel, error) {
 	if err != nil {
 		return baseModel{}, err
 	}
-	for _, name := range []string{tune.TokenizerFile, model.ConfigFile} {
+	for _, name := range []string{tokenizer.File, model.ConfigFile} {
 		if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o600); err != nil {
 			return baseModel{}, errors.Join(err, os.RemoveAll(dir))
 		}

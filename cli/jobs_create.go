@@ -5,16 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/bedrock"
 	"github.com/aws/aws-sdk-go-v2/service/bedrock/types"
-	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // defaultBaseModel is the model that every server has.
@@ -177,14 +177,11 @@ func (n *newJob) input(train string, validation []string) *bedrock.CreateModelCu
 	return in
 }
 
-// dataComplaint is how the server names bad data: a line of it, or AWS's documented words
-// ("fine-tuning-troubleshooting").
-var dataComplaint = regexp.MustCompile(`\bline \d+: |^Unable to parse Amazon S3 file|^Input size exceeded|^Maximum (input|output) token count`)
-
-// dataRefused gives a refusal of the data its own exit code.
+// dataRefused gives a refusal of the data its own exit code. A server of an earlier version
+// gives no reason: then it is a refusal like any other.
 func dataRefused(err error) error {
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() == "ValidationException" && dataComplaint.MatchString(api.ErrorMessage()) {
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) && answer.Response.Header.Get(outcrop.HeaderReason) == string(outcrop.ReasonBadData) {
 		return &exitError{code: exitBadData, text: explain(err)}
 	}
 	return err

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/tokenizer"
-	"outcrop.dev/outcrop/model"
 )
 
 const modelLogitsLong = `Compute the logits of the token that comes next, so that anyone can check what this engine
@@ -21,9 +21,6 @@ Set OUTCROP_KERNEL=ref-f32 to compute in float32 with plain code.
 
   outcrop model logits DIR --tokens 1,2,3
   outcrop model logits DIR --text "Once upon" --output json`
-
-// tokenizerFile is the tokenizer's file in a model directory.
-const tokenizerFile = "tokenizer.json"
 
 // logitsRequest is what the flags ask for.
 type logitsRequest struct {
@@ -107,7 +104,7 @@ func (a *app) modelLogits(r *logitsRequest) error {
 // words sets r.tokens from r.text, and returns how to spell a token: as nothing, if the
 // tokens were given as ids and the directory has no tokenizer.
 func (r *logitsRequest) words() (spell func(int32) string, err error) {
-	t, err := tokenizer.Load(filepath.Join(r.dir, tokenizerFile))
+	t, err := tokenizer.Load(filepath.Join(r.dir, tokenizer.File))
 	switch {
 	case err != nil && r.text != "":
 		return nil, err

@@ -13,6 +13,8 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/bedrock"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"outcrop.dev/outcrop"
 )
 
 // watchInterval is how often a watched job is asked for: often enough for a line that
@@ -23,21 +25,9 @@ const watchInterval = 500 * time.Millisecond
 // restarted comes back within seconds, and its jobs go on meanwhile.
 const watchPatience = time.Minute
 
-// progressHeader is the response header in which Outcrop says of a job what Bedrock's API
-// has no member for.
-const progressHeader = "X-Outcrop-Progress"
-
 // progress is what the progress header holds, and the losses that the API does have.
 type progress struct {
-	Step            int     `json:"step"`
-	Steps           int     `json:"steps"`
-	Epoch           int     `json:"epoch"`
-	TokensPerSecond float64 `json:"tokensPerSecond"`
-	ETASeconds      float64 `json:"etaSeconds"`
-	PublishedStep   int     `json:"publishedStep"`
-
-	HyperParameters map[string]string `json:"hyperParameters"` // as used
-
+	outcrop.ProgressView
 	phase            string
 	loss, validation *float64
 }
@@ -98,7 +88,7 @@ func progressOf(j *bedrock.GetModelCustomizationJobOutput) progress {
 	var p progress
 	if r, ok := awsmiddleware.GetRawResponse(j.ResultMetadata).(*smithyhttp.Response); ok {
 		// A server without the header, or with another form of it, still has a status.
-		_ = json.Unmarshal([]byte(r.Header.Get(progressHeader)), &p)
+		_ = json.Unmarshal([]byte(r.Header.Get(outcrop.HeaderProgress)), &p.ProgressView)
 	}
 	p.phase, p.loss, p.validation = phaseOf(j), trainingLoss(j), validationLoss(j)
 	return p

@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/server"
 )
 
@@ -20,6 +21,7 @@ type answer struct {
 	status   int
 	progress string
 	body     string
+	reason   outcrop.Reason
 }
 
 // scriptedServer answers each request with the next answer, the last one for ever.
@@ -33,7 +35,10 @@ func scriptedServer(t *testing.T, answers ...answer) *client {
 		a := answers[min(next, len(answers)-1)]
 		next++
 		if a.progress != "" {
-			w.Header().Set(progressHeader, a.progress)
+			w.Header().Set(outcrop.HeaderProgress, a.progress)
+		}
+		if a.reason != "" {
+			w.Header().Set(outcrop.HeaderReason, string(a.reason))
 		}
 		if a.status != http.StatusOK {
 			w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
@@ -53,9 +58,9 @@ func TestWatchShowsProgressUntilTheJobEnds(t *testing.T) {
 	t.Parallel()
 	training := `,"statusDetails":{"trainingDetails":{"status":"InProgress"}},"trainingMetrics":{"trainingLoss":1.5},"validationMetrics":[{"validationLoss":1.25},{"validationLoss":1.75}]`
 	api := scriptedServer(t,
-		answer{200, "", jobBody("InProgress", `,"statusDetails":{"validationDetails":{"status":"InProgress"}}`)},
-		answer{200, `{"step":3,"steps":10,"tokensPerSecond":1234.5,"etaSeconds":61}`, jobBody("InProgress", training)},
-		answer{200, `{"step":10,"steps":10}`, jobBody("Completed", `,"trainingMetrics":{"trainingLoss":0.5}`)},
+		answer{200, "", jobBody("InProgress", `,"statusDetails":{"validationDetails":{"status":"InProgress"}}`), ""},
+		answer{200, `{"step":3,"steps":10,"tokensPerSecond":1234.5,"etaSeconds":61}`, jobBody("InProgress", training), ""},
+		answer{200, `{"step":10,"steps":10}`, jobBody("Completed", `,"trainingMetrics":{"trainingLoss":0.5}`), ""},
 	)
 	var out strings.Builder
 	job, err := watchJob(t.Context(), api, "j", newProgressLine(&out))
@@ -72,7 +77,7 @@ func TestWatchExitCodes(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]int{"Completed": exitOK, "Failed": exitJobFailed, "Stopped": exitJobFailed} {
 		a, out := newTestApp(nil)
-		err := a.watchAndPrint(t.Context(), scriptedServer(t, answer{200, "", jobBody(status, `,"failureMessage":"too hot"`)}), "j")
+		err := a.watchAndPrint(t.Context(), scriptedServer(t, answer{200, "", jobBody(status, `,"failureMessage":"too hot"`), ""}), "j")
 		if exitCode(err) != want {
 			t.Errorf("%s: exit code %d, want %d (%v)", status, exitCode(err), want, err)
 		}
@@ -84,7 +89,7 @@ func TestWatchExitCodes(t *testing.T) {
 
 func TestWatchOfNoJobFailsAtOnce(t *testing.T) {
 	t.Parallel()
-	api := scriptedServer(t, answer{404, "", `{"message":"There is no job named j."}`})
+	api := scriptedServer(t, answer{404, "", `{"message":"There is no job named j."}`, ""})
 	_, err := watchJob(t.Context(), api, "j", newProgressLine(&strings.Builder{}))
 	if err == nil || explain(err) != "ResourceNotFoundException: There is no job named j." {
 		t.Errorf("%v", err)
@@ -96,7 +101,7 @@ func TestWatchCanBeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	a, out := newTestApp(nil)
 	time.AfterFunc(10*time.Millisecond, cancel)
-	err := a.watchAndPrint(ctx, scriptedServer(t, answer{200, "", jobBody("InProgress", "")}), "j")
+	err := a.watchAndPrint(ctx, scriptedServer(t, answer{200, "", jobBody("InProgress", ""), ""}), "j")
 	if exitCode(err) != exitFailure || !strings.Contains(out.String(), "outcrop jobs watch j") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -107,7 +112,7 @@ func TestWatchInJSONKeepsStandardOutputClean(t *testing.T) {
 	a, _ := newTestApp(nil)
 	var out strings.Builder
 	a.out, a.output = &out, outputJSON
-	if err := a.watchAndPrint(t.Context(), scriptedServer(t, answer{200, "", jobBody("Completed", "")}), "j"); err != nil {
+	if err := a.watchAndPrint(t.Context(), scriptedServer(t, answer{200, "", jobBody("Completed", ""), ""}), "j"); err != nil {
 		t.Fatal(err)
 	}
 	var job struct{ JobName, Status string }
@@ -123,7 +128,7 @@ func TestDrawnLineStaysOnOneLine(t *testing.T) {
 	loss := 0.25
 	l.show(progress{phase: "Validating"})
 	for step := range 5 {
-		l.show(progress{phase: "Training", Step: step, Steps: 4, loss: &loss, TokensPerSecond: 99999, ETASeconds: 3599})
+		l.show(progress{phase: "Training", loss: &loss, ProgressView: outcrop.ProgressView{Step: step, Steps: 4, TokensPerSecond: 99999, ETASeconds: 3599}})
 	}
 	l.close()
 	if n := strings.Count(out.String(), "\n"); n != 1 || !strings.HasSuffix(out.String(), "\n") {
@@ -142,7 +147,7 @@ func TestPlainLinesHoldBackSteps(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := &plainLines{out: &out, now: func() time.Time { return now }}
 	for step := 1; step <= 6; step++ {
-		l.show(progress{phase: "Training", Step: step, Steps: 6})
+		l.show(progress{phase: "Training", ProgressView: outcrop.ProgressView{Step: step, Steps: 6}})
 		now = now.Add(plainInterval / 2)
 	}
 	want := "Training  step 1/6\nTraining  step 3/6\nTraining  step 5/6\n"

@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/tune"
+	"outcrop.dev/outcrop/engine/customize"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // workerCommand is what the server starts for each attempt at a job, with the attempt's
-// token in the environment. Its exit code is one of the root package's Exit constants.
+// token in the environment. Its exit code is one of package attempt's Exit constants.
 func (a *app) workerCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:    "worker",
@@ -45,27 +45,14 @@ func (a *app) work(ctx context.Context) int {
 	defer exec.Pool.Close()
 	working, stop := api.Start(ctx)
 	defer stop()
-	progress, err := tune.Run(working, api, jobOf(spec), tune.Options{
+	if code, done := api.Redeliver(working); done {
+		return code
+	}
+	progress, err := customize.Run(working, api, spec, customize.Options{
 		Exec: exec, Now: time.Now, MemoryBytes: int64(availableMemory()), Log: log,
 	})
 	if err != nil {
 		log.Error("the attempt ends", "error", err)
 	}
 	return api.Finish(working, progress, err)
-}
-
-func jobOf(s attempt.Spec) tune.Job {
-	return tune.Job{
-		ID:              s.JobID,
-		BaseModelID:     s.BaseModelID,
-		ModelDir:        s.ModelDir,
-		BaseDir:         s.BaseDir,
-		ContextLength:   s.ContextLength,
-		ScratchDir:      s.ScratchDir,
-		HyperParameters: s.HyperParameters,
-		Train:           s.Train,
-		TrainingURI:     s.TrainingURI,
-		ValidationURIs:  s.ValidationURIs,
-		OutputPrefix:    s.OutputPrefix,
-	}
 }

@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/recipe"
+	"outcrop.dev/outcrop/engine/tensor"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
 	"outcrop.dev/outcrop/internal/tinymodel"
-	"outcrop.dev/outcrop/nn"
-	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/tensor"
-	"outcrop.dev/outcrop/tensor/gemm"
-	"outcrop.dev/outcrop/tune"
 )
 
 // TestDataForAdaptersIsReadAsTheirBase: the data of a job on adapters are read in the form of the
@@ -30,7 +30,7 @@ func TestDataForAdaptersIsReadAsTheirBase(t *testing.T) {
 	}
 	pool := tensor.NewPool(1)
 	defer pool.Close()
-	d := dataChecker{checker: &tune.Checker{Workers: 1}, exec: nn.Exec{Pool: pool, Kernel: gemm.Best()}}
+	d := dataChecker{checker: &datacheck.Checker{Workers: 1}, exec: nn.Exec{Pool: pool, Kernel: gemm.Best()}}
 	answer, err := d.Check(t.Context(), bedrock.DataCheck{
 		Model: outcrop.ModelFiles{Dir: t.TempDir(), BaseDir: base, ContextLength: 64}, CustomizationType: outcrop.FineTuning, Train: spec,
 		Training: bedrock.Dataset{Name: "s3://b/train.jsonl", Open: func(context.Context) (io.ReadCloser, error) {

@@ -8,11 +8,12 @@ import (
 	"path/filepath"
 
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // InfoFile is the name of the file, inside the data directory, by which commands and
 // workers find the server that runs there.
-const InfoFile = "server.json"
+const InfoFile = attempt.ServerFile
 
 // Info is what InfoFile says.
 type Info struct {

@@ -20,7 +20,7 @@ const (
 
 func load(t *testing.T) (*chattemplate.Template, *tokenizer.Tokenizer) {
 	t.Helper()
-	tok, err := tokenizer.Load("../../catalog/pebble/tokenizer.json")
+	tok, err := tokenizer.Load("../../models/catalog/pebble/tokenizer.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestExampleNeedsTheAssistantLast(t *testing.T) {
 
 func TestNewNamesTheMissingToken(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("../../catalog/pebble/tokenizer.json")
+	b, err := os.ReadFile("../../models/catalog/pebble/tokenizer.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ var extended = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := os.ReadFile("../../catalog/pebble/tokenizer.json")
+	b, err := os.ReadFile("../../models/catalog/pebble/tokenizer.json")
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func TestLoadRefuses(t *testing.T) {
 // baseTokenizer has no special token but an end of text, as GPT-2's.
 func baseTokenizer(t testing.TB, post string) *tokenizer.Tokenizer {
 	t.Helper()
-	b, err := os.ReadFile("../../catalog/pebble/tokenizer.json")
+	b, err := os.ReadFile("../../models/catalog/pebble/tokenizer.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestDocument(t *testing.T) {
 // renders what Outcrop renders without it.
 func TestPebblesJinjaIsItsForm(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("../../catalog/pebble/" + ConfigFile)
+	b, err := os.ReadFile("../../models/catalog/pebble/" + ConfigFile)
 	if err != nil {
 		t.Fatal(err)
 	}

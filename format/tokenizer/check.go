@@ -58,8 +58,8 @@ func (t *Tokenizer) patterns() (all []*regexFinder) {
 
 const (
 	// badBytes is the length of a text that a pattern is tried on: one that backtracks exponentially, or
-	// with the third power, does not end; the square of it takes a patient pattern a tenth of the time.
-	badBytes = 2 << 10
+	// with the third power, does not end; one that takes the square of it has a tenth of the time.
+	badBytes = 1 << 10
 	// literalsMax is how many characters of a pattern are tried beside the usual ones.
 	literalsMax = 32
 	// growBytes is the length of a text of one character that normalizers are tried on: they may make the

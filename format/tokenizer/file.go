@@ -68,6 +68,9 @@ func (s *scored) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// File is the name of a tokenizer in a model directory of Hugging Face's layout.
+const File = "tokenizer.json"
+
 // Load reads a tokenizer.json. It returns an error that names the file and what in it is
 // wrong or not supported.
 func Load(path string) (*Tokenizer, error) {

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-const pebbleFile = "../../catalog/pebble/tokenizer.json"
+const pebbleFile = "../../models/catalog/pebble/tokenizer.json"
 
 var pebble = sync.OnceValue(func() *Tokenizer {
 	t, err := Load(pebbleFile)

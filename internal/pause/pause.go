@@ -10,8 +10,12 @@ package pause
 
 import (
 	"context"
+	"math"
 	"time"
 )
+
+// UntilRung is how long Loop's step has it wait that has nothing to do before somebody rings.
+const UntilRung = time.Duration(math.MaxInt64)
 
 // Bell wakes one waiter. A ring that nobody waits for is kept for the next one, once: who is
 // woken looks at everything anyway.

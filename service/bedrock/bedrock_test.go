@@ -24,9 +24,10 @@ import (
 	"github.com/aws/smithy-go"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/recipe"
+	"outcrop.dev/outcrop/data/store/memory"
+	"outcrop.dev/outcrop/engine/recipe"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/store/memory"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 
@@ -45,7 +46,7 @@ type env struct {
 	*sdk.Client
 	service *bedrock.Service
 	handler http.Handler
-	store   *memory.Store
+	store   outcrop.Store
 	objects *objects
 	checker *checker
 	url     string
@@ -53,6 +54,7 @@ type env struct {
 
 	mu  sync.Mutex
 	now time.Time
+	ids int
 }
 
 func newEnv(t *testing.T) *env { return newEnvWith(t, bedrock.DefaultQuotas()) }
@@ -63,19 +65,24 @@ func newEnvWith(t testing.TB, quotas bedrock.Quotas) *env {
 	e.objects = &objects{data: map[string]string{
 		"data/train.jsonl": `{"prompt":"a","completion":"b"}`, "data/v1.jsonl": "{}", "data/v2.jsonl": "{}", "out/": "",
 	}}
-	id := 0
-	newID := func() string {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		id++
-		return fmt.Sprintf("id%010d", id)
-	}
-	e.service = bedrock.New(e.store, e.objects, catalog{}, modelDir, e.checker, e.clock, newID, quotas, e.log)
-	r := restjson.NewRouter(newID, e.log)
+	e.service = e.over(e.store, quotas)
+	r := restjson.NewRouter(e.newID, e.log)
 	bedrock.Register(r, e.service)
 	e.handler = authenticated(onlyModelled(t, r), home)
 	e.Client = e.client(home)
 	return e
+}
+
+// over returns a service over some store, with all else of e.
+func (e *env) over(s outcrop.Store, quotas bedrock.Quotas) *bedrock.Service {
+	return bedrock.New(s, e.objects, catalog{}, models.New(catalog{}, s, modelsDir), e.checker, e.clock, e.newID, quotas, e.log)
+}
+
+func (e *env) newID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ids++
+	return fmt.Sprintf("id%010d", e.ids)
 }
 
 // client returns an SDK client of another account or region of the same service.
@@ -224,20 +231,23 @@ func (e *env) complete(jobARN string) string {
 	return string(model.ARN)
 }
 
-func modelDir(id string) string { return "/models/" + id }
+const modelsDir = "/models"
 
 // catalog has one model, under two ids.
 type catalog struct{}
 
 func (catalog) List() []outcrop.FoundationModel {
 	return []outcrop.FoundationModel{{
-		ID: pebble, Aliases: []string{titan}, Name: "Pebble v1", Provider: "Outcrop", Customizations: []string{outcrop.FineTuning, outcrop.ContinuedPreTraining},
+		ID: pebble, FilesID: pebble, Aliases: []string{titan}, Name: "Pebble v1", Provider: "Outcrop", Customizations: []string{outcrop.FineTuning, outcrop.ContinuedPreTraining},
 		Dir: "/models/pebble", ContextLength: 512, Defaults: outcrop.TrainDefaults{Epochs: 2, BatchSize: 4, LearningRate: 1e-3},
 	}}
 }
 
 func (c catalog) Lookup(id string) (outcrop.FoundationModel, bool) {
 	f := c.List()[0]
+	if p, ok := outcrop.ParseARN(id); ok {
+		id = p.Resource
+	}
 	name, _, _ := strings.Cut(id, ":")
 	return f, name == f.ID || slices.Contains(f.Aliases, name)
 }

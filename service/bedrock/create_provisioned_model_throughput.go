@@ -2,108 +2,45 @@ package bedrock
 
 import (
 	"context"
-	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // CreateProvisionedModelThroughput reserves capacity for a model: a completed custom model,
 // or a foundation model. The row is left in Creating; whoever loads models carries it on.
 func (s *Service) CreateProvisionedModelThroughput(ctx context.Context, in *CreateProvisionedModelThroughputInput) (*CreateProvisionedModelThroughputOutput, error) {
-	sc, err := scope(ctx)
+	tags, err := tagsOf(in.Tags)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := tagMap(in.Tags)
+	// The operation's model lists no ConflictException.
+	request, err := resource.RequestOf(in, in.ClientRequestToken, outcrop.CodeValidation)
 	if err != nil {
 		return nil, err
 	}
-	request, err := fingerprint(in)
+	arn, err := throughputs.Created(ctx, s.store, request)
+	if arn == "" && err == nil {
+		arn, err = s.createThroughput(ctx, in, tags, request)
+	}
 	if err != nil {
 		return nil, err
 	}
-	s.admission.Lock()
-	defer s.admission.Unlock()
-	if done, err := s.sameThroughput(ctx, sc, in.ClientRequestToken, request); done != nil || err != nil {
-		return done, err
-	}
-	m, err := s.findModel(ctx, sc, in.ModelId)
+	return &CreateProvisionedModelThroughputOutput{ProvisionedModelArn: string(arn)}, nil
+}
+
+// createThroughput returns the ARN of the throughput that a request asks for, which is another's
+// if an equal request, sent at the same time, was faster.
+func (s *Service) createThroughput(ctx context.Context, in *CreateProvisionedModelThroughputInput, tags map[string]string, request resource.Request) (outcrop.ARN, error) {
+	sc, err := resource.Scope(ctx)
 	if err != nil {
-		return nil, err
+		return "", err
+	}
+	m, err := s.models.Find(ctx, sc, in.ModelId)
+	if err != nil {
+		return "", err
 	}
 	t := s.newThroughput(in, m, tags)
-	t.Request = request
-	if err := s.throughputFits(ctx, t); err != nil {
-		return nil, err
-	}
-	if err := s.store.Apply(ctx, outcrop.Change{Op: outcrop.OpCreate, Record: t.Record()}); err != nil {
-		return nil, err
-	}
-	return &CreateProvisionedModelThroughputOutput{ProvisionedModelArn: string(t.ARN)}, nil
-}
-
-func (s *Service) newThroughput(in *CreateProvisionedModelThroughputInput, m *model, tags map[string]string) *outcrop.Throughput {
-	id, now := s.newID(), s.now()
-	return &outcrop.Throughput{
-		Meta: outcrop.Meta{
-			Kind: outcrop.KindThroughput, Scope: m.scope, ID: id, ARN: m.scope.ARN(outcrop.KindThroughput, id), Name: in.ProvisionedModelName,
-			Status: outcrop.ThroughputCreating, Parent: string(m.arn()), Token: in.ClientRequestToken, Tags: tags, Created: now,
-		},
-		ModelUnits: in.ModelUnits, ModelARN: m.arn(), DesiredModelARN: m.arn(), FoundationModelARN: m.foundationARN(),
-		CommitmentDuration: in.CommitmentDuration, CommitmentExpires: commitmentEnd(now, in.CommitmentDuration),
-	}
-}
-
-// commitmentEnd returns when a commitment that begins at t ends; zero without one.
-func commitmentEnd(t time.Time, duration string) time.Time {
-	switch duration {
-	case "OneMonth":
-		return t.AddDate(0, 1, 0)
-	case "SixMonths":
-		return t.AddDate(0, 6, 0)
-	}
-	return time.Time{}
-}
-
-// sameThroughput answers a request whose token has created throughput before, nil if it has
-// not. The operation's model lists no ConflictException.
-func (s *Service) sameThroughput(ctx context.Context, sc outcrop.Scope, token, request string) (*CreateProvisionedModelThroughputOutput, error) {
-	rec, ok, err := s.createdBy(ctx, outcrop.KindThroughput, sc, token)
-	if !ok || err != nil {
-		return nil, err
-	}
-	first, err := outcrop.ThroughputOf(rec)
-	if err != nil {
-		return nil, err
-	}
-	if first.Request != request {
-		return nil, reused(outcrop.CodeValidation, token)
-	}
-	return &CreateProvisionedModelThroughputOutput{ProvisionedModelArn: string(first.ARN)}, nil
-}
-
-// throughputFits checks that the name is free and the quotas are not used up.
-func (s *Service) throughputFits(ctx context.Context, t *outcrop.Throughput) error {
-	others, err := all(ctx, s, outcrop.Query{Kind: outcrop.KindThroughput, Scope: t.Scope}, outcrop.ThroughputOf)
-	if err != nil {
-		return err
-	}
-	units := t.ModelUnits
-	for _, other := range others {
-		if other.Name == t.Name {
-			return throughputNameTaken()
-		}
-		units += other.ModelUnits
-	}
-	if len(others) >= s.quotas.Throughputs {
-		return exceeded("provisioned model throughputs", s.quotas.Throughputs, "Delete one with DeleteProvisionedModelThroughput.")
-	}
-	if units > s.quotas.ModelUnits {
-		return exceeded("model units", s.quotas.ModelUnits, "Ask for fewer, or delete a throughput.")
-	}
-	return nil
-}
-
-func throughputNameTaken() error {
-	return invalid("The provided provisioned model name is currently in use.")
+	t.Request = request.Fingerprint
+	return throughputs.Create(ctx, s.store, t, request, s.checkRoom, checkServable)
 }

@@ -17,6 +17,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/service/bedrock"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // jobRequest is a request that succeeds, with everything that one may say in it.
@@ -193,7 +194,7 @@ func TestCreateJobRefusals(t *testing.T) {
 			"ValidationException", `"aws:team" is reserved`},
 		"reserved model tag": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags[0].Key = aws.String("AWS:") }, nil,
 			"ValidationException", `"AWS:" is reserved`},
-		"too many tags": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags = manyTags(bedrock.TagsMax + 1) }, nil,
+		"too many tags": {func(in *sdk.CreateModelCustomizationJobInput) { in.CustomModelTags = manyTags(resource.TagsMax + 1) }, nil,
 			"TooManyTagsException", "51 tags"},
 		"no key": {func(in *sdk.CreateModelCustomizationJobInput) {
 			in.TrainingDataConfig.S3Uri = aws.String("s3://data/none.jsonl")

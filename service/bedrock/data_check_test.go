@@ -11,21 +11,22 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/bedrock"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/tune"
 )
 
 // realChecker is the checker that jobs have, over the embedded model's tokenizer.
-type realChecker struct{ tune.Checker }
+type realChecker struct{ datacheck.Checker }
 
 func (c *realChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
-	var sources []tune.Source
+	var sources []datacheck.Source
 	for _, v := range ask.Validations {
-		sources = append(sources, tune.Source(v))
+		sources = append(sources, datacheck.Source(v))
 	}
 	checker := c.Checker
 	checker.Customization = ask.CustomizationType
-	report, err := checker.Check(ctx, "../../catalog/pebble", ask.Model.ContextLength, tune.Source(ask.Training), sources)
+	report, err := checker.Check(ctx, "../../models/catalog/pebble", ask.Model.ContextLength, datacheck.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}
@@ -39,7 +40,7 @@ func checking(t testing.TB, rows string) (*env, *bedrock.Service) {
 	e.objects.data["data/train.jsonl"], e.objects.data["data/v1.jsonl"], e.objects.data["data/v2.jsonl"] = rows, goodRow(1), goodRow(2)
 	n := 0
 	newID := func() string { n++; return fmt.Sprintf("check%07d", n) }
-	return e, bedrock.New(e.store, e.objects, catalog{}, modelDir, &realChecker{}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
+	return e, bedrock.New(e.store, e.objects, catalog{}, models.New(catalog{}, e.store, modelsDir), &realChecker{}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
 }
 
 func goodRow(n int) string {
@@ -63,11 +64,11 @@ func TestEveryRowIsChecked(t *testing.T) {
 	}
 	e, service := checking(t, rows.String())
 	_, err := service.CreateModelCustomizationJob(e.ctx(), direct(jobRequest("bad")))
-	if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), "line 7: ") || !strings.Contains(err.Error(), "line 2999: ") {
+	if outcrop.ReasonOf(err) != outcrop.ReasonBadData || outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), "line 7: ") || !strings.Contains(err.Error(), "line 2999: ") {
 		t.Fatalf("%v", err)
 	}
 	_, uri, _ := strings.Cut(err.Error(), "The full report is at s3://")
-	var report tune.Report
+	var report datacheck.Report
 	if err := json.Unmarshal([]byte(e.objects.object(strings.TrimSuffix(uri, "."))), &report); err != nil {
 		t.Fatalf("%s: %v", uri, err)
 	}

@@ -9,18 +9,10 @@ import (
 // DeleteProvisionedModelThroughput ends throughput; its model stays. One that is updating, or
 // whose commitment has not run out, is a conflict.
 func (s *Service) DeleteProvisionedModelThroughput(ctx context.Context, in *DeleteProvisionedModelThroughputInput) (*DeleteProvisionedModelThroughputOutput, error) {
-	sc, err := scope(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &DeleteProvisionedModelThroughputOutput{}, s.remove(ctx, outcrop.KindThroughput, sc, in.ProvisionedModelId, s.deletable)
+	return &DeleteProvisionedModelThroughputOutput{}, throughputs.Delete(ctx, s.store, in.ProvisionedModelId, s.checkDeletable)
 }
 
-func (s *Service) deletable(rec *outcrop.Record) error {
-	t, err := outcrop.ThroughputOf(*rec)
-	if err != nil {
-		return err
-	}
+func (s *Service) checkDeletable(_ context.Context, _ outcrop.Reader, t *outcrop.Throughput) error {
 	if t.Status == outcrop.ThroughputUpdating {
 		return outcrop.Errorf(outcrop.CodeConflict, "The provisioned model throughput %s is %s. Wait until it is InService.", t.Name, t.Status)
 	}

@@ -1,14 +1,10 @@
 package bedrock
 
-import (
-	"context"
-
-	"outcrop.dev/outcrop"
-)
+import "context"
 
 // GetCustomModel returns a custom model by its name or ARN.
 func (s *Service) GetCustomModel(ctx context.Context, in *GetCustomModelInput) (*GetCustomModelOutput, error) {
-	m, err := get(ctx, s, outcrop.KindCustomModel, in.ModelIdentifier, outcrop.CustomModelOf)
+	m, err := customModels.Get(ctx, s.store, in.ModelIdentifier)
 	if err != nil {
 		return nil, err
 	}

@@ -1,16 +1,12 @@
 package bedrock
 
-import (
-	"context"
-
-	"outcrop.dev/outcrop"
-)
+import "context"
 
 // GetModelCustomizationJob returns a job by its name or ARN. outputModelArn appears when the
 // job has completed; the losses of the training and of each validator as soon as there are
 // any. How far it is, for which Bedrock has no member, is in the header X-Outcrop-Progress.
 func (s *Service) GetModelCustomizationJob(ctx context.Context, in *GetModelCustomizationJobInput) (*GetModelCustomizationJobOutput, error) {
-	j, err := get(ctx, s, outcrop.KindJob, in.JobIdentifier, outcrop.JobOf)
+	j, err := jobs.Get(ctx, s.store, in.JobIdentifier)
 	if err != nil {
 		return nil, err
 	}

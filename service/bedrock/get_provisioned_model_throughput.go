@@ -1,14 +1,10 @@
 package bedrock
 
-import (
-	"context"
-
-	"outcrop.dev/outcrop"
-)
+import "context"
 
 // GetProvisionedModelThroughput returns throughput by its name or ARN.
 func (s *Service) GetProvisionedModelThroughput(ctx context.Context, in *GetProvisionedModelThroughputInput) (*GetProvisionedModelThroughputOutput, error) {
-	t, err := get(ctx, s, outcrop.KindThroughput, in.ProvisionedModelId, outcrop.ThroughputOf)
+	t, err := throughputs.Get(ctx, s.store, in.ProvisionedModelId)
 	if err != nil {
 		return nil, err
 	}

@@ -16,14 +16,10 @@ import (
 // name that AWS documents.
 const writeCheckFile = ".write_access_check_file.tmp"
 
-// dataReportFile is the report on a job's data, in the job's folder under the output prefix:
-// here of data that are refused; of the others, the job's worker writes it.
-const dataReportFile = "data_report.json"
-
 // checkJobData checks that the job can read its data and write its output, and every row of
 // the data. The whole report on bad data goes to the output prefix, where the error says so. Of
 // good data, the hyperparameters that were left open are chosen.
-func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *model) error {
+func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *outcrop.Model) error {
 	if err := s.checkReadable(ctx, job); err != nil {
 		return err
 	}
@@ -34,7 +30,7 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 	for i, uri := range job.ValidationURIs {
 		validations[i] = s.dataset(uri)
 	}
-	files, err := s.files(ctx, base)
+	files, err := s.models.Files(ctx, base.Ref())
 	if err != nil {
 		return err
 	}
@@ -49,11 +45,11 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 		job.Train = report.Train
 		return report.Err
 	}
-	uri := outcrop.JoinS3URI(job.OutputPrefix(), dataReportFile)
+	uri := outcrop.JoinS3URI(job.OutputPrefix(), outcrop.DataReportFile)
 	if err := s.put(ctx, uri, "application/json", report.JSON); err != nil {
 		return err
 	}
-	return invalid("%s The full report is at %s.", bad.Msg, uri)
+	return &outcrop.Error{Code: bad.Code, Reason: bad.Reason, Msg: fmt.Sprintf("%s The full report is at %s.", bad.Msg, uri)}
 }
 
 // checkReadable finds the files that are missing or too long, all of them.
@@ -73,7 +69,7 @@ func (s *Service) checkReadable(ctx context.Context, job *outcrop.Job) error {
 		}
 	}
 	if len(problems) > 0 {
-		return invalid("%s", strings.Join(problems, " "))
+		return errInvalid("%s", strings.Join(problems, " "))
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/recipe"
+	"outcrop.dev/outcrop/engine/recipe"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 
@@ -21,30 +21,13 @@ func statusDetails(j *outcrop.Job) *StatusDetails {
 	}
 }
 
-// trainingMetrics is nil as long as there is no loss; AWS has none until the job has ended,
-// which its callers must bear, and they are glad of one that they can watch.
+// trainingMetrics is nil as long as there is no loss. AWS has none until the job has ended.
+// Ours appears earlier, so that it can be watched.
 func trainingMetrics(loss *float64) *TrainingMetrics {
 	if loss == nil {
 		return nil
 	}
 	return &TrainingMetrics{TrainingLoss: loss}
-}
-
-// headerProgress tells watchers what the service model has no member for.
-const headerProgress = "X-Outcrop-Progress"
-
-// progress is that header's value.
-type progress struct {
-	Step            int     `json:"step"`
-	Steps           int     `json:"steps"`
-	Epoch           int     `json:"epoch"`
-	Tokens          int64   `json:"tokens"` // trained so far
-	TokensPerSecond float64 `json:"tokensPerSecond"`
-	ETASeconds      float64 `json:"etaSeconds"`
-	// PublishedStep is the one whose weights the model has, when that is known.
-	PublishedStep int `json:"publishedStep,omitempty"`
-	// HyperParameters are all that the job trains with: the caller's, the defaults, what was chosen.
-	HyperParameters map[string]string `json:"hyperParameters"`
 }
 
 // showProgress adds the header for a job that has begun to train.
@@ -53,11 +36,14 @@ func showProgress(ctx context.Context, j *outcrop.Job) {
 	if p.Steps == 0 {
 		return
 	}
-	b, err := json.Marshal(progress{p.Step, p.Steps, p.Epoch, p.Tokens, p.TokensPerSecond, p.ETASeconds, p.PublishedStep, recipe.Values(j.Train)})
+	b, err := json.Marshal(outcrop.ProgressView{
+		Step: p.Step, Steps: p.Steps, Epoch: p.Epoch, Tokens: p.Tokens, TokensPerSecond: p.TokensPerSecond, ETASeconds: p.ETASeconds,
+		PublishedStep: p.PublishedStep, HyperParameters: recipe.Values(j.Train),
+	})
 	if err != nil {
 		return // a number that is none: the rest of the answer is worth having
 	}
-	restjson.Header(ctx).Set(headerProgress, string(b))
+	restjson.Header(ctx).Set(outcrop.HeaderProgress, string(b))
 }
 
 // validationMetrics has one entry for each validator, or is absent.

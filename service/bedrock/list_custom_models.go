@@ -3,8 +3,10 @@ package bedrock
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // ListCustomModels returns the models that match, the newest first unless asked otherwise.
@@ -15,17 +17,17 @@ func (s *Service) ListCustomModels(ctx context.Context, in *ListCustomModelsInpu
 	if in.IsOwned != nil && !*in.IsOwned {
 		return &ListCustomModelsOutput{ModelSummaries: []CustomModelSummary{}}, nil // other accounts share none
 	}
-	page, next, err := list(ctx, s, listing{
-		kind: outcrop.KindCustomModel, status: in.ModelStatus, nameContains: in.NameContains,
-		after: in.CreationTimeAfter, before: in.CreationTimeBefore, order: in.SortOrder, max: in.MaxResults, next: in.NextToken, parent: in.BaseModelArnEquals,
-	}, outcrop.CustomModelOf)
+	page, next, err := customModels.List(ctx, s.store, resource.Listing{
+		Status: outcrop.Status(in.ModelStatus), NameContains: in.NameContains,
+		After: in.CreationTimeAfter, Before: in.CreationTimeBefore, Order: in.SortOrder, Max: in.MaxResults, Next: in.NextToken, Parent: in.BaseModelArnEquals,
+	})
 	if err != nil {
 		return nil, err
 	}
 	page = slices.DeleteFunc(page, func(m *outcrop.CustomModel) bool {
 		return in.FoundationModelArnEquals != "" && in.FoundationModelArnEquals != string(m.BaseModelARN)
 	})
-	return &ListCustomModelsOutput{NextToken: next, ModelSummaries: each(page, modelSummary)}, nil
+	return &ListCustomModelsOutput{NextToken: next, ModelSummaries: resource.Each(page, modelSummary)}, nil
 }
 
 func modelSummary(m *outcrop.CustomModel) CustomModelSummary {
@@ -40,4 +42,11 @@ func modelSummary(m *outcrop.CustomModel) CustomModelSummary {
 		OwnerAccountId:    m.Account,
 		CreationTime:      m.Created,
 	}
+}
+
+// baseName returns a model id without its suffixes: amazon.titan-text-express-v1 of
+// amazon.titan-text-express-v1:0:8k.
+func baseName(id string) string {
+	name, _, _ := strings.Cut(id, ":")
+	return name
 }

@@ -1,11 +1,15 @@
 package bedrock
 
-import "context"
+import (
+	"context"
+
+	"outcrop.dev/outcrop/service/internal/resource"
+)
 
 // ListFoundationModels returns the catalog: each model under its own id and under each of its
 // aliases. The operation has no pages.
 func (s *Service) ListFoundationModels(ctx context.Context, in *ListFoundationModelsInput) (*ListFoundationModelsOutput, error) {
-	sc, err := scope(ctx)
+	sc, err := resource.Scope(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -4,19 +4,20 @@ import (
 	"context"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // ListModelCustomizationJobs returns the jobs that match, the newest first unless asked
 // otherwise.
 func (s *Service) ListModelCustomizationJobs(ctx context.Context, in *ListModelCustomizationJobsInput) (*ListModelCustomizationJobsOutput, error) {
-	page, next, err := list(ctx, s, listing{
-		kind: outcrop.KindJob, status: in.StatusEquals, nameContains: in.NameContains,
-		after: in.CreationTimeAfter, before: in.CreationTimeBefore, order: in.SortOrder, max: in.MaxResults, next: in.NextToken,
-	}, outcrop.JobOf)
+	page, next, err := jobs.List(ctx, s.store, resource.Listing{
+		Status: outcrop.Status(in.StatusEquals), NameContains: in.NameContains,
+		After: in.CreationTimeAfter, Before: in.CreationTimeBefore, Order: in.SortOrder, Max: in.MaxResults, Next: in.NextToken,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &ListModelCustomizationJobsOutput{NextToken: next, ModelCustomizationJobSummaries: each(page, jobSummary)}, nil
+	return &ListModelCustomizationJobsOutput{NextToken: next, ModelCustomizationJobSummaries: resource.Each(page, jobSummary)}, nil
 }
 
 func jobSummary(j *outcrop.Job) ModelCustomizationJobSummary {

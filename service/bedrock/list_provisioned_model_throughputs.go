@@ -4,19 +4,20 @@ import (
 	"context"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // ListProvisionedModelThroughputs returns the throughputs that match, the newest first unless
 // asked otherwise.
 func (s *Service) ListProvisionedModelThroughputs(ctx context.Context, in *ListProvisionedModelThroughputsInput) (*ListProvisionedModelThroughputsOutput, error) {
-	page, next, err := list(ctx, s, listing{
-		kind: outcrop.KindThroughput, status: in.StatusEquals, nameContains: in.NameContains, parent: in.ModelArnEquals,
-		after: in.CreationTimeAfter, before: in.CreationTimeBefore, order: in.SortOrder, max: in.MaxResults, next: in.NextToken,
-	}, outcrop.ThroughputOf)
+	page, next, err := throughputs.List(ctx, s.store, resource.Listing{
+		Status: outcrop.Status(in.StatusEquals), NameContains: in.NameContains, Parent: in.ModelArnEquals,
+		After: in.CreationTimeAfter, Before: in.CreationTimeBefore, Order: in.SortOrder, Max: in.MaxResults, Next: in.NextToken,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &ListProvisionedModelThroughputsOutput{NextToken: next, ProvisionedModelSummaries: each(page, throughputSummary)}, nil
+	return &ListProvisionedModelThroughputsOutput{NextToken: next, ProvisionedModelSummaries: resource.Each(page, throughputSummary)}, nil
 }
 
 func throughputSummary(t *outcrop.Throughput) ProvisionedModelSummary {

@@ -1,20 +1,13 @@
 package bedrock
 
-import "context"
+import (
+	"context"
+
+	"outcrop.dev/outcrop/service/internal/resource"
+)
 
 // ListTagsForResource returns a resource's tags, by key.
 func (s *Service) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
-	sc, err := scope(ctx)
-	if err != nil {
-		return nil, err
-	}
-	kind, err := taggable(in.ResourceARN)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := s.find(ctx, kind, sc, in.ResourceARN)
-	if err != nil {
-		return nil, err
-	}
-	return &ListTagsForResourceOutput{Tags: tagList(rec.Tags)}, nil
+	tags, err := resource.Tags(ctx, s.store, in.ResourceARN)
+	return &ListTagsForResourceOutput{Tags: resource.Each(tags, func(t resource.Tag) Tag { return Tag(t) })}, err
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrock/types"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/store/memory"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 func TestCustomModels(t *testing.T) {
@@ -148,9 +149,9 @@ func TestTags(t *testing.T) {
 			t.Errorf("%s: %q", arn, got)
 		}
 	}
-	_, err := e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &job, Tags: manyTags(bedrock.TagsMax - 1)})
+	_, err := e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &job, Tags: manyTags(resource.TagsMax - 1)})
 	fails(t, err, "TooManyTagsException", "51 tags, and may have 50")
-	must(e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &job, Tags: manyTags(bedrock.TagsMax - 2)}))(t)
+	must(e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &job, Tags: manyTags(resource.TagsMax - 2)}))(t)
 	_, err = e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &job, Tags: []types.Tag{{Key: aws.String("Aws:x"), Value: aws.String("")}}})
 	fails(t, err, "ValidationException", "is reserved")
 	must(e.TagResource(t.Context(), &sdk.TagResourceInput{ResourceARN: &model, Tags: []types.Tag{{Key: aws.String("aws"), Value: aws.String("")}}}))(t)
@@ -164,7 +165,7 @@ func TestTags(t *testing.T) {
 
 // busyStore changes the record that is to be written just before it is, a number of times.
 type busyStore struct {
-	*memory.Store
+	outcrop.Store
 	collisions int
 }
 
@@ -189,7 +190,7 @@ func TestWritesThatCollide(t *testing.T) {
 	e := newEnv(t)
 	arn := e.createJob("busy")
 	busy := &busyStore{Store: e.store}
-	service := bedrock.New(busy, e.objects, catalog{}, modelDir, e.checker, e.clock, func() string { return "" }, bedrock.DefaultQuotas(), slog.Default())
+	service := bedrock.New(busy, e.objects, catalog{}, models.New(catalog{}, busy, modelsDir), e.checker, e.clock, func() string { return "" }, bedrock.DefaultQuotas(), slog.Default())
 	in := &bedrock.TagResourceInput{ResourceARN: arn, Tags: []bedrock.Tag{{Key: "k", Value: "v"}}}
 	busy.collisions = 5
 	if _, err := service.TagResource(e.ctx(), in); err != nil || busy.collisions != 0 {

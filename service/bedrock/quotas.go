@@ -1,7 +1,5 @@
 package bedrock
 
-import "outcrop.dev/outcrop"
-
 // Quotas bound what one account may have in one region. Beyond them a call answers
 // ServiceQuotaExceededException.
 type Quotas struct {
@@ -31,11 +29,3 @@ const (
 	TrainingBytesMax   = 1 << 30
 	ValidationBytesMax = 100 << 20
 )
-
-// TagsMax is how many tags one resource may have (AWS, TooManyTagsException).
-const TagsMax = 50
-
-// exceeded returns the error for a quota of n that is used up.
-func exceeded(what string, n int, todo string) error {
-	return outcrop.Errorf(outcrop.CodeQuotaExceeded, "The account has reached its quota of %d %s. %s", n, what, todo)
-}

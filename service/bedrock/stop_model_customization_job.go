@@ -10,22 +10,18 @@ import (
 // is stopping already is left alone, so that a call can be sent again; one that has ended is
 // a conflict.
 func (s *Service) StopModelCustomizationJob(ctx context.Context, in *StopModelCustomizationJobInput) (*StopModelCustomizationJobOutput, error) {
-	j, err := get(ctx, s, outcrop.KindJob, in.JobIdentifier, outcrop.JobOf)
+	j, err := jobs.Get(ctx, s.store, in.JobIdentifier)
 	if err != nil {
 		return nil, err
 	}
 	if j.Status == outcrop.JobStopping {
 		return &StopModelCustomizationJobOutput{}, nil
 	}
-	return &StopModelCustomizationJobOutput{}, s.change(ctx, outcrop.KindJob, j.Scope, string(j.ARN), s.stop)
+	return &StopModelCustomizationJobOutput{}, jobs.Edit(ctx, s.store, string(j.ARN), s.stop)
 }
 
 // stop moves a job, and those of its phases that are under way, to Stopping.
-func (s *Service) stop(rec *outcrop.Record) error {
-	j, err := outcrop.JobOf(*rec)
-	if err != nil {
-		return err
-	}
+func (s *Service) stop(j *outcrop.Job) error {
 	if j.Terminal() {
 		return outcrop.Errorf(outcrop.CodeConflict, "The model customization job %s is %s; only a job in progress can be stopped.", j.Name, j.Status)
 	}
@@ -35,6 +31,5 @@ func (s *Service) stop(rec *outcrop.Record) error {
 			p.Status, p.Updated = outcrop.PhaseStopping, s.now()
 		}
 	}
-	*rec = j.Record()
 	return nil
 }

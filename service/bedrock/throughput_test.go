@@ -11,6 +11,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/service/bedrock"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // guideModel is how the guide names its model: a name where AWS wants an id.
@@ -84,7 +85,7 @@ func TestCreateThroughputRefusals(t *testing.T) {
 		"reserved tag": {func(in *sdk.CreateProvisionedModelThroughputInput) {
 			in.Tags = []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}
 		}, "ValidationException", "is reserved"},
-		"tags": {func(in *sdk.CreateProvisionedModelThroughputInput) { in.Tags = manyTags(bedrock.TagsMax + 1) }, "TooManyTagsException", "51 tags"},
+		"tags": {func(in *sdk.CreateProvisionedModelThroughputInput) { in.Tags = manyTags(resource.TagsMax + 1) }, "TooManyTagsException", "51 tags"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := reserve("new", "guide-model")
@@ -94,7 +95,7 @@ func TestCreateThroughputRefusals(t *testing.T) {
 		})
 	}
 	in := reserve("at-the-limit", "guide-model")
-	in.ModelUnits, in.Tags = aws.Int32(bedrock.ModelUnitsMax-1), manyTags(bedrock.TagsMax)
+	in.ModelUnits, in.Tags = aws.Int32(bedrock.ModelUnitsMax-1), manyTags(resource.TagsMax)
 	must(e.CreateProvisionedModelThroughput(t.Context(), in))(t)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/service/internal/resource"
 )
 
 // UpdateProvisionedModelThroughput renames throughput, or has it serve another model. A new
@@ -11,32 +12,17 @@ import (
 // served, until whoever loads models has it ready. Throughput that has Failed can be put right so:
 // with the model that it had, or another.
 func (s *Service) UpdateProvisionedModelThroughput(ctx context.Context, in *UpdateProvisionedModelThroughputInput) (*UpdateProvisionedModelThroughputOutput, error) {
-	sc, err := scope(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if in.DesiredModelId == "" && in.DesiredProvisionedModelName == "" {
-		return nil, invalid("There is nothing to update: give desiredModelId, desiredProvisionedModelName, or both.")
+		return nil, errInvalid("There is nothing to update: give desiredModelId, desiredProvisionedModelName, or both.")
 	}
-	s.admission.Lock() // the desired model must not be deleted meanwhile
-	defer s.admission.Unlock()
-	rec, err := s.find(ctx, outcrop.KindThroughput, sc, in.ProvisionedModelId)
-	if err != nil {
-		return nil, err
+	var rules []resource.Rule[*outcrop.Throughput]
+	if in.DesiredModelId != "" {
+		rules = append(rules, checkServable)
 	}
-	err = s.change(ctx, outcrop.KindThroughput, sc, string(rec.ARN), func(rec *outcrop.Record) error {
-		t, err := outcrop.ThroughputOf(*rec)
-		if err != nil {
-			return err
-		}
-		if err := s.updateThroughput(ctx, t, in); err != nil {
-			return err
-		}
-		*rec = t.Record()
-		return nil
-	})
+	err := throughputs.Edit(ctx, s.store, in.ProvisionedModelId,
+		func(t *outcrop.Throughput) error { return s.updateThroughput(ctx, t, in) }, rules...)
 	if outcrop.CodeOf(err) == outcrop.CodeConflict {
-		err = throughputNameTaken() // the only conflict that change leaves
+		err = errThroughputName() // the only conflict that Edit leaves
 	}
 	return &UpdateProvisionedModelThroughputOutput{}, err
 }
@@ -46,7 +32,7 @@ func (s *Service) UpdateProvisionedModelThroughput(ctx context.Context, in *Upda
 func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, in *UpdateProvisionedModelThroughputInput) error {
 	repair := t.Status == outcrop.ThroughputFailed && in.DesiredModelId != ""
 	if t.Status != outcrop.ThroughputInService && !repair {
-		return invalid("The provisioned model throughput %s is %s; only one that is InService can be updated, or one that has Failed, with a desiredModelId.", t.Name, t.Status)
+		return errInvalid("The provisioned model throughput %s is %s; only one that is InService can be updated, or one that has Failed, with a desiredModelId.", t.Name, t.Status)
 	}
 	if in.DesiredProvisionedModelName != "" {
 		t.Name = in.DesiredProvisionedModelName
@@ -54,19 +40,19 @@ func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, i
 	if in.DesiredModelId == "" {
 		return nil
 	}
-	m, err := s.findModel(ctx, t.Scope, in.DesiredModelId)
+	m, err := s.models.Find(ctx, t.Scope, in.DesiredModelId)
 	if err != nil {
 		return err
 	}
-	if t.ModelARN == t.FoundationModelARN && m.arn() != t.ModelARN {
-		return invalid("The provisioned model throughput %s was made for a foundation model, and cannot serve another.", t.Name)
+	if t.ModelARN == t.FoundationModelARN && m.ARN() != t.ModelARN {
+		return errInvalid("The provisioned model throughput %s was made for a foundation model, and cannot serve another.", t.Name)
 	}
-	if m.foundationARN() != t.FoundationModelARN {
-		return invalid("The provisioned model throughput %s can serve %s and custom models made from it; %s goes back to %s.",
-			t.Name, t.FoundationModelARN, in.DesiredModelId, m.foundationARN())
+	if m.FoundationARN() != t.FoundationModelARN {
+		return errInvalid("The provisioned model throughput %s can serve %s and custom models made from it; %s goes back to %s.",
+			t.Name, t.FoundationModelARN, in.DesiredModelId, m.FoundationARN())
 	}
-	if m.arn() != t.ModelARN || repair {
-		t.DesiredModelARN, t.Status, t.FailureMessage = m.arn(), outcrop.ThroughputUpdating, ""
+	if m.ARN() != t.ModelARN || repair {
+		t.DesiredModelARN, t.Status, t.FailureMessage = m.ARN(), outcrop.ThroughputUpdating, ""
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func Status(code outcrop.Code) int {
 const StatusClientGone = 499
 
 // WriteError answers a request with err as the AWS SDKs expect it: the code in the header
-// x-amzn-ErrorType, the message in the body. An error that is not an *outcrop.Error, or is
+// x-amzn-ErrorType, the message in the body; a Reason goes into a header of our own. An error that is not an *outcrop.Error, or is
 // CodeInternal, is our own fault: its text stays in the log, and the caller gets the request
 // id to ask with.
 func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
@@ -81,6 +81,9 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amzn-ErrorType", string(code))
+	if reason := outcrop.ReasonOf(err); reason != "" && code != outcrop.CodeInternal {
+		h.Set(outcrop.HeaderReason, string(reason))
+	}
 	h.Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(Status(code))
 	_, _ = w.Write(body) // the caller has gone; there is nobody to tell

@@ -340,6 +340,8 @@ func TestErrors(t *testing.T) {
 		text   string
 	}{
 		{outcrop.Errorf(outcrop.CodeConflict, "taken"), 400, "ConflictException", "taken"},
+		{&outcrop.Error{Code: outcrop.CodeValidation, Reason: outcrop.ReasonBadData, Msg: "rows"}, 400, "ValidationException", "rows"},
+		{&outcrop.Error{Code: outcrop.CodeInternal, Reason: outcrop.ReasonDiskFull, Msg: "secret"}, 500, "InternalServerException", "request id id-"},
 		{fmt.Errorf("do it: %w", outcrop.Errorf(outcrop.CodeNotFound, "gone")), 404, "ResourceNotFoundException", "gone"},
 		{outcrop.Errorf(outcrop.CodeModelNotReady, "wait"), 429, "ModelNotReadyException", "wait"},
 		{outcrop.Errorf(outcrop.CodeModelTimeout, "slow"), 408, "ModelTimeoutException", "slow"},
@@ -352,6 +354,13 @@ func TestErrors(t *testing.T) {
 		resp, body := call(t, "POST", s.URL+"/things/a", `{"name":"x"}`)
 		if resp.StatusCode != test.status || resp.Header.Get("x-amzn-ErrorType") != test.code || !strings.Contains(message(body), test.text) {
 			t.Errorf("%v: %d %s %s", test.err, resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), body)
+		}
+		reason := outcrop.ReasonOf(test.err)
+		if test.status == 500 {
+			reason = "" // our own faults are nobody's business
+		}
+		if got := resp.Header.Get(outcrop.HeaderReason); got != string(reason) {
+			t.Errorf("%v: reason %q", test.err, got)
 		}
 		if strings.Contains(body, "secret") {
 			t.Errorf("the cause reached the caller: %s", body)

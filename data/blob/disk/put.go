@@ -1,0 +1,68 @@
+package disk
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+
+	"outcrop.dev/outcrop/data/blob"
+)
+
+// Put stores an object whole. When it returns nil the object is on disk. Errors:
+// ErrNoSuchBucket, ErrPrecondition, ErrNoSuchKey (If-Match on nothing), ErrNoSpace, those
+// of in.Body and in.Accept.
+func (s *Store) Put(ctx context.Context, bucket, key string, in blob.PutInput) (blob.Object, error) {
+	if err := requireBucket(ctx, s.db.Reader, bucket); err != nil {
+		return blob.Object{}, err // before a byte is read
+	}
+	w, err := s.write(ctx, in)
+	if err != nil {
+		return blob.Object{}, err
+	}
+	o := blob.Object{
+		Bucket: bucket, Key: key, Size: w.digest.Size, ETag: hex.EncodeToString(w.digest.Sums[blob.MD5]),
+		Checksum: w.checksum, Attributes: in.Attributes,
+	}
+	return s.commitObject(ctx, o, w.segments, in.Condition)
+}
+
+// commitObject makes a new object of bytes that are on disk.
+func (s *Store) commitObject(ctx context.Context, o blob.Object, segments []segment, c blob.Condition) (blob.Object, error) {
+	var err error
+	if o.ID, err = s.newID(); err != nil {
+		return blob.Object{}, err
+	}
+	o.Modified = s.now()
+	err = s.commit(ctx, segments, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
+		files, err := replaceObject(ctx, tx, o, c)
+		if err != nil {
+			return nil, err
+		}
+		return files, insertSegments(ctx, tx, o.ID, 0, segments)
+	})
+	if err != nil {
+		return blob.Object{}, err
+	}
+	return o, nil
+}
+
+// commit runs f, which names segments in rows, in a transaction. Afterwards the files that f
+// returns, or those of segments if it failed, are looked at: they may have become unused.
+// The client's going away does not interrupt it: everything is on disk by now.
+func (s *Store) commit(ctx context.Context, segments []segment, f func(context.Context, *sql.Tx) ([]string, error)) error {
+	ctx = context.WithoutCancel(ctx)
+	var junk []string
+	err := s.db.Update(ctx, func(tx *sql.Tx) (err error) {
+		junk, err = f(ctx, tx)
+		return err
+	})
+	s.at("committed")
+	if err != nil {
+		junk = nil
+		for _, g := range segments {
+			junk = append(junk, g.file)
+		}
+	}
+	s.junk.add(junk...)
+	return diskError(err)
+}

@@ -1,0 +1,139 @@
+package disk
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	"outcrop.dev/outcrop/internal/pause"
+)
+
+// pins counts the readers of each file. A lookup holds mu for reading from the row to the
+// pin, and the reclaimer holds it for writing while it decides, so that no reader can find a
+// row and then not the file.
+type pins struct {
+	mu    sync.RWMutex
+	state sync.Mutex
+	count map[string]int
+}
+
+func (p *pins) add(segments []segment) {
+	p.state.Lock()
+	defer p.state.Unlock()
+	for _, g := range segments {
+		p.count[g.file]++
+	}
+}
+
+// drop releases the files and returns those that nobody reads any more.
+func (p *pins) drop(segments []segment) (idle []string) {
+	p.state.Lock()
+	defer p.state.Unlock()
+	for _, g := range segments {
+		p.count[g.file]--
+		if p.count[g.file] == 0 {
+			delete(p.count, g.file)
+			idle = append(idle, g.file)
+		}
+	}
+	return idle
+}
+
+func (p *pins) pinned(file string) bool {
+	p.state.Lock()
+	defer p.state.Unlock()
+	return p.count[file] > 0
+}
+
+// reclaimBatch is how many files are decided on while lookups wait.
+const reclaimBatch = 64
+
+// reclaimer removes files that no segment names and nobody reads.
+type reclaimer struct {
+	s    *Store
+	wake pause.Bell
+	quit context.CancelFunc
+	done chan struct{}
+
+	mu    sync.Mutex
+	queue []string
+}
+
+func startReclaimer(s *Store) *reclaimer {
+	ctx, quit := context.WithCancel(context.Background())
+	r := &reclaimer{s: s, wake: pause.NewBell(), quit: quit, done: make(chan struct{})}
+	go r.run(ctx)
+	return r
+}
+
+// add asks for files to be looked at; those still in use are left alone.
+func (r *reclaimer) add(files ...string) {
+	if len(files) == 0 {
+		return
+	}
+	r.mu.Lock()
+	r.queue = append(r.queue, files...)
+	r.mu.Unlock()
+	r.wake.Ring()
+}
+
+func (r *reclaimer) stop() {
+	r.quit()
+	<-r.done
+}
+
+// run works the queue off. What is left at the end, the next opening finds.
+func (r *reclaimer) run(ctx context.Context) {
+	defer close(r.done)
+	pause.Loop(ctx, r.wake, func(context.Context) time.Duration {
+		batch := r.take()
+		if len(batch) == 0 {
+			return pause.UntilRung
+		}
+		r.reclaim(batch)
+		return 0
+	})
+}
+
+func (r *reclaimer) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := min(reclaimBatch, len(r.queue))
+	batch := r.queue[:n:n]
+	if r.queue = r.queue[n:]; len(r.queue) == 0 {
+		r.queue = nil
+	}
+	return batch
+}
+
+func (r *reclaimer) reclaim(batch []string) {
+	for _, file := range r.unused(batch) {
+		if err := os.Remove(r.s.path(file)); err != nil && !os.IsNotExist(err) {
+			r.s.opt.Log.Error("remove an unused content file; the next start will try again", "file", file, "error", err)
+		}
+	}
+}
+
+// unused returns the files of the batch that may go. A file that is read will be offered
+// again when its last reader closes it.
+func (r *reclaimer) unused(batch []string) []string {
+	r.s.pins.mu.Lock()
+	defer r.s.pins.mu.Unlock()
+	var gone []string
+	for _, file := range batch {
+		if len(file) < 2 || r.s.pins.pinned(file) {
+			continue
+		}
+		var used bool
+		err := r.s.db.Reader.QueryRowContext(context.Background(), "SELECT EXISTS (SELECT 1 FROM segments WHERE file = ?)", file).Scan(&used)
+		if err != nil {
+			r.s.opt.Log.Error("look for the users of a content file; the next start will try again", "file", file, "error", err)
+			continue
+		}
+		if !used {
+			gone = append(gone, file)
+		}
+	}
+	return gone
+}
