@@ -174,6 +174,6 @@ func (e *Engine) CountTokens(ctx context.Context, m outcrop.ModelFiles, messages
 		return 0, err
 	}
 	defer e.release(r)
-	prompt, err := r.render(messages)
+	prompt, err := r.render(ctx, messages)
 	return len(prompt), err
 }
