@@ -80,7 +80,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 			return err
 		}
 	}
-	rows, err := store.Open(ctx, s.path(databaseFile), s.cfg.Clock)
+	rows, err := store.Open(ctx, s.path(databaseFile), s.cfg.Clock, s.path(modelsDir))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}

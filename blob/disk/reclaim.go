@@ -49,20 +49,23 @@ func (p *pins) pinned(file string) bool {
 // reclaimBatch is how many files are decided on while lookups wait.
 const reclaimBatch = 64
 
-// reclaimer removes files that no segment names and nobody reads.
+// reclaimer removes files that no segment names any more and nobody reads. What it finds when
+// the store is opened may never have been named by this index, and goes to lost+found instead.
 type reclaimer struct {
 	s    *Store
 	wake pause.Bell
 	quit context.CancelFunc
 	done chan struct{}
 
+	old []string // found on opening; only run uses it
+
 	mu    sync.Mutex
 	queue []string
 }
 
-func startReclaimer(s *Store) *reclaimer {
+func startReclaimer(s *Store, old []string) *reclaimer {
 	ctx, quit := context.WithCancel(context.Background())
-	r := &reclaimer{s: s, wake: pause.NewBell(), quit: quit, done: make(chan struct{})}
+	r := &reclaimer{s: s, wake: pause.NewBell(), quit: quit, done: make(chan struct{}), old: old}
 	go r.run(ctx)
 	return r
 }
@@ -83,9 +86,16 @@ func (r *reclaimer) stop() {
 	<-r.done
 }
 
-// run works the queue off. What is left at the end, the next opening finds.
+// run works off what was found on opening, then the queue. What is left at the end, the next
+// opening finds.
 func (r *reclaimer) run(ctx context.Context) {
 	defer close(r.done)
+	for len(r.old) > 0 && ctx.Err() == nil {
+		n := min(reclaimBatch, len(r.old))
+		r.keep(r.old[:n])
+		r.old = r.old[n:]
+	}
+	r.s.expireLost()
 	pause.Loop(ctx, r.wake, func(context.Context) time.Duration {
 		batch := r.take()
 		if len(batch) == 0 {
@@ -105,6 +115,32 @@ func (r *reclaimer) take() []string {
 		r.queue = nil
 	}
 	return batch
+}
+
+// keep moves those of the files that nothing names to lost+found. Nobody can begin to read them,
+// and nobody can name them: a file is named by whoever wrote it, in this process.
+func (r *reclaimer) keep(batch []string) {
+	var paths []string
+	for _, file := range r.unused(batch) {
+		if path := r.s.path(file); exists(path) { // not one that has been deleted since
+			paths = append(paths, path)
+		}
+	}
+	if err := r.s.lost.Keep(paths...); err != nil {
+		r.s.opt.Log.Error("move files that nothing names; the next start will try again", "error", err)
+	}
+}
+
+// expireLost deletes what has been in lost+found for long enough.
+func (s *Store) expireLost() {
+	if err := s.lost.Expire(); err != nil {
+		s.opt.Log.Error("tidy up lost+found", "error", err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 func (r *reclaimer) reclaim(batch []string) {

@@ -3,6 +3,7 @@
 //	index.db     who is what: buckets, objects, uploads, parts, segments (SQLite)
 //	data/ab/ab…  the bytes, in files named by random ids, never changed once written
 //	tmp/…        files that are being written; emptied on opening
+//	lost+found/… files that no row named on opening; kept for 30 days
 //
 // An object is a row and a list of segments, each a range of a file. So a multipart upload
 // is completed, and an object copied, by writing rows; no byte moves. A file that no segment
@@ -10,7 +11,9 @@
 //
 // What a write acknowledges is on disk: the file is synced, renamed into place, its
 // directory synced, and only then the row committed with SQLite's full sync. A crash leaves
-// at most files that no row names; opening finds and removes them.
+// at most files that no row names; opening finds them and moves them to lost+found. An index
+// that is missing, or older than the last change that was acknowledged, is not opened: it would
+// call good files unnamed.
 //
 // One process at a time may open a directory; the caller sees to that.
 package disk
@@ -27,6 +30,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/internal/lost"
 	"outcrop.dev/outcrop/internal/sqlitedb"
 )
 
@@ -47,6 +51,7 @@ type Store struct {
 	opt  Options
 	pins pins
 	junk *reclaimer
+	lost lost.Folder
 
 	// step, if not nil, is called between the steps of a write. Tests stop the process there.
 	step func(name string)
@@ -57,21 +62,25 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err := makeDirs(dir); err != nil {
 		return nil, err
 	}
-	db, err := sqlitedb.Open(ctx, filepath.Join(dir, "index.db"), migrations)
+	db, err := sqlitedb.OpenGuarded(ctx, filepath.Join(dir, "index.db"), migrations,
+		sqlitedb.Guard{Beside: []string{filepath.Join(dir, "data")}, Advice: advice})
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{dir: dir, db: db, opt: opt}
+	s.lost = lost.Folder{Dir: filepath.Join(dir, lost.Name), Now: opt.Now, Log: opt.Log}
 	s.pins.count = map[string]int{}
 	old, err := s.leftovers()
 	if err != nil {
 		db.Close()
 		return nil, err
 	}
-	s.junk = startReclaimer(s)
-	s.junk.add(old...)
+	s.junk = startReclaimer(s, old)
 	return s, nil
 }
+
+// advice is what to do when the index is lost, and no copy of it is there.
+const advice = "If it is lost, take it from a backup, or stop the server and run `outcrop doctor --repair`: it makes the index anew from what lies beside the objects."
 
 // Close ends the background work and closes the index.
 func (s *Store) Close() error {
