@@ -68,7 +68,7 @@ func (c *call) view(o blob.Object) (v view, err error) {
 		}
 		return c.partView(v)
 	}
-	if byteRange != "" {
+	if byteRange != "" && rangeApplies(c.header("If-Range"), o) {
 		return v.cut(byteRange)
 	}
 	return v, nil
