@@ -95,7 +95,6 @@ func (r *reclaimer) run(ctx context.Context) {
 		r.keep(r.old[:n])
 		r.old = r.old[n:]
 	}
-	r.s.expireLost()
 	pause.Loop(ctx, r.wake, func(context.Context) time.Duration {
 		batch := r.take()
 		if len(batch) == 0 {
@@ -145,8 +144,11 @@ func exists(path string) bool {
 
 func (r *reclaimer) reclaim(batch []string) {
 	for _, file := range r.unused(batch) {
-		if err := os.Remove(r.s.path(file)); err != nil && !os.IsNotExist(err) {
-			r.s.opt.Log.Error("remove an unused content file; the next start will try again", "file", file, "error", err)
+		r.s.forgetDamage(file)
+		for _, path := range []string{r.s.path(file), r.s.sumsPath(file)} {
+			if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+				r.s.opt.Log.Error("remove an unused content file; the next start will try again", "file", path, "error", err)
+			}
 		}
 	}
 }
@@ -161,8 +163,7 @@ func (r *reclaimer) unused(batch []string) []string {
 		if len(file) < 2 || r.s.pins.pinned(file) {
 			continue
 		}
-		var used bool
-		err := r.s.db.Reader.QueryRowContext(context.Background(), "SELECT EXISTS (SELECT 1 FROM segments WHERE file = ?)", file).Scan(&used)
+		used, err := r.s.used(context.Background(), file)
 		if err != nil {
 			r.s.opt.Log.Error("look for the users of a content file; the next start will try again", "file", file, "error", err)
 			continue

@@ -139,6 +139,17 @@ func filesOf(ctx context.Context, q querier, query string, args ...any) ([]strin
 	return files, err
 }
 
+// ownersOf names the objects and uploads that a file belongs to, for people.
+func (s *Store) ownersOf(file string) []string {
+	const query = `SELECT bucket || '/' || CAST(key AS TEXT) FROM objects WHERE id IN (SELECT owner FROM segments WHERE file = ?1)
+		UNION SELECT bucket || '/' || CAST(key AS TEXT) FROM uploads WHERE id IN (SELECT owner FROM segments WHERE file = ?1) LIMIT 10`
+	names, err := filesOf(context.Background(), s.db.Reader, query, file)
+	if err != nil {
+		return []string{"unknown: " + err.Error()}
+	}
+	return names
+}
+
 func insertSegments(ctx context.Context, tx *sql.Tx, owner string, part int, segments []segment) error {
 	for n, g := range segments {
 		_, err := tx.ExecContext(ctx, "INSERT INTO segments (owner, part, n, file, offset, length) VALUES (?,?,?,?,?,?)",

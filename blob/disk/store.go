@@ -1,7 +1,9 @@
 // Package disk keeps buckets and objects in one directory:
 //
 //	index.db     who is what: buckets, objects, uploads, parts, segments (SQLite)
-//	data/ab/ab…  the bytes, in files named by random ids, never changed once written
+//	data/ab/ab…  the bytes, in files named by random ids, never changed once written; each ends
+//	             with the checksums of its blocks, compared before a byte is handed out
+//	sums/ab…     the checksums of files of older programs, from the scrub
 //	tmp/…        files that are being written; emptied on opening
 //	lost+found/… files that no row named on opening; kept for 30 days
 //
@@ -27,6 +29,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"outcrop.dev/outcrop/internal/durable"
@@ -53,6 +56,10 @@ type Store struct {
 	junk *reclaimer
 	lost lost.Folder
 
+	damages  damages
+	endScrub context.CancelFunc
+	scrubbed chan struct{} // closed when the background scrub has ended
+
 	// step, if not nil, is called between the steps of a write. Tests stop the process there.
 	step func(name string)
 }
@@ -76,6 +83,9 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 		return nil, err
 	}
 	s.junk = startReclaimer(s, old)
+	ctx, s.endScrub = context.WithCancel(context.WithoutCancel(ctx))
+	s.scrubbed = make(chan struct{})
+	go s.scrubSlowly(ctx, s.scrubbed)
 	return s, nil
 }
 
@@ -84,16 +94,18 @@ const advice = "If it is lost, take it from a backup, or stop the server and run
 
 // Close ends the background work and closes the index.
 func (s *Store) Close() error {
+	s.endScrub()
+	<-s.scrubbed
 	s.junk.stop()
 	return s.db.Close()
 }
 
-// makeDirs makes the directory's fixed part: 256 folders, so that none grows huge.
+// makeDirs makes the directory's fixed part.
 func makeDirs(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
 		return err
 	}
-	for i := range 256 {
+	for i := range folders {
 		if err := os.MkdirAll(filepath.Join(dir, "data", hex.EncodeToString([]byte{byte(i)})), 0o700); err != nil {
 			return err
 		}
@@ -120,19 +132,28 @@ func (s *Store) leftovers() ([]string, error) {
 		}
 	}
 	var files []string
-	for i := range 256 {
-		d, err := os.Open(filepath.Join(s.dir, "data", hex.EncodeToString([]byte{byte(i)})))
-		if err != nil {
-			return nil, err
-		}
-		names, err := d.Readdirnames(-1)
-		d.Close()
+	for i := range folders {
+		names, err := s.names(i)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, names...)
 	}
 	return files, nil
+}
+
+// folders is how many there are in data, so that none grows huge.
+const folders = 256
+
+// names lists the i-th folder of data.
+func (s *Store) names(i int) ([]string, error) {
+	d, err := os.Open(filepath.Join(s.dir, "data", hex.EncodeToString([]byte{byte(i)})))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	return slices.DeleteFunc(names, func(name string) bool { return len(name) < 2 }), err // none of ours
 }
 
 const idBytes = 16
