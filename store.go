@@ -61,6 +61,26 @@ func KeyFor(kind Kind, scope Scope, identifier string) Key {
 	return Key{Kind: kind, Scope: scope, Ref: identifier}
 }
 
+// Find reads the record of a kind that an identifier names in a scope; KeyFor tells the forms.
+// CodeNotFound if there is none, if it is another kind's or another scope's, and for an ARN that
+// only ends like the record's own.
+func Find(ctx context.Context, r Reader, kind Kind, scope Scope, identifier string) (Record, error) {
+	key := KeyFor(kind, scope, identifier)
+	none := Errorf(CodeNotFound, "There is no %s %s in account %s, region %s.", kind, identifier, scope.Account, scope.Region)
+	if key.Kind != kind || key.Scope != scope {
+		return Record{}, none
+	}
+	rec, err := r.Get(ctx, key)
+	if err != nil {
+		return Record{}, err
+	}
+	p, isARN := ParseARN(identifier)
+	if isARN && identifier != string(rec.ARN) && p.Resource != rec.Name && p.Resource != rec.ID {
+		return Record{}, none
+	}
+	return rec, nil
+}
+
 // Query selects records of one kind and scope, newest first unless Ascending. Zero fields
 // select everything.
 type Query struct {

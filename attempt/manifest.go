@@ -26,7 +26,26 @@ const (
 	manifestBytesMax = 4 << 20
 )
 
-// Manifest names every file of a model directory but itself, ordered by path.
+// Manifest names every file of a model directory but itself, ordered by path. Its file is written
+// by Seal and read by Verify:
+//
+//	DIR/                              DIR/manifest.json
+//	├─ config.json                    {
+//	├─ model.safetensors                "version": 1,
+//	├─ …                                "files": [
+//	│                                     {"path": "config.json", "size": 538, "sha256": "<64 hex digits>"},
+//	│                                     {"path": "model.safetensors", "size": 13847392, "sha256": "<64 hex digits>"},
+//	│                                     …]
+//	└─ manifest.json                  }
+//	       │
+//	       └─ SHA-256 of its bytes ──→ Result.Manifest, the digest that Verify asks for
+//
+// It is indented by tabs, a field a line, and ends with a newline. Paths have slashes and may lead
+// through directories; other kinds of files cannot be sealed. Reading refuses unknown fields, other
+// versions and more than manifestBytesMax bytes. A directory without a manifest is not finished.
+//
+// Two other files have this name and another form: the list of a job's artefacts (package tune) and
+// the sums of a checkpoint (package train).
 type Manifest struct {
 	Version int            `json:"version"` // 1
 	Files   []ManifestItem `json:"files"`

@@ -179,6 +179,9 @@ func (c *Catalog) admit(m outcrop.FoundationModel, dir string, taken map[string]
 	if !free(m.ID) {
 		return
 	}
+	if n := len(c.models); n > 0 && c.models[n-1].Dir == m.Dir { // models of one directory come one after the other
+		m.FilesID = c.models[n-1].FilesID
+	}
 	m.Aliases = slices.DeleteFunc(slices.Clone(m.Aliases), func(alias string) bool { return !free(alias) })
 	c.models = append(c.models, m)
 }

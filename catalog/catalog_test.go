@@ -68,7 +68,7 @@ func TestLookup(t *testing.T) {
 		if ok != (x.want != "") || m.ID != x.want {
 			t.Errorf("%s is %q, %v; want %q", x.id, m.ID, ok, x.want)
 		}
-		if ok && (m.Dir != dir || m.ContextLength != tinymodel.Context || m.Dialect != "titan" || !slices.Contains(m.Customizations, "FINE_TUNING")) {
+		if ok && (m.Dir != dir || m.FilesID != PebbleID || m.ContextLength != tinymodel.Context || m.Dialect != "titan" || !slices.Contains(m.Customizations, "FINE_TUNING")) {
 			t.Errorf("%s: %+v", x.id, m)
 		}
 	}

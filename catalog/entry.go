@@ -119,7 +119,7 @@ func (e *entry) check() error {
 
 func (e *entry) foundationModel(dir string, contextLength int) outcrop.FoundationModel {
 	return outcrop.FoundationModel{
-		ID: e.ID, Aliases: e.Aliases, Name: e.Name, Provider: e.Provider, Description: e.Description,
+		ID: e.ID, FilesID: outcrop.ModelID(e.ID), Aliases: e.Aliases, Name: e.Name, Provider: e.Provider, Description: e.Description,
 		Dialect: e.Dialect, Customizations: e.Customizations, Dir: dir, ContextLength: contextLength,
 		LearningRateScale: e.LearningRateScale,
 		Defaults: outcrop.TrainDefaults{

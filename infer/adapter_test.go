@@ -40,7 +40,7 @@ func tinyAdapters(t *testing.T, base string, seed uint64) outcrop.ModelFiles {
 	if err := (model.Base{ModelID: "acme.tiny-v1", SHA256: digest}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	return outcrop.ModelFiles{Dir: dir, BaseDir: base}
+	return outcrop.ModelFiles{ID: outcrop.ModelID(dir), Dir: dir, BaseID: outcrop.ModelID(base), BaseDir: base}
 }
 
 // TestAdapters: adapters share their base model in memory, and what is generated with each, all
@@ -48,7 +48,7 @@ func tinyAdapters(t *testing.T, base string, seed uint64) outcrop.ModelFiles {
 func TestAdapters(t *testing.T) {
 	t.Parallel()
 	base := tinyModel(t, tinyContext, letters)
-	models := []outcrop.ModelFiles{{Dir: base}, tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
+	models := []outcrop.ModelFiles{filesIn(base), tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
 	request := func(m outcrop.ModelFiles) outcrop.GenerateRequest {
 		req := ask("", "tell me", 20)
 		req.Model = m
@@ -83,7 +83,7 @@ func TestAdapters(t *testing.T) {
 func TestInt8Adapters(t *testing.T) {
 	t.Parallel()
 	base := tinyModel(t, longContext, letters)
-	models := []outcrop.ModelFiles{{Dir: base}, tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
+	models := []outcrop.ModelFiles{filesIn(base), tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
 	for _, k := range gemm.Kernels() {
 		exec := newExec(t, k.Name())
 		exec.Int8 = true
@@ -116,18 +116,18 @@ func TestAdaptersHoldTheirBase(t *testing.T) {
 	base := tinyModel(t, tinyContext, nil)
 	one, two := tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)
 	e := newEngine(t, Options{})
-	for _, m := range []outcrop.ModelFiles{{Dir: base}, one, two} {
+	for _, m := range []outcrop.ModelFiles{filesIn(base), one, two} {
 		if err := e.Load(context.Background(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r := inMemory(t, e, base)
-	e.Unload(base)
-	e.Unload(one.Dir)
+	e.Unload(outcrop.ModelID(base))
+	e.Unload(outcrop.ModelID(one.Dir))
 	if inMemory(t, e, one.Dir) != nil || inMemory(t, e, base) != r {
 		t.Fatal("the adapters that nobody holds stay, or the base model of others has left")
 	}
-	e.Unload(two.Dir)
+	e.Unload(outcrop.ModelID(two.Dir))
 	<-r.scheduler.ended
 	if inMemory(t, e, base) != nil {
 		t.Error("the base model stays")
@@ -141,11 +141,12 @@ func TestAdaptersOfAnotherModel(t *testing.T) {
 	base := tinyModel(t, tinyContext, nil)
 	m := tinyAdapters(t, base, 1)
 	e := newEngine(t, Options{})
-	wrong := outcrop.ModelFiles{Dir: m.Dir, BaseDir: tinyModel(t, tinyContext, letters)}
+	other := tinyModel(t, tinyContext, letters)
+	wrong := outcrop.ModelFiles{ID: m.ID, Dir: m.Dir, BaseID: outcrop.ModelID(other), BaseDir: other}
 	wantCode(t, e.Load(context.Background(), wrong), outcrop.CodeModelError, "trained on acme.tiny-v1")
-	wrong.BaseDir = t.TempDir()
+	wrong.BaseID, wrong.BaseDir = "acme.none-v1", t.TempDir()
 	wantCode(t, e.Load(context.Background(), wrong), outcrop.CodeModelError, "config.json")
-	wrong = outcrop.ModelFiles{Dir: t.TempDir(), BaseDir: base}
+	wrong = outcrop.ModelFiles{ID: m.ID, Dir: t.TempDir(), BaseID: m.BaseID, BaseDir: base}
 	wantCode(t, e.Load(context.Background(), wrong), outcrop.CodeModelError, model.BaseFile)
 	if err := e.Load(context.Background(), m); err != nil {
 		t.Error(err)
@@ -173,7 +174,7 @@ func TestBaseIsRestored(t *testing.T) {
 		t.Errorf("it says %q", said.Msg)
 	}
 	move(weights+".away", weights)
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: base}); err != nil {
+	if err := e.Load(context.Background(), filesIn(base)); err != nil {
 		t.Fatal(err)
 	}
 	move(weights, weights+".away")

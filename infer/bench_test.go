@@ -50,7 +50,7 @@ func BenchmarkGenerate(b *testing.B) {
 	for _, requests := range []int{1, 4, 16, 32} {
 		b.Run(fmt.Sprintf("requests=%d", requests), func(b *testing.B) {
 			e := newEngine(b, Options{Exec: newExec(b, "")})
-			if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+			if err := e.Load(context.Background(), filesIn(dir)); err != nil {
 				b.Fatal(err)
 			}
 			req := ask(dir, "Summarize this patient note: 65yo female with acute onset aphasia.", 64)
@@ -88,7 +88,7 @@ func BenchmarkSecondTurn(b *testing.B) {
 	for _, noReuse := range []bool{false, true} {
 		b.Run(fmt.Sprintf("reuse=%v", !noReuse), func(b *testing.B) {
 			e := newEngine(b, Options{Exec: newExec(b, ""), NoReuse: noReuse})
-			if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+			if err := e.Load(context.Background(), filesIn(dir)); err != nil {
 				b.Fatal(err)
 			}
 			req := ask(dir, strings.Repeat("Patient is a 65yo female with acute onset aphasia. ", 30), 32)

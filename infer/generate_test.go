@@ -56,7 +56,7 @@ func several(dir string) []outcrop.GenerateRequest {
 	for i := range 12 {
 		seed := uint64(i)
 		reqs = append(reqs, outcrop.GenerateRequest{
-			Model: outcrop.ModelFiles{Dir: dir}, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, strings.Repeat("rock ", i))},
+			Model: filesIn(dir), Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, strings.Repeat("rock ", i))},
 			MaxTokens: 1 + 3*i, Temperature: float64(i%3) * 0.5, TopP: 1 - 0.2*float64(i%2), TopK: i % 4 * 10, Seed: &seed,
 		})
 	}
@@ -233,13 +233,13 @@ func TestCountTokens(t *testing.T) {
 	t.Parallel()
 	dir := tinyModel(t, tinyContext, nil)
 	e := newEngine(t, Options{})
-	n, err := e.CountTokens(context.Background(), outcrop.ModelFiles{Dir: dir}, []outcrop.Message{outcrop.Text(outcrop.RoleSystem, "sys"), outcrop.Text(outcrop.RoleUser, "hello")})
+	n, err := e.CountTokens(context.Background(), filesIn(dir), []outcrop.Message{outcrop.Text(outcrop.RoleSystem, "sys"), outcrop.Text(outcrop.RoleUser, "hello")})
 	if err != nil || n != 2+3+2+5 {
 		t.Errorf("got %d, %v", n, err)
 	}
-	_, err = e.CountTokens(context.Background(), outcrop.ModelFiles{Dir: dir}, []outcrop.Message{outcrop.Text(outcrop.RoleAssistant, "hello")})
+	_, err = e.CountTokens(context.Background(), filesIn(dir), []outcrop.Message{outcrop.Text(outcrop.RoleAssistant, "hello")})
 	wantCode(t, err, outcrop.CodeValidation, "message 1")
-	_, err = e.CountTokens(context.Background(), outcrop.ModelFiles{Dir: dir}, nil)
+	_, err = e.CountTokens(context.Background(), filesIn(dir), nil)
 	wantCode(t, err, outcrop.CodeValidation)
 }
 
@@ -271,7 +271,7 @@ func TestEmitFails(t *testing.T) {
 	steps := 0
 	watch(t, e, dir, func([]model.Step) {
 		if steps++; steps == 3 {
-			q := e.models[dir].scheduler.active[0]
+			q := e.models[outcrop.ModelID(dir)].scheduler.active[0]
 			close(third)
 			<-q.ctx.Done()
 		}

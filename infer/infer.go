@@ -17,7 +17,7 @@
 // Adapters (LoRA) are loaded beside the model that they belong to: one copy of its weights serves
 // it and all of its adapters, whose requests are decoded together.
 //
-//	request ─→ resident (model, tokenizer, template)      one for each model directory
+//	request ─→ resident (model, tokenizer, template)      one for each ModelID
 //	        ─→ admit (places, memory)                     waits, in order of arrival, and goes on
 //	                                                      from what the tenant's last ones have read
 //	        ─→ scheduler: step, step, … ─→ outbox ─→ emit one goroutine for each model
@@ -77,8 +77,8 @@ type Engine struct {
 	cache *memory
 
 	mu      sync.Mutex
-	models  map[string]*resident // by directory
-	uses    int                  // of any model, ever
+	models  map[outcrop.ModelID]*resident
+	uses    int // of any model, ever
 	weights weights
 	closed  bool
 	gone    sync.WaitGroup // residents that are not closed yet
@@ -100,12 +100,12 @@ func New(opt Options) *Engine {
 	if opt.Keep == 0 {
 		opt.Keep = DefaultKeep
 	}
-	e := &Engine{opt: opt, cache: newMemory(opt), models: map[string]*resident{}}
+	e := &Engine{opt: opt, cache: newMemory(opt), models: map[outcrop.ModelID]*resident{}}
 	e.weights = weights{most: opt.WeightBytes, left: sync.Cond{L: &e.mu}}
 	return e
 }
 
-// Load makes a model resident until an Unload of its Dir for every Load. CodeModelError if it
+// Load makes a model resident until an Unload of its ID for every Load. CodeModelError if it
 // cannot be loaded; then no Unload is due.
 func (e *Engine) Load(ctx context.Context, m outcrop.ModelFiles) error {
 	for {
@@ -129,7 +129,7 @@ func (e *Engine) pin(r *resident) (pinned bool, err error) {
 	if e.closed {
 		return false, errClosed()
 	}
-	if e.models[r.files.Dir] != r {
+	if e.models[r.files.ID] != r {
 		return false, nil
 	}
 	r.pins++
@@ -142,10 +142,10 @@ func errClosed() error {
 
 // Unload takes back one Load. After the last one the model's memory goes as soon as its
 // requests have ended. Without a Load it does nothing.
-func (e *Engine) Unload(dir string) {
+func (e *Engine) Unload(id outcrop.ModelID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	r := e.models[dir]
+	r := e.models[id]
 	if r == nil || r.pins == 0 {
 		return
 	}

@@ -75,7 +75,7 @@ func TestReuse(t *testing.T) {
 func TestReuseIsIsolated(t *testing.T) {
 	t.Parallel()
 	base := tinyModel(t, longContext, letters)
-	models := []outcrop.ModelFiles{{Dir: base}, tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
+	models := []outcrop.ModelFiles{filesIn(base), tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
 	e, plain := newEngine(t, Options{}), newEngine(t, Options{NoReuse: true})
 	for round := range 2 {
 		for _, tenant := range []string{"a", "b", ""} {
@@ -100,7 +100,7 @@ func TestReuseIsIsolated(t *testing.T) {
 func TestReuseTogether(t *testing.T) {
 	t.Parallel()
 	base := tinyModel(t, longContext, nil)
-	models := []outcrop.ModelFiles{{Dir: base}, tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
+	models := []outcrop.ModelFiles{filesIn(base), tinyAdapters(t, base, 1), tinyAdapters(t, base, 2)}
 	var reqs []outcrop.GenerateRequest
 	for i := range 24 {
 		req, seed := sampled("", fmt.Sprint("tenant", i%2), 3+2*i), uint64(i)
@@ -204,7 +204,7 @@ func TestReuseExpires(t *testing.T) {
 	dir := tinyModel(t, tinyContext, letters)
 	ts := &timers{}
 	e := newEngine(t, Options{AfterFunc: ts.after, Keep: time.Hour})
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+	if err := e.Load(context.Background(), filesIn(dir)); err != nil {
 		t.Fatal(err)
 	}
 	req := ask(dir, strings.Repeat("x", 40), 3)

@@ -24,6 +24,33 @@ const countedContexts = 4
 
 // resident is a model in memory, or on its way there. The counts belong to Engine.mu; what
 // load sets does not change after ready.
+//
+// It is a state machine, whose steps are in this file, in infer.go (Load, Unload, Close) and in
+// weights.go (who leaves for want of memory). Every step is taken under Engine.mu:
+//
+//	 enter          load has ended           the last user and pin have gone
+//	──────→ loading ───────────────→ in use ─────────────────────────────────→ idle
+//	           │                      ↑  │                                     │  │
+//	           │ load has failed      │  │ the same, and unload is set   enter │  │ expire, makeRoom,
+//	           ↓                      └──┼─────────────────────────────────────┘  │ Close, replaced
+//	         failed ──────────────────→  ↓  ←─────────────────────────────────────┘
+//	           the last user      leaving (gone) ──→ freed, in evict's goroutine
+//
+//	loading  ready is open         in use  users > 0 or pins > 0
+//	failed   err is not nil        idle    idle is a running timer
+//
+// What always holds under Engine.mu:
+//   - A resident is in Engine.models until it leaves, or until its id means another model: then
+//     the old one serves its requests on, without a name, beside the new one.
+//   - Only enter adds users, and finds residents in Engine.models alone. So gone is set once, with no
+//     user and no pin, and nobody comes after it.
+//   - Adapters are one user of their base from attach until they are freed. So a base is idle only
+//     after its adapters have gone, and settle need not know that there are any.
+//   - A model may be told to leave while it is being loaded, when everybody has given up waiting. The
+//     load is not interrupted: evict's goroutine waits for its end and frees what it has made.
+//
+// Nobody waits for anything under Engine.mu but makeRoom, by its condition variable. memory.mu may be
+// taken under Engine.mu, never the other way round.
 type resident struct {
 	files outcrop.ModelFiles
 	dir   os.FileInfo   // of files.Dir when load began; nil if there was none
@@ -73,31 +100,25 @@ func (e *Engine) acquire(ctx context.Context, m outcrop.ModelFiles) (*resident, 
 	return r, nil
 }
 
-// enter counts a user of a model, and begins to load it if it is not there.
+// enter counts a user of a model, and begins to load it if it is not there. The user is counted in
+// the same step: between the two the model could leave.
 func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, errClosed()
 	}
-	dir, err := os.Stat(m.Dir)
+	dir, err := os.Stat(m.Dir) // before load reads it: what changes later is then seen as a change
 	if err != nil {
 		dir = nil // whoever reads it says why
 	}
-	r := e.models[m.Dir]
-	if r != nil && r.replacedBy(dir) {
-		delete(e.models, m.Dir)
-		r.unload = true
-		e.settle(r)
-		r = nil
-	}
-	if r == nil {
-		r = &resident{files: m, dir: dir, ready: make(chan struct{})}
-		e.models[m.Dir] = r
-		e.gone.Add(1)
-		go e.load(r)
+	r := e.models[m.ID]
+	if r == nil || r.replacedBy(m, dir) {
+		r = e.loading(m, dir, r)
+		go e.load(r) // not this request's work: it may give up, and others wait for the same load
 	}
 	r.users++
+	// Uses are counted rather than timed: there is no clock here, and no two are equal.
 	e.uses++
 	r.last = e.uses
 	if r.idle != nil {
@@ -107,10 +128,28 @@ func (e *Engine) enter(m outcrop.ModelFiles) (*resident, error) {
 	return r, nil
 }
 
-// replacedBy reports whether another model lies where r was loaded from: one was removed and
-// another added under its name. What is only removed is served on, as is what is held by a Load.
-func (r *resident) replacedBy(dir os.FileInfo) bool {
-	return r.pins == 0 && r.dir != nil && dir != nil && !(os.SameFile(r.dir, dir) && r.dir.ModTime().Equal(dir.ModTime()))
+// loading makes the place for a model that is about to be loaded: that of old, which may be nil. old
+// ends the requests that it has. The Loads that held it hold the new one, so that their Unloads find
+// it. e.mu is held.
+func (e *Engine) loading(m outcrop.ModelFiles, dir os.FileInfo, old *resident) *resident {
+	r := &resident{files: m, dir: dir, ready: make(chan struct{})}
+	e.models[m.ID] = r
+	e.gone.Add(1)
+	if old != nil {
+		r.pins, old.pins, old.unload = old.pins, 0, true
+		e.settle(old)
+	}
+	return r
+}
+
+// replacedBy reports whether the id of r means another model now: it was removed, and another was
+// added under its id. What is only removed is served on. So is what a Load holds, as long as it is
+// found where it was: its directory changes with every file that is written beside the weights.
+func (r *resident) replacedBy(m outcrop.ModelFiles, dir os.FileInfo) bool {
+	if r.dir == nil || dir == nil || os.SameFile(r.dir, dir) && r.dir.ModTime().Equal(dir.ModTime()) {
+		return false
+	}
+	return r.pins == 0 || r.files.Dir != m.Dir
 }
 
 // release ends a use.
@@ -122,19 +161,21 @@ func (e *Engine) release(r *resident) {
 }
 
 // settle lets a model go that nobody uses: at once if it was unloaded or is broken, else
-// after Options.Keep. e.mu is held.
+// after Options.Keep. Whoever lowers users or pins, sets unload or ends a load calls it. It may be
+// called too often, never too seldom. e.mu is held.
 func (e *Engine) settle(r *resident) {
 	switch {
 	case r.users > 0 || r.pins > 0 || r.gone:
 	case r.unload || r.err != nil:
 		e.evict(r)
-	case r.idle == nil:
+	case r.idle == nil: // else the timer of the last use runs, which counts
 		last := r.last
 		r.idle = e.opt.AfterFunc(e.opt.Keep, func() { e.expire(r, last) })
 	}
 }
 
-// expire is called when a model has been idle for Options.Keep since the use last.
+// expire is called when a model has been idle for Options.Keep since the use last. A timer that is
+// stopped may have fired already and wait for e.mu: then last tells that the model has been used since.
 func (e *Engine) expire(r *resident, last int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -143,22 +184,23 @@ func (e *Engine) expire(r *resident, last int) {
 	}
 }
 
-// evict forgets a model and frees it. e.mu is held.
+// evict forgets a model, so that the next request loads it anew, and frees it. That is done aside: it waits
+// for the scheduler to end and for files to close. e.mu is held.
 func (e *Engine) evict(r *resident) {
 	if r.idle != nil {
 		r.idle()
 	}
-	if r.gone = true; e.models[r.files.Dir] == r {
-		delete(e.models, r.files.Dir)
+	if r.gone = true; e.models[r.files.ID] == r {
+		delete(e.models, r.files.ID)
 	}
-	e.cache.forget(r)
+	e.cache.forget(r) // what was kept of its requests points into its memory
 	awaited := e.weights.leave(r)
 	go func() {
 		defer e.gone.Done()
 		switch <-r.ready; {
-		case r.base != nil:
+		case r.base != nil: // also after an error: serving and scheduler are the base's, if there are any
 			e.release(r.base)
-		case r.scheduler != nil:
+		case r.scheduler != nil: // it was loaded
 			r.scheduler.close()
 			r.serving.Close() // an error would say that it was closed before
 		}
@@ -179,10 +221,12 @@ func (e *Engine) load(r *resident) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err != nil {
-		r.err = cannotLoad(err)
+		r.err, r.pins = cannotLoad(err), 0
 	}
+	// Closing ready publishes all that load has set. It is done under e.mu so that loaded, users and
+	// err are seen together.
 	close(r.ready)
-	e.settle(r)
+	e.settle(r) // everybody may have given up waiting
 }
 
 // cannotLoad tells a person why a model cannot be loaded. What is said of a base model already is
@@ -241,11 +285,14 @@ func (e *Engine) attach(r *resident) error {
 	if err != nil {
 		return err
 	}
-	base, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: r.files.BaseDir})
+	// No request's context: the adapters are loaded for all who wait. No lock is held, so the base
+	// may in turn wait for room, even for that of other adapters.
+	base, err := e.acquire(context.Background(), outcrop.ModelFiles{ID: r.files.BaseID, Dir: r.files.BaseDir})
 	if err != nil {
 		return err
 	}
 	r.base = base // which evict releases, also after an error
+	// Adapters can be laid over any model of the same shapes, and make nonsense of all but their own.
 	digest, err := base.digest.get()
 	if err != nil {
 		return err

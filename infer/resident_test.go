@@ -19,7 +19,7 @@ func inMemory(t testing.TB, e *Engine, dir string) *resident {
 	t.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.models[dir]
+	return e.models[outcrop.ModelID(dir)]
 }
 
 func TestOneLoadForAll(t *testing.T) {
@@ -31,7 +31,7 @@ func TestOneLoadForAll(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			r, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: dir})
+			r, err := e.acquire(context.Background(), filesIn(dir))
 			if err != nil {
 				t.Error(err)
 				return
@@ -56,7 +56,7 @@ func TestLoadFails(t *testing.T) {
 	if err := os.Rename(weights, weights+".away"); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}), outcrop.CodeModelError, "cannot be loaded")
+	wantCode(t, e.Load(context.Background(), filesIn(dir)), outcrop.CodeModelError, "cannot be loaded")
 	_, err := e.Generate(context.Background(), ask(dir, "x", 5), nil)
 	wantCode(t, err, outcrop.CodeModelError)
 	if err := os.Rename(weights+".away", weights); err != nil {
@@ -69,7 +69,7 @@ func TestLoadFails(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(bad, file), []byte("{}"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		wantCode(t, e.Load(context.Background(), outcrop.ModelFiles{Dir: bad}), outcrop.CodeModelError)
+		wantCode(t, e.Load(context.Background(), filesIn(bad)), outcrop.CodeModelError)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestLoadVocabulary(t *testing.T) {
 			Context: 32, NormEps: 1e-5, Theta: 10000, DType: model.Float32,
 		}, func(*nn.Param) {})
 		writeTokenizer(t, dir) // 256 bytes, and four special tokens
-		return e.Load(context.Background(), outcrop.ModelFiles{Dir: dir})
+		return e.Load(context.Background(), filesIn(dir))
 	}
 	if err := load(259); err != nil {
 		t.Error(err)
@@ -97,7 +97,7 @@ func TestLoadGivenUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	dir := tinyModel(t, tinyContext, nil)
-	if err := e.Load(ctx, outcrop.ModelFiles{Dir: dir}); err != context.Canceled && err != nil {
+	if err := e.Load(ctx, filesIn(dir)); err != context.Canceled && err != nil {
 		t.Errorf("got %v", err)
 	}
 	generate(t, e, ask(dir, "x", 5))
@@ -108,21 +108,21 @@ func TestUnload(t *testing.T) {
 	dir := tinyModel(t, tinyContext, nil)
 	e := newEngine(t, Options{})
 	for range 2 {
-		if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+		if err := e.Load(context.Background(), filesIn(dir)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	e.Unload(dir)
+	e.Unload(outcrop.ModelID(dir))
 	r := inMemory(t, e, dir)
 	if r == nil {
 		t.Fatal("one Unload undid two Loads")
 	}
-	e.Unload(dir)
+	e.Unload(outcrop.ModelID(dir))
 	if inMemory(t, e, dir) != nil {
 		t.Error("the model is still there")
 	}
 	<-r.scheduler.ended
-	e.Unload(dir) // does nothing
+	e.Unload(outcrop.ModelID(dir)) // does nothing
 	e.Unload("/nowhere")
 	if generate(t, e, ask(dir, "x", 3)); inMemory(t, e, dir) == r {
 		t.Error("an unloaded model came back")
@@ -137,7 +137,7 @@ func TestUnloadWhileRunning(t *testing.T) {
 	steps := 0
 	watch(t, e, dir, func([]model.Step) {
 		if steps++; steps == 3 {
-			e.Unload(dir)
+			e.Unload(outcrop.ModelID(dir))
 		}
 	})
 	r := inMemory(t, e, dir)
@@ -203,13 +203,13 @@ func TestIdleModelsLeave(t *testing.T) {
 	if running != 1 || tm.d != time.Hour {
 		t.Fatalf("%d timers run, the last for %v", running, tm.d)
 	}
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+	if err := e.Load(context.Background(), filesIn(dir)); err != nil {
 		t.Fatal(err)
 	}
 	if tm.f(); inMemory(t, e, dir) == nil {
 		t.Fatal("a model that was loaded on purpose left")
 	}
-	e.Unload(dir)
+	e.Unload(outcrop.ModelID(dir))
 	generate(t, e, ask(dir, "x", 3))
 	r := inMemory(t, e, dir)
 	tm, _ = ts.last()
@@ -223,7 +223,7 @@ func TestClose(t *testing.T) {
 	t.Parallel()
 	dir := tinyModel(t, tinyContext, nil)
 	e := newEngine(t, Options{})
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+	if err := e.Load(context.Background(), filesIn(dir)); err != nil {
 		t.Fatal(err)
 	}
 	e.Close()
@@ -236,14 +236,14 @@ func TestCloseDuringLoad(t *testing.T) {
 	t.Parallel()
 	dir := tinyModel(t, tinyContext, nil)
 	e := newEngine(t, Options{})
-	r, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: dir})
+	r, err := e.acquire(context.Background(), filesIn(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
 	closed := make(chan bool)
 	go func() { e.Close(); close(closed) }()
 	for { // until it has begun to close
-		if _, err := e.acquire(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+		if _, err := e.acquire(context.Background(), filesIn(dir)); err != nil {
 			break
 		}
 		e.release(r)
@@ -278,7 +278,7 @@ func TestReplaced(t *testing.T) {
 	move(first, dir)
 	ts := &timers{}
 	e := newEngine(t, Options{AfterFunc: ts.after})
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+	if err := e.Load(context.Background(), filesIn(dir)); err != nil {
 		t.Fatal(err)
 	}
 	old := inMemory(t, e, dir)
@@ -286,7 +286,7 @@ func TestReplaced(t *testing.T) {
 	forward := old.scheduler.forward
 	old.scheduler.forward = func(ss []model.Step) ([]float32, error) {
 		if steps++; steps == 3 {
-			e.Unload(dir) // nothing is removed that is served on purpose
+			e.Unload(outcrop.ModelID(dir)) // nothing is removed that is served on purpose
 			move(dir, dir+".removed")
 			if got := inMemory(t, e, dir); got != old {
 				t.Error("a model leaves with its files")
@@ -307,5 +307,51 @@ func TestReplaced(t *testing.T) {
 	<-old.scheduler.ended
 	if got := generate(t, e, ask(dir, "x", 20)); !same(got, is) {
 		t.Errorf("later: got %+v, want %+v", got, is)
+	}
+}
+
+// TestIDMeansOtherFiles: an id goes by its files. Where another model has come to lie elsewhere
+// under an id, that one is served, also if the first was held by a Load, which holds the other from
+// then on.
+func TestIDMeansOtherFiles(t *testing.T) {
+	t.Parallel()
+	first, second := tinyModel(t, tinyContext, letters), tinyModel(t, tinyContext, func(name string, w []float32) {
+		if letters(name, w); name == "model.embed_tokens.weight" {
+			slices.Reverse(w)
+		}
+	})
+	oracle := newEngine(t, Options{})
+	is := generate(t, oracle, ask(second, "x", 20))
+	e := newEngine(t, Options{})
+	at := func(dir string) outcrop.GenerateRequest {
+		req := ask(dir, "x", 20)
+		req.Model.ID = "acme.x"
+		return req
+	}
+	if err := e.Load(context.Background(), at(first).Model); err != nil {
+		t.Fatal(err)
+	}
+	old := inMemory(t, e, "acme.x")
+	if got := generate(t, e, at(second)); !same(got, is) {
+		t.Fatalf("got %+v, want %+v", got, is)
+	}
+	<-old.scheduler.ended
+	now := inMemory(t, e, "acme.x")
+	if now.pins != 1 {
+		t.Errorf("%d Loads hold the new model", now.pins)
+	}
+	e.Unload("acme.x")
+	<-now.scheduler.ended
+	if inMemory(t, e, "acme.x") != nil {
+		t.Error("the model is still there")
+	}
+	if err := e.Load(context.Background(), at(first).Model); err != nil {
+		t.Fatal(err)
+	}
+	_, err := e.Generate(context.Background(), at(t.TempDir()), nil)
+	wantCode(t, err, outcrop.CodeModelError)
+	e.Unload("acme.x") // what it held is gone
+	if got := generate(t, e, at(second)); !same(got, is) {
+		t.Errorf("after a failure: got %+v, want %+v", got, is)
 	}
 }

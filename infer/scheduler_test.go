@@ -58,7 +58,7 @@ func TestLongPromptsDoNotStall(t *testing.T) {
 // awaitArrived holds a step up until n sequences have arrived, which then are in the next.
 func awaitArrived(e *Engine, dir string, n int) {
 	e.mu.Lock()
-	s := e.models[dir].scheduler
+	s := e.models[outcrop.ModelID(dir)].scheduler
 	e.mu.Unlock()
 	for arrived := 0; arrived < n; runtime.Gosched() {
 		s.mu.Lock()

@@ -142,10 +142,15 @@ func newEngine(t testing.TB, opt Options) *Engine {
 	return e
 }
 
+// filesIn returns a whole model in a directory, which has its name from there.
+func filesIn(dir string) outcrop.ModelFiles {
+	return outcrop.ModelFiles{ID: outcrop.ModelID(dir), Dir: dir}
+}
+
 // ask is a greedy request.
 func ask(dir, prompt string, tokens int) outcrop.GenerateRequest {
 	return outcrop.GenerateRequest{
-		Model: outcrop.ModelFiles{Dir: dir}, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, prompt)}, MaxTokens: tokens, TopP: 1,
+		Model: filesIn(dir), Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, prompt)}, MaxTokens: tokens, TopP: 1,
 	}
 }
 
@@ -164,7 +169,7 @@ func same(a, b outcrop.GenerateResult) bool { return reflect.DeepEqual(a, b) }
 // watch calls before, with the steps, whenever the model in dir is run.
 func watch(t testing.TB, e *Engine, dir string, before func(steps []model.Step)) {
 	t.Helper()
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: dir}); err != nil {
+	if err := e.Load(context.Background(), filesIn(dir)); err != nil {
 		t.Fatal(err)
 	}
 	r := inMemory(t, e, dir)

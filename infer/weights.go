@@ -11,7 +11,9 @@ import (
 	"outcrop.dev/outcrop/model"
 )
 
-// weights counts what the models in memory take. Engine.mu holds it.
+// weights counts what the models in memory take. Engine.mu holds it. counted never exceeds most, if that
+// is set: room is taken before a byte is read, and is given back only when the memory is (takeOff),
+// not when a model is told to go. In between, makeRoom waits.
 type weights struct {
 	most    int64     // Options.WeightBytes
 	counted int64     // of all models that are in memory, come there, or leave it
@@ -35,7 +37,9 @@ func (e *Engine) reserve(r *resident) error {
 	return err
 }
 
-// makeRoom waits until there is room and takes it. Nothing leaves where it would not be enough.
+// makeRoom waits until there is room and takes it. Nothing leaves where it would not be enough: a
+// request that cannot be served must not cost others their model. It looks at everything anew after
+// each wait, because e.mu was free meanwhile.
 func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -45,6 +49,8 @@ func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
 	}
 	for w.most > 0 && w.counted+need > w.most {
 		if w.leaving > 0 {
+			// What leaves may be enough already. To evict more before that is known would empty the
+			// memory for one small model.
 			w.left.Wait()
 			waited = true
 			continue
@@ -53,6 +59,8 @@ func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
 		if w.counted-bytes+need > w.most {
 			return waited, noRoom(need, w.most-w.counted, w.most)
 		}
+		// Evicting adapters frees nothing by itself. It makes them leave their base, which is idle
+		// in the next round.
 		for _, r := range idle {
 			e.evict(r)
 		}
@@ -62,14 +70,16 @@ func (e *Engine) makeRoom(r *resident, need int64) (waited bool, err error) {
 	return waited, nil
 }
 
-// leastRecent returns what is to leave next. A model may leave that nobody uses, but for adapters
-// that nobody uses either; of these it is the one that was used longest ago, its adapters before
-// itself. bytes is what all such models take. e.mu is held.
+// leastRecent returns what is to leave next, and the bytes of all that could leave. A model can leave
+// if nobody uses it but adapters that nobody uses. Of such models the one goes that was used longest
+// ago, its adapters before itself. A use of an adapter is a use of its base. e.mu is held.
 func (e *Engine) leastRecent() (least []*resident, bytes int64) {
 	type group struct {
 		adapters []*resident
 		last     int
 	}
+	// Adapters keep their base in use, so that the counts alone would say that nothing can leave. A
+	// base and its adapters are weighed together.
 	groups := map[*resident]group{}
 	for _, r := range e.models {
 		if !r.loaded() || r.pins > 0 || r.gone {
@@ -84,6 +94,8 @@ func (e *Engine) leastRecent() (least []*resident, bytes int64) {
 	}
 	first := 0
 	for r, g := range groups {
+		// Each idle adapter is one use of its base. One use more is a request, an adapter in use, a
+		// pinned one, or one that is being loaded.
 		if r.pins > 0 || r.users > len(g.adapters) {
 			continue
 		}

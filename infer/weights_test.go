@@ -44,7 +44,7 @@ func TestLeastRecentLeaves(t *testing.T) {
 	if got := in(t, e, a, b, c); !slices.Equal(got, []bool{true, false, true}) {
 		t.Errorf("in memory are %v", got)
 	}
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: a}); err != nil {
+	if err := e.Load(context.Background(), filesIn(a)); err != nil {
 		t.Fatal(err)
 	}
 	generate(t, e, ask(c, "x", 3))
@@ -52,12 +52,12 @@ func TestLeastRecentLeaves(t *testing.T) {
 	if got := in(t, e, a, b, c); !slices.Equal(got, []bool{true, true, false}) {
 		t.Errorf("in memory are %v", got)
 	}
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: b}); err != nil {
+	if err := e.Load(context.Background(), filesIn(b)); err != nil {
 		t.Fatal(err)
 	}
 	_, err := e.Generate(context.Background(), ask(c, "x", 3), nil)
 	wantCode(t, err, outcrop.CodeModelNotReady, "0 B are left", "--model-memory")
-	e.Unload(b)
+	e.Unload(outcrop.ModelID(b))
 	generate(t, e, ask(c, "x", 3))
 }
 
@@ -69,7 +69,7 @@ func TestUsedModelsStay(t *testing.T) {
 	steps := 0
 	watch(t, e, a, func([]model.Step) {
 		if steps++; steps == 3 {
-			e.Unload(a) // from now on nothing but this request holds it
+			e.Unload(outcrop.ModelID(a)) // from now on nothing but this request holds it
 			_, err := e.Generate(context.Background(), ask(b, "x", 3), nil)
 			wantCode(t, err, outcrop.CodeModelNotReady)
 		}
@@ -118,7 +118,7 @@ func TestNothingLeavesInVain(t *testing.T) {
 	adapted := ask(held, "x", 3)
 	adapted.Model = tinyAdapters(t, held, 1)
 	e := newEngine(t, Options{WeightBytes: weightBytes(t, large) + size - 1})
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: held}); err != nil {
+	if err := e.Load(context.Background(), filesIn(held)); err != nil {
 		t.Fatal(err)
 	}
 	generate(t, e, adapted)
@@ -128,14 +128,14 @@ func TestNothingLeavesInVain(t *testing.T) {
 	if got := in(t, e, held, adapted.Model.Dir, idle); !slices.Equal(got, []bool{true, true, true}) {
 		t.Errorf("in memory are %v", got)
 	}
-	e.Unload(held)
+	e.Unload(outcrop.ModelID(held))
 	generate(t, e, ask(large, "x", 3))
 	if got := in(t, e, held, adapted.Model.Dir, large); !slices.Equal(got, []bool{false, false, true}) {
 		t.Errorf("in memory are %v", got)
 	}
 
 	e = newEngine(t, Options{WeightBytes: 2 * size})
-	if err := e.Load(context.Background(), outcrop.ModelFiles{Dir: held}); err != nil {
+	if err := e.Load(context.Background(), filesIn(held)); err != nil {
 		t.Fatal(err)
 	}
 	generate(t, e, adapted)

@@ -47,52 +47,19 @@ func totals(t *testing.T, m *Meter, f Filter) []Total {
 	return got
 }
 
-func TestTotals(t *testing.T) {
+func TestRestart(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "usage.db")
 	m := open(t, path)
-	for i := range 1000 { // 16 min 40 s
-		m.Record(t.Context(), usage(noon.Add(time.Duration(i)*time.Second), "arn:a", 10, 1))
-	}
-	m.Record(t.Context(), usage(noon.Add(time.Hour), "arn:a", 5, 5))
-	m.Record(t.Context(), outcrop.Usage{At: noon, Scope: scope, Resource: "arn:job", Operation: "ModelCustomizationJob", TrainingTokens: 1 << 40})
-	elsewhere := usage(noon, "arn:b", 1, 1)
-	elsewhere.Scope.Region = "eu-west-1"
-	m.Record(t.Context(), elsewhere)
-
-	a := Total{Scope: scope, Resource: "arn:a", Operation: "InvokeModel", Events: 1001, InputTokens: 10_005, OutputTokens: 1005, Latency: 1001 * time.Second}
-	b := Total{Scope: elsewhere.Scope, Resource: "arn:b", Operation: "InvokeModel", Events: 1, InputTokens: 1, OutputTokens: 1, Latency: time.Second}
-	job := Total{Scope: scope, Resource: "arn:job", Operation: "ModelCustomizationJob", Events: 1, TrainingTokens: 1 << 40}
-	first := a
-	first.Events, first.InputTokens, first.OutputTokens, first.Latency = 1000, 10_000, 1000, 1000*time.Second
-	second := a
-	second.Events, second.InputTokens, second.OutputTokens, second.Latency = 1, 5, 5, time.Second
-	for name, tc := range map[string]struct {
-		f    Filter
-		want []Total
-	}{
-		"all":      {Filter{}, []Total{a, b, job}},
-		"resource": {Filter{Resource: "arn:b"}, []Total{b}},
-		"region":   {Filter{Account: scope.Account, Region: scope.Region}, []Total{a, job}},
-		"from":     {Filter{From: noon.Add(61 * time.Minute)}, []Total{second}},
-		"to":       {Filter{To: noon.Add(61 * time.Minute), Resource: "arn:a"}, []Total{first}},
-		"nothing":  {Filter{Account: "210987654321"}, nil},
-	} {
-		if got := totals(t, m, tc.f); !reflect.DeepEqual(got, tc.want) {
-			t.Errorf("%s: %+v\nwant %+v", name, got, tc.want)
-		}
-	}
-
 	m.Record(t.Context(), usage(noon, "arn:a", 1, 1))
 	if err := m.Close(); err != nil { // what waits is written
 		t.Fatal(err)
 	}
-	if got := totals(t, open(t, path), Filter{Resource: "arn:a"}); got[0].Events != 1002 {
+	if got := totals(t, open(t, path), Filter{Resource: "arn:a"}); len(got) != 1 || got[0].Events != 1 {
 		t.Errorf("after a restart: %+v", got)
 	}
 }
 
-// A database that fails does not fail requests, and what could not be written comes later.
 // TestOnce: an event of which there is one is counted once, whether it is recorded again
 // before it is written or by the next server.
 func TestOnce(t *testing.T) {
@@ -117,6 +84,7 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// TestFailingDatabase: it does not fail requests, and what could not be written comes later.
 func TestFailingDatabase(t *testing.T) {
 	t.Parallel()
 	m := open(t, filepath.Join(t.TempDir(), "usage.db"))

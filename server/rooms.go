@@ -20,6 +20,7 @@ import (
 	"outcrop.dev/outcrop/job"
 	"outcrop.dev/outcrop/launch/local"
 	"outcrop.dev/outcrop/meter"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/nn"
 	"outcrop.dev/outcrop/service/bedrockruntime"
 	"outcrop.dev/outcrop/store"
@@ -44,14 +45,13 @@ type rooms struct {
 	store       outcrop.Store // rows, telling the reconcilers what is written
 	blobs       *disk.Store
 	catalog     *catalog.Catalog
-	models      models
+	models      *models.Models
 	exec        nn.Exec // what serving, and the planning of jobs, runs on
 	engine      *infer.Engine
 	meter       *meter.Meter
 	signer      attempt.Signer
 	jobs        *job.Reconciler
 	throughputs *throughput.Reconciler
-	sweeper     *sweeper
 }
 
 // build makes the rooms, in the order in which they need each other.
@@ -68,9 +68,6 @@ func (s *Server) build(ctx context.Context) (*rooms, error) {
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.cfg.DataDir, name) }
-
-// modelDir is where a tuned model's files are.
-func (s *Server) modelDir(id string) string { return filepath.Join(s.path(modelsDir), id) }
 
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
@@ -89,9 +86,8 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
 		outcrop.KindJob:         func() { r.jobs.Notify() },
 		outcrop.KindThroughput:  func() { r.throughputs.Notify() },
-		outcrop.KindCustomModel: func() { r.sweeper.Notify() },
+		outcrop.KindCustomModel: func() { r.models.Notify() },
 	}}
-	r.sweeper = newSweeper(s.path(modelsDir), rows)
 	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
@@ -99,6 +95,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	if r.catalog, err = catalog.Open(s.cfg.DataDir, bedrockruntime.Dialects()...); err != nil {
 		return fmt.Errorf("open the catalog: %w", err)
 	}
+	r.models = models.New(r.catalog, rows, s.path(modelsDir))
 	for _, problem := range r.catalog.Problems() {
 		s.cfg.Log.Warn("catalog", "problem", problem)
 	}
@@ -149,12 +146,17 @@ func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
 		Command: command, DataDir: s.cfg.DataDir, ScratchRoot: s.path(scratchDir),
 		Env: withoutSecrets(os.Environ()), Nice: local.NiceDefault, Log: s.cfg.Log,
 	})
-	r.models = models{r.catalog, r.store, s.modelDir}
-	r.jobs = job.New(r.store, launcher, r.models.base, r.signer, r.meter, job.Options{
-		Owner: s.cfg.DataDir, ModelDir: s.modelDir, ScratchRoot: s.path(scratchDir),
+	base := func(ctx context.Context, j *outcrop.Job) (outcrop.ModelFiles, error) {
+		return r.models.Files(ctx, j.BaseModelID)
+	}
+	locate := func(ctx context.Context, model outcrop.ARN) (outcrop.ModelFiles, error) {
+		return r.models.Files(ctx, string(model))
+	}
+	r.jobs = job.New(r.store, launcher, base, r.signer, r.meter, job.Options{
+		Owner: s.cfg.DataDir, ModelDir: r.models.Dir, ScratchRoot: s.path(scratchDir),
 		Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
-	r.throughputs = throughput.New(r.store, r.engine, r.models.locate, s.cfg.Log)
+	r.throughputs = throughput.New(r.store, r.engine, locate, s.cfg.Log)
 	r.meter.Watch(r.rows.Counts, r.jobs.Running)
 	return nil
 }

@@ -26,10 +26,10 @@ func (s *Server) route() {
 	objects := r.blobs.Objects()
 
 	router := restjson.NewRouter(newRequestID, log)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
+	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
-	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.models.locate, invoker))
+	bedrockruntime.Register(router, bedrockruntime.New(r.models, invoker))
 	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
 
 	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Bucket: buckets.BucketOf, Reserve: newBodyBudget(unverifiedMax, unverifiedWait).reserve}

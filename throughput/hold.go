@@ -2,30 +2,41 @@ package throughput
 
 import "outcrop.dev/outcrop"
 
-// holds returns the directory that a throughput keeps loaded, "" if none.
-func (r *Reconciler) holds(arn outcrop.ARN) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.held[arn]
+// holding is what a throughput keeps loaded.
+type holding struct {
+	id         outcrop.ModelID
+	unloadable bool // nothing: its model could not be loaded in advance
 }
 
-// hold notes that a throughput keeps dir loaded, by a Load of its own, and no longer what it did
-// before.
-func (r *Reconciler) hold(arn outcrop.ARN, dir string) {
+// holds returns what a throughput keeps loaded; ok is false if nobody has tried yet.
+func (r *Reconciler) holds(arn outcrop.ARN) (h holding, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.held[arn]
-	r.held[arn] = dir
-	r.unload(before)
+	h, ok = r.held[arn]
+	return h, ok
+}
+
+// hold notes that a throughput keeps a model loaded, by a Load of its own, and no longer what it
+// did before.
+func (r *Reconciler) hold(arn outcrop.ARN, h holding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, ok := r.held[arn]
+	r.held[arn] = h
+	if ok {
+		r.unload(before)
+	}
 }
 
 // release notes that a throughput keeps nothing loaded.
 func (r *Reconciler) release(arn outcrop.ARN) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.held[arn]
+	before, ok := r.held[arn]
 	delete(r.held, arn)
-	r.unload(before)
+	if ok {
+		r.unload(before)
+	}
 }
 
 // releaseMissing releases what throughput held that is not among all any more.
@@ -36,18 +47,18 @@ func (r *Reconciler) releaseMissing(all []*outcrop.Throughput) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for arn, dir := range r.held {
+	for arn, h := range r.held {
 		if !live[arn] && !r.working[arn] {
 			delete(r.held, arn)
-			r.unload(dir)
+			r.unload(h)
 		}
 	}
 }
 
-// unload takes back the one Load for which a throughput held dir. The engine counts them: a model
+// unload takes back the one Load for which a throughput held a model. The engine counts them: a model
 // leaves with the last of those that serve it. r.mu is held.
-func (r *Reconciler) unload(dir string) {
-	if dir != "" && dir != unloadable {
-		r.engine.Unload(dir)
+func (r *Reconciler) unload(h holding) {
+	if !h.unloadable {
+		r.engine.Unload(h.id)
 	}
 }

@@ -27,7 +27,7 @@ import (
 // Engine is what of outcrop.Engine loads models.
 type Engine interface {
 	Load(ctx context.Context, m outcrop.ModelFiles) error
-	Unload(dir string)
+	Unload(id outcrop.ModelID)
 }
 
 // Locate finds a model by its ARN. CodeNotFound if there is none.
@@ -56,8 +56,8 @@ type Reconciler struct {
 	warm   chan struct{} // holds a token while a model is loaded in advance
 
 	mu      sync.Mutex
-	held    map[outcrop.ARN]string // which model directory a throughput keeps loaded
-	working map[outcrop.ARN]bool   // a goroutine works on it
+	held    map[outcrop.ARN]holding
+	working map[outcrop.ARN]bool // a goroutine works on it
 	running sync.WaitGroup
 
 	settling atomic.Int32 // how many throughputs somebody waits for
@@ -71,7 +71,7 @@ func New(store outcrop.Store, engine Engine, locate Locate, log *slog.Logger) *R
 	return &Reconciler{
 		store: store, engine: engine, locate: locate, log: log, wake: make(chan struct{}, 1),
 		loads: make(chan struct{}, loadsMax), warm: make(chan struct{}, 1),
-		held: map[outcrop.ARN]string{}, working: map[outcrop.ARN]bool{},
+		held: map[outcrop.ARN]holding{}, working: map[outcrop.ARN]bool{},
 	}
 }
 
@@ -111,7 +111,7 @@ func (r *Reconciler) pass(ctx context.Context) error {
 		}
 	}
 	for _, t := range all {
-		if t.Status == outcrop.ThroughputInService && r.holds(t.ARN) == "" {
+		if _, tried := r.holds(t.ARN); t.Status == outcrop.ThroughputInService && !tried {
 			r.work(t.ARN, func() { r.preload(ctx, t) })
 		}
 	}
@@ -153,7 +153,7 @@ func (r *Reconciler) work(arn outcrop.ARN, f func()) bool {
 // settle brings a throughput into service, or finds out that it cannot be.
 func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
 	wanted := desired(t)
-	dir, failure := r.loadWhenRoom(ctx, t.ARN, wanted)
+	id, failure := r.loadWhenRoom(ctx, t.ARN, wanted)
 	if ctx.Err() != nil {
 		return
 	}
@@ -166,7 +166,7 @@ func (r *Reconciler) settle(ctx context.Context, t *outcrop.Throughput) {
 		return true
 	})
 	if failure == nil { // the model that it had before goes only now that no request finds it
-		r.hold(t.ARN, dir)
+		r.hold(t.ARN, holding{id: id})
 	}
 	switch {
 	case err == nil && failure != nil && !goesOn:
@@ -202,16 +202,16 @@ func decide(t *outcrop.Throughput, failure error, goesOn bool) {
 // goesOn reports whether a throughput goes on with the model that it serves, since there is no room
 // for another beside it.
 func (r *Reconciler) goesOn(arn outcrop.ARN, failure error) bool {
-	dir := r.holds(arn)
-	return outcrop.CodeOf(failure) == outcrop.CodeModelNotReady && dir != "" && dir != unloadable
+	h, ok := r.holds(arn)
+	return outcrop.CodeOf(failure) == outcrop.CodeModelNotReady && ok && !h.unloadable
 }
 
 // loadWhenRoom is load, some at a time, and again and again while there is no room. Meanwhile the
 // throughput says what it waits for. It gives up early when something else is wanted.
-func (r *Reconciler) loadWhenRoom(ctx context.Context, arn, wanted outcrop.ARN) (dir string, err error) {
+func (r *Reconciler) loadWhenRoom(ctx context.Context, arn, wanted outcrop.ARN) (id outcrop.ModelID, err error) {
 	for try := 1; ; try++ {
-		if dir, err = r.loadInTurn(ctx, arn, wanted); outcrop.CodeOf(err) != outcrop.CodeModelNotReady || try == roomTries {
-			return dir, err
+		if id, err = r.loadInTurn(ctx, arn, wanted); outcrop.CodeOf(err) != outcrop.CodeModelNotReady || try == roomTries {
+			return id, err
 		}
 		r.log.Warn("no room for the model of a throughput yet", "throughput", arn, "model", wanted, "try", try, "error", err)
 		waits := false
@@ -231,7 +231,7 @@ func (r *Reconciler) loadWhenRoom(ctx context.Context, arn, wanted outcrop.ARN) 
 }
 
 // loadInTurn is load, of which loadsMax run at a time.
-func (r *Reconciler) loadInTurn(ctx context.Context, arn, model outcrop.ARN) (dir string, err error) {
+func (r *Reconciler) loadInTurn(ctx context.Context, arn, model outcrop.ARN) (id outcrop.ModelID, err error) {
 	select {
 	case r.loads <- struct{}{}:
 		defer func() { <-r.loads }()
@@ -253,7 +253,7 @@ func desired(t *outcrop.Throughput) outcrop.ARN {
 // is no room for it now, it is tried again later, for only what is held stays in memory. Else it is
 // not: a request will, and will be told what is wrong.
 func (r *Reconciler) preload(ctx context.Context, t *outcrop.Throughput) {
-	dir, err := r.loadInAdvance(ctx, t)
+	id, err := r.loadInAdvance(ctx, t)
 	switch {
 	case ctx.Err() != nil:
 		return
@@ -263,13 +263,12 @@ func (r *Reconciler) preload(ctx context.Context, t *outcrop.Throughput) {
 		return
 	case err != nil:
 		r.log.Warn("load model in advance", "throughput", t.ARN, "model", t.ModelARN, "error", err)
-		dir = unloadable
 	}
-	r.hold(t.ARN, dir)
+	r.hold(t.ARN, holding{id, err != nil})
 }
 
 // loadInAdvance loads a model when nobody waits for another, one at a time.
-func (r *Reconciler) loadInAdvance(ctx context.Context, t *outcrop.Throughput) (dir string, err error) {
+func (r *Reconciler) loadInAdvance(ctx context.Context, t *outcrop.Throughput) (id outcrop.ModelID, err error) {
 	select {
 	case r.warm <- struct{}{}:
 		defer func() { <-r.warm }()
@@ -282,20 +281,16 @@ func (r *Reconciler) loadInAdvance(ctx context.Context, t *outcrop.Throughput) (
 	return r.load(ctx, t.ARN, t.ModelARN)
 }
 
-// unloadable is held by throughput whose model could not be loaded in advance. No engine
-// has a model there.
-const unloadable = "\x00"
-
-// load loads a model for a throughput and returns where it lies. What is the model's own
+// load loads a model for a throughput and returns its id. What is the model's own
 // fault fails at once, and so does what there is no room for; anything else after some tries.
-func (r *Reconciler) load(ctx context.Context, arn, model outcrop.ARN) (dir string, err error) {
+func (r *Reconciler) load(ctx context.Context, arn, model outcrop.ARN) (id outcrop.ModelID, err error) {
 	for try := 1; ; try++ {
 		var files outcrop.ModelFiles
 		if files, err = r.locate(ctx, model); err == nil {
-			dir, err = files.Dir, r.engine.Load(ctx, files)
+			id, err = files.ID, r.engine.Load(ctx, files)
 		}
 		if err == nil || ctx.Err() != nil || final(err) || try == triesMax {
-			return dir, err
+			return id, err
 		}
 		r.log.Warn("load model", "throughput", arn, "model", model, "try", try, "error", err)
 		pause.For(ctx, retryAfter, nil)

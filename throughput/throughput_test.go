@@ -52,7 +52,7 @@ func (w *world) serve() {
 		if !ok {
 			return outcrop.ModelFiles{}, outcrop.Errorf(outcrop.CodeNotFound, "The model %s has been deleted.", arn)
 		}
-		return outcrop.ModelFiles{Dir: dir}, nil
+		return outcrop.ModelFiles{ID: outcrop.ModelID(dir), Dir: dir}, nil
 	}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -162,7 +162,8 @@ func (e *fakeEngine) Load(ctx context.Context, files outcrop.ModelFiles) error {
 	return nil
 }
 
-func (e *fakeEngine) Unload(dir string) {
+func (e *fakeEngine) Unload(id outcrop.ModelID) {
+	dir := string(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.loaded[dir] == 0 {

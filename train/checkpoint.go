@@ -15,13 +15,7 @@ import (
 	"outcrop.dev/outcrop/internal/durable"
 )
 
-// A checkpoint is a directory step-00000100 of three files; one without a manifest that
-// fits was cut off, and does not count:
-//
-//	state.safetensors  what is trained, weights or adapters, and the two moments of each with
-//	                   the prefixes m. and v.
-//	state.json         step and history
-//	manifest.json      SHA-256 of the two, written last
+// The names in a checkpoint. The package comment draws the whole.
 const (
 	stepPrefix   = "step-"
 	tensorsFile  = "state.safetensors"

@@ -33,7 +33,26 @@ type input struct {
 }
 
 // manifest says what a job made of what: with the same inputs, hyperparameters and kernel the
-// same artefacts come out.
+// same artefacts come out. It is the object manifest.json below the job's output prefix, stored
+// after all others:
+//
+//	PREFIX/                                     PREFIX/manifest.json
+//	├─ data_report.json                         {
+//	├─ model/                                     "version": 1,
+//	│  ├─ config.json                             "job": "ldsjl9h7yexe",            the job's id
+//	│  └─ …                                       "baseModel": "outcrop.pebble-v1",
+//	├─ parity.json                                "hyperParameters": {"epochCount": "1", …},
+//	├─ training_artifacts/                        "train": {"Method": "full", "Epochs": 1, …},
+//	│  └─ step_wise_training_metrics.csv          "steps": 313,
+//	├─ training_report.json                       "publishedStep": 313,
+//	├─ validation_artifacts/…                     "kernel": "avx512-bf16",          of tensor/gemm
+//	└─ manifest.json                              "inputs": [{"uri", "size", "sha256"}, …],
+//	                                              "artefacts": [{"path", "size", "sha256"}, …]
+//	                                            }
+//
+// Inputs stand in the order in which they were read. Artefacts are ordered by path, which begins
+// below PREFIX; the manifest is not one of them. Sums are SHA-256 in hex. It is indented by two
+// spaces and ends with a newline. Nothing of ours reads it: it is for whoever has the results.
 type manifest struct {
 	Version         int               `json:"version"` // 1
 	Job             string            `json:"job"`

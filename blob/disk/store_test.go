@@ -20,6 +20,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/blob/blobtest"
 	"outcrop.dev/outcrop/internal/lost"
 )
 
@@ -527,32 +528,12 @@ func TestDeleteConditions(t *testing.T) {
 
 func TestObjects(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
-	o := s.Objects()
-	info, err := o.Put(ctx, "b", "dir/k", "text/csv", strings.NewReader("a,b"))
-	must(t, err)
-	r, again, err := o.Get(ctx, "b", "dir/k")
-	must(t, err)
-	defer r.Close()
-	b, _ := io.ReadAll(r)
-	if info != again || string(b) != "a,b" || info.ETag != `"`+md5Of("a,b")+`"` || info.ContentType != "text/csv" {
-		t.Errorf("%+v %+v %q", info, again, b)
-	}
-	list, err := o.List(ctx, "b", "dir/", "", 10)
-	if err != nil || len(list) != 1 || list[0].Key != "dir/k" {
-		t.Errorf("%v %v", list, err)
-	}
-	must(t, o.HeadBucket(ctx, "b"))
-	_, headErr := o.Head(ctx, "b", "none")
-	_, _, getErr := o.Get(ctx, "none", "k")
-	must(t, o.Delete(ctx, "b", "none"))
-	must(t, o.Delete(ctx, "b", "dir/k"))
-	_, goneErr := o.Head(ctx, "b", "dir/k")
-	for _, err := range []error{headErr, goneErr, getErr, o.HeadBucket(ctx, "none"), o.Delete(ctx, "none", "k")} {
-		if outcrop.CodeOf(err) != outcrop.CodeNotFound {
-			t.Error(err)
-		}
-	}
+	blobtest.Run(t, func(t testing.TB) outcrop.Objects {
+		s := openStore(t, t.TempDir())
+		t.Cleanup(func() { s.Close() })
+		must(t, s.CreateBucket(ctx, blobtest.Bucket, nil))
+		return s.Objects()
+	})
 }
 
 func BenchmarkPut(b *testing.B) {

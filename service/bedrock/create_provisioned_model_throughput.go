@@ -36,7 +36,7 @@ func (s *Service) createThroughput(ctx context.Context, in *CreateProvisionedMod
 	if err != nil {
 		return "", err
 	}
-	m, err := s.findModel(ctx, sc, in.ModelId)
+	m, err := s.models.Find(ctx, sc, in.ModelId)
 	if err != nil {
 		return "", err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
 )
 
@@ -39,7 +40,7 @@ func checking(t testing.TB, rows string) (*env, *bedrock.Service) {
 	e.objects.data["data/train.jsonl"], e.objects.data["data/v1.jsonl"], e.objects.data["data/v2.jsonl"] = rows, goodRow(1), goodRow(2)
 	n := 0
 	newID := func() string { n++; return fmt.Sprintf("check%07d", n) }
-	return e, bedrock.New(e.store, e.objects, catalog{}, modelDir, &realChecker{}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
+	return e, bedrock.New(e.store, e.objects, catalog{}, models.New(catalog{}, e.store, modelsDir), &realChecker{}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
 }
 
 func goodRow(n int) string {

@@ -12,14 +12,14 @@ var throughputs = resource.Noun[*outcrop.Throughput]{
 	Kind: outcrop.KindThroughput, Of: outcrop.ThroughputOf, Request: func(t *outcrop.Throughput) string { return t.Request },
 }
 
-func (s *Service) newThroughput(in *CreateProvisionedModelThroughputInput, m *model, tags map[string]string) *outcrop.Throughput {
+func (s *Service) newThroughput(in *CreateProvisionedModelThroughputInput, m *outcrop.Model, tags map[string]string) *outcrop.Throughput {
 	id, now := s.newID(), s.now()
 	return &outcrop.Throughput{
 		Meta: outcrop.Meta{
-			Kind: outcrop.KindThroughput, Scope: m.scope, ID: id, ARN: m.scope.ARN(outcrop.KindThroughput, id), Name: in.ProvisionedModelName,
-			Status: outcrop.ThroughputCreating, Parent: string(m.arn()), Token: in.ClientRequestToken, Tags: tags, Created: now,
+			Kind: outcrop.KindThroughput, Scope: m.Scope, ID: id, ARN: m.Scope.ARN(outcrop.KindThroughput, id), Name: in.ProvisionedModelName,
+			Status: outcrop.ThroughputCreating, Parent: string(m.ARN()), Token: in.ClientRequestToken, Tags: tags, Created: now,
 		},
-		ModelUnits: in.ModelUnits, ModelARN: m.arn(), DesiredModelARN: m.arn(), FoundationModelARN: m.foundationARN(),
+		ModelUnits: in.ModelUnits, ModelARN: m.ARN(), DesiredModelARN: m.ARN(), FoundationModelARN: m.FoundationARN(),
 		CommitmentDuration: in.CommitmentDuration, CommitmentExpires: commitmentEnd(now, in.CommitmentDuration),
 	}
 }
