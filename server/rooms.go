@@ -52,6 +52,7 @@ type rooms struct {
 	signer      attempt.Signer
 	jobs        *job.Reconciler
 	throughputs *throughput.Reconciler
+	scrub       *modelScrub
 }
 
 // build makes the rooms, in the order in which they need each other.
@@ -86,8 +87,9 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
 		outcrop.KindJob:         func() { r.jobs.Notify() },
 		outcrop.KindThroughput:  func() { r.throughputs.Notify() },
-		outcrop.KindCustomModel: func() { r.models.Notify() },
+		outcrop.KindCustomModel: func() { r.models.Notify(); r.scrub.bell.Ring() },
 	}}
+	r.scrub = newModelScrub(s.cfg.DataDir, s.cfg.Log, s.cfg.Clock)
 	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
@@ -115,6 +117,7 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
 		Exec:        r.exec,
+		Check:       r.scrub.Check,
 		WeightBytes: s.cfg.ModelBytes,
 		CacheBytes:  s.cfg.CacheBytes,
 		NoReuse:     s.cfg.NoReuse,
@@ -158,6 +161,9 @@ func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
 	})
 	r.throughputs = throughput.New(r.store, r.engine, locate, s.cfg.Log)
 	r.meter.Watch(r.rows.Counts, r.jobs.Running)
+	r.meter.Gauge("outcrop_damaged_files", "Files of objects, and models, that are known to hold wrong bytes.", func() float64 {
+		return float64(r.blobs.Damaged() + r.scrub.Damaged())
+	})
 	return nil
 }
 
