@@ -41,7 +41,7 @@ func (s *Store) Copy(ctx context.Context, src blob.Source, bucket, key string, i
 		to.ETag = hex.EncodeToString(d.Sums[blob.MD5])
 		to.Checksum = fullChecksum(algorithm, d)
 	}
-	return s.commitObject(ctx, to, r.pinned, in.Condition)
+	return s.commitObject(ctx, to, r.pinned, in.Condition, false)
 }
 
 // UploadPartCopy makes a part of a range of an object's bytes, shared like those of Copy.

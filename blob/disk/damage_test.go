@@ -194,6 +194,12 @@ func TestScrub(t *testing.T) {
 	if _, errs := read(t, s, "older-bad", 0, 200); !errors.Is(errs[0], blob.ErrDamaged) {
 		t.Errorf("an older file that the scrub found wrong: %v", errs[0])
 	}
+	must(t, os.Remove(s.path(files["good"])))
+	r, err = Scrub(ctx, dir, opt)
+	must(t, err)
+	if len(r.Damaged) != 5 || !strings.Contains(log.String(), files["good"]+" is missing") {
+		t.Errorf("a file that is gone: %+v", r)
+	}
 	must(t, s.Delete(ctx, "b", "older", blob.Condition{}))
 	contentFiles(t, s)
 	if exists(s.sumsPath(files["older"])) {

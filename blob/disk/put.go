@@ -28,7 +28,7 @@ func (s *Store) Put(ctx context.Context, bucket, key string, in blob.PutInput) (
 	if err != nil {
 		return blob.Object{}, err
 	}
-	return s.commitObject(ctx, o, w.segments, in.Condition)
+	return s.commitObject(ctx, o, w.segments, in.Condition, len(w.segments) > 0)
 }
 
 // originOf is what a footer says of an object.
@@ -39,16 +39,20 @@ func originOf(o blob.Object) origin {
 	return or
 }
 
-// commitObject makes a new object of bytes that are on disk.
-func (s *Store) commitObject(ctx context.Context, o blob.Object, segments []segment, c blob.Condition) (blob.Object, error) {
+// commitObject makes a new object of bytes that are on disk. noted: their file says what it is.
+func (s *Store) commitObject(ctx context.Context, o blob.Object, segments []segment, c blob.Condition, noted bool) (blob.Object, error) {
 	err := s.commit(ctx, segments, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		files, err := replaceObject(ctx, tx, o, c)
 		if err != nil {
 			return nil, err
 		}
-		return files, insertSegments(ctx, tx, o.ID, 0, segments)
+		if err := insertSegments(ctx, tx, o.ID, 0, segments); err != nil || noted {
+			return files, err
+		}
+		return files, s.noteObject(ctx, tx, o)
 	})
 	if err != nil {
+		s.junk.add(noteOf + o.ID)
 		return blob.Object{}, err
 	}
 	return o, nil

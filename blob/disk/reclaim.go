@@ -3,6 +3,7 @@ package disk
 import (
 	"context"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,7 +143,16 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// reclaim removes those of the files that nothing names, and notes, whose rows are gone for good:
+// no id is used twice.
 func (r *reclaimer) reclaim(batch []string) {
+	for _, file := range batch {
+		if name, ok := strings.CutPrefix(file, noteOf); ok {
+			if err := os.Remove(r.s.notePath(name)); err != nil && !os.IsNotExist(err) {
+				r.s.opt.Log.Error("remove the note of what was deleted", "note", name, "error", err)
+			}
+		}
+	}
 	for _, file := range r.unused(batch) {
 		r.s.forgetDamage(file)
 		for _, path := range []string{r.s.path(file), r.s.sumsPath(file)} {
@@ -160,7 +170,7 @@ func (r *reclaimer) unused(batch []string) []string {
 	defer r.s.pins.mu.Unlock()
 	var gone []string
 	for _, file := range batch {
-		if len(file) < 2 || r.s.pins.pinned(file) {
+		if len(file) < 2 || strings.HasPrefix(file, noteOf) || r.s.pins.pinned(file) {
 			continue
 		}
 		used, err := r.s.used(context.Background(), file)

@@ -94,12 +94,13 @@ func checkCondition(c blob.Condition, exists bool, old blob.Object) error {
 	return nil
 }
 
-// removeObject deletes an object's rows and returns its files.
+// removeObject deletes an object's rows and returns its files and its note.
 func removeObject(ctx context.Context, tx *sql.Tx, o blob.Object) (files []string, err error) {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM objects WHERE bucket = ? AND key = ?", o.Bucket, []byte(o.Key)); err != nil {
 		return nil, err
 	}
-	return removeOwner(ctx, tx, o.ID)
+	files, err = removeOwner(ctx, tx, o.ID)
+	return append(files, noteOf+o.ID), err
 }
 
 // removeOwner deletes the parts and segments of an object or upload and returns its files.

@@ -81,7 +81,27 @@ func (s *Store) scrub(ctx context.Context, first int, rest func() error) (r Scru
 			}
 		}
 	}
-	return r, nil
+	return r, s.scrubMissing(ctx, &r)
+}
+
+// scrubMissing finds files that the index names and that are not there.
+func (s *Store) scrubMissing(ctx context.Context, r *ScrubReport) error {
+	files, err := filesOf(ctx, s.db.Reader, "SELECT DISTINCT file FROM segments")
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if exists(s.path(file)) {
+			continue
+		}
+		if used, err := s.used(ctx, file); err != nil {
+			return err
+		} else if used { // still: it was not deleted meanwhile
+			_ = s.damage(file, fmt.Errorf("%w: %s is missing", blob.ErrDamaged, bodyName(file))) // is in the log now
+			r.Damaged = append(r.Damaged, bodyName(file))
+		}
+	}
+	return nil
 }
 
 func (s *Store) scrubFile(ctx context.Context, file string, r *ScrubReport, rest func() error) error {

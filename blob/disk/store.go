@@ -4,6 +4,7 @@
 //	data/ab/ab…  the bytes, in files named by random ids, never changed once written; each ends
 //	             with the checksums of its blocks, compared before a byte is handed out
 //	sums/ab…     the checksums of files of older programs, from the scrub
+//	notes/…      what the index says and no content file does: with it, Repair makes the index anew
 //	tmp/…        files that are being written; emptied on opening
 //	lost+found/… files that no row named on opening; kept for 30 days
 //
@@ -24,6 +25,7 @@ import (
 	"context"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -78,9 +80,11 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	s.lost = lost.Folder{Dir: filepath.Join(dir, lost.Name), Now: opt.Now, Log: opt.Log}
 	s.pins.count = map[string]int{}
 	old, err := s.leftovers()
+	if err == nil {
+		err = s.beginNotes(ctx)
+	}
 	if err != nil {
-		db.Close()
-		return nil, err
+		return nil, errors.Join(err, db.Close())
 	}
 	s.junk = startReclaimer(s, old)
 	ctx, s.endScrub = context.WithCancel(context.WithoutCancel(ctx))
