@@ -76,10 +76,15 @@ func (r *reclaimer) add(files ...string) {
 	if len(files) == 0 {
 		return
 	}
-	r.mu.Lock()
-	r.queue = append(r.queue, files...)
-	r.mu.Unlock()
+	r.putBack(files)
 	r.wake.Ring()
+}
+
+// putBack is add for what need not be looked at now.
+func (r *reclaimer) putBack(files []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = append(r.queue, files...)
 }
 
 func (r *reclaimer) stop() {
@@ -101,7 +106,10 @@ func (r *reclaimer) run(ctx context.Context) {
 		if len(batch) == 0 {
 			return pause.UntilRung
 		}
-		r.reclaim(batch)
+		if r.s.unlessHeld(func() { r.reclaim(batch) }) {
+			r.putBack(batch)
+			return holdRetry
+		}
 		return 0
 	})
 }

@@ -6,6 +6,7 @@
 //	sums/ab…     the checksums of files of older programs, from the scrub
 //	notes/…      what the index says and no content file does: with it, Repair makes the index anew
 //	tmp/…        files that are being written; emptied on opening
+//	hold         locked by who copies the files: none is removed meanwhile
 //	lost+found/… files that no row named on opening; kept for 30 days
 //
 // An object is a row and a list of segments, each a range of a file. So a multipart upload

@@ -90,7 +90,7 @@ func contentFiles(t testing.TB, s *Store) int {
 	s.junk = startReclaimer(s, nil)
 	n := 0
 	must(t, filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), "index.db") {
+		if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), "index.db") && d.Name() != holdFile {
 			n++
 		}
 		if err == nil && (d.Name() == lost.Name || d.Name() == "notes") {

@@ -181,3 +181,29 @@ func TestGuardBesideAnother(t *testing.T) {
 		t.Errorf("the mark says %+v, %v, %v", n, found, err)
 	}
 }
+
+// A copy has what was committed when it was made, its identity with it, and is taken in use.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	path := written(t, t.TempDir(), 3)
+	db, err := openGuarded(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	to := filepath.Join(t.TempDir(), "it's a copy.db")
+	if err := Copy(context.Background(), to, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := Copy(context.Background(), to, path); err == nil {
+		t.Error("a copy was written over")
+	}
+	copied, err := openGuarded(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	if copied.mark.last != db.mark.last || copied.mark.last.number != 3 {
+		t.Errorf("the copy ends with %+v, the database with %+v", copied.mark.last, db.mark.last)
+	}
+}
