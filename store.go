@@ -29,6 +29,9 @@ type Meta struct {
 	Lease   Lease
 }
 
+// Head returns the part itself, for those who know nothing else of the noun.
+func (m *Meta) Head() *Meta { return m }
+
 // Lease says who works on a record, until when. Fence grows by one with every claim;
 // a holder whose fence is no longer the record's has lost it.
 type Lease struct {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/infer"
+	"outcrop.dev/outcrop/engine/infer"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // examineModel has the embedded model, written to a temporary directory, say something.

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 func (a *app) modelsAliasCommand() *cobra.Command {

@@ -15,10 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/export"
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/gguf"
 	"outcrop.dev/outcrop/internal/sums"
-	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/models/export"
 	"outcrop.dev/outcrop/server"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/models/catalog"
 	"outcrop.dev/outcrop/server"
 )
 

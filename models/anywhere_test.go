@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
 	"outcrop.dev/outcrop/models"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // TestAnywhere: whom the machine belongs to finds a model in whatever scope it is, with its files;

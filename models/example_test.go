@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/store/memory"
 	"outcrop.dev/outcrop/models"
-	"outcrop.dev/outcrop/store/memory"
 )
 
 // shelf has one model.

@@ -21,12 +21,12 @@ import (
 	"github.com/aws/smithy-go"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/data/store/memory"
 	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/models"
+	"outcrop.dev/outcrop/models/catalog"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
-	"outcrop.dev/outcrop/store/memory"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/store/memory"
 	"outcrop.dev/outcrop/internal/lost"
-	"outcrop.dev/outcrop/store/memory"
 )
 
 // Files stay as long as their model, or the job that is about to make it one; then they go. What

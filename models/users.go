@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // Users returns what needs a foundation model, in any account and region: jobs that have not ended,

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/store/memory"
 	"outcrop.dev/outcrop/models"
-	"outcrop.dev/outcrop/store/memory"
 )
 
 // TestUsers: what needs a base model is found in every region, and nothing else.

@@ -12,12 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"outcrop.dev/outcrop/blob/disk"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/blob/disk"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/internal/lost"
 	"outcrop.dev/outcrop/internal/sqlitedb"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // backupFile is written when a backup is complete; without it there is none.

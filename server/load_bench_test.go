@@ -5,13 +5,13 @@ import (
 	"runtime"
 	"testing"
 
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/engine/model"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/tensor"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
 	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/sums"
-	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/nn"
-	"outcrop.dev/outcrop/tensor"
-	"outcrop.dev/outcrop/tensor/gemm"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // BenchmarkLoad is what loading the embedded model takes, and what comparing its files with their

@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/store/sqlite"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/server"
-	"outcrop.dev/outcrop/store"
 )
 
 // TestMovedDataDirectory: nothing in a data directory says where it lies, so that a tuned model
@@ -57,7 +57,7 @@ func tuned(t *testing.T, dir string) outcrop.ARN {
 	if err := tinymodel.Write(files); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := store.Open(t.Context(), filepath.Join(dir, "outcrop.db"), time.Now)
+	rows, err := sqlite.Open(t.Context(), filepath.Join(dir, "outcrop.db"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

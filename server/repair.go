@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"outcrop.dev/outcrop/blob/disk"
+	"outcrop.dev/outcrop/data/blob/disk"
 )
 
 // Repair makes the index of the objects anew if it cannot be opened: see disk.Repair. It refuses a

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/data/store/memory"
+	"outcrop.dev/outcrop/data/store/sqlite"
 	"outcrop.dev/outcrop/models"
-	"outcrop.dev/outcrop/store"
-	"outcrop.dev/outcrop/store/memory"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // OpenModels returns the models of a data directory, until done. A server may run there. Where none
@@ -35,7 +35,7 @@ func openRows(ctx context.Context, path string, clock func() time.Time) (outcrop
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return memory.New(clock), func() error { return nil }, nil
 	}
-	rows, err := store.Open(ctx, path, clock)
+	rows, err := sqlite.Open(ctx, path, clock)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the database: %w", err)
 	}

@@ -12,11 +12,11 @@ import (
 	"sync"
 	"time"
 
-	"outcrop.dev/outcrop/blob/disk"
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/data/blob/disk"
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/internal/pause"
 	"outcrop.dev/outcrop/internal/sums"
-	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // The pace of the background scrub of models.

@@ -1,13 +1,14 @@
 package chattemplate_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
-	"outcrop.dev/outcrop/catalog/pebble"
 	"outcrop.dev/outcrop/format/chat"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
+	"outcrop.dev/outcrop/models/catalog/pebble"
 )
 
 // A question as a model reads it, and the same with its answer as it is trained.
@@ -20,7 +21,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	prompt, err := t.Prompt([]chat.Message{chat.Text(chat.User, "Hello")})
+	prompt, err := t.Prompt(context.Background(), []chat.Message{chat.Text(chat.User, "Hello")})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"log"
 
-	"outcrop.dev/outcrop/catalog/pebble"
 	"outcrop.dev/outcrop/format/tokenizer"
+	"outcrop.dev/outcrop/models/catalog/pebble"
 )
 
 // Text becomes ids, and ids become text. A special token is none when a user spells it.

@@ -24,10 +24,10 @@ import (
 	"github.com/aws/smithy-go"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/store/memory"
+	"outcrop.dev/outcrop/engine/recipe"
 	"outcrop.dev/outcrop/models"
-	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/store/memory"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 

@@ -11,7 +11,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/bedrock"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/engine/datacheck"
 	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
 )
@@ -26,7 +26,7 @@ func (c *realChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock
 	}
 	checker := c.Checker
 	checker.Customization = ask.CustomizationType
-	report, err := checker.Check(ctx, "../../catalog/pebble", ask.Model.ContextLength, datacheck.Source(ask.Training), sources)
+	report, err := checker.Check(ctx, "../../models/catalog/pebble", ask.Model.ContextLength, datacheck.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}

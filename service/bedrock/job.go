@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/recipe"
+	"outcrop.dev/outcrop/engine/recipe"
 	"outcrop.dev/outcrop/service/internal/resource"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 // readConditions are If-Match and its relatives, of a read or of a copy's source.

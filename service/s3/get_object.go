@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 func (c *call) getObject() error {
