@@ -21,8 +21,8 @@ import (
 	"outcrop.dev/outcrop/server"
 )
 
-// run runs a server of a configuration until the test ends.
-func run(t *testing.T, cfg server.Config) *server.Server {
+// runWith runs a server of a configuration until the test ends.
+func runWith(t *testing.T, cfg server.Config) *server.Server {
 	t.Helper()
 	cfg.DataDir, cfg.Threads = t.TempDir(), 1
 	s, err := server.New(t.Context(), cfg)
@@ -45,7 +45,7 @@ func run(t *testing.T, cfg server.Config) *server.Server {
 // made, and this machine's workers and commands reach it as ever.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	s := run(t, server.Config{Listen: "0.0.0.0:0", TLSSelfSigned: true})
+	s := runWith(t, server.Config{Listen: "0.0.0.0:0", TLSSelfSigned: true})
 	pem, err := os.ReadFile(s.CABundle())
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestListen(t *testing.T) {
 			t.Errorf("%s: %v, want %s", listen, err, want)
 		}
 	}
-	s := run(t, server.Config{Listen: "0.0.0.0:0", InsecureHTTP: true})
+	s := runWith(t, server.Config{Listen: "0.0.0.0:0", InsecureHTTP: true})
 	if !strings.HasPrefix(s.URL(), "http://127.0.0.1:") || s.BothFamilies() {
 		t.Errorf("%s, both families: %v", s.URL(), s.BothFamilies())
 	}
@@ -116,7 +116,7 @@ func TestListen(t *testing.T) {
 // A request for another server's name is refused, whoever asks.
 func TestHosts(t *testing.T) {
 	t.Parallel()
-	s := run(t, server.Config{Listen: "127.0.0.1:0", Hosts: []string{"models.example", "192.0.2.7"}, Domains: []string{"s3.example"}, Advertise: "gate.example:443"})
+	s := runWith(t, server.Config{Listen: "127.0.0.1:0", Hosts: []string{"models.example", "192.0.2.7"}, Domains: []string{"s3.example"}, Advertise: "gate.example:443"})
 	if s.PublicURL() != "http://gate.example:443" {
 		t.Errorf("clients are told %s", s.PublicURL())
 	}
@@ -199,7 +199,7 @@ func TestMetricsAddress(t *testing.T) {
 	}
 	address := ln.Addr().String()
 	ln.Close()
-	run(t, server.Config{Listen: "127.0.0.1:0", Metrics: address})
+	runWith(t, server.Config{Listen: "127.0.0.1:0", Metrics: address})
 	for path, want := range map[string]int{"/metrics": 200, "/": 404, "/foundation-models": 404} {
 		var resp *http.Response
 		for range 100 { // until it serves

@@ -37,6 +37,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/iam"
+	"outcrop.dev/outcrop/internal/lost"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
@@ -171,8 +172,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.rooms.supervisor.Run(running) })
+	g.Go(func() error { return s.rooms.scrub.Run(running) })
 	g.Go(func() error {
-		return s.rooms.models.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
+		found := lost.Folder{Dir: filepath.Join(s.path(modelsDir), lost.Name), Now: s.cfg.Clock, Log: s.cfg.Log}
+		return s.rooms.models.Run(running, found, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})
 	g.Go(func() error { return s.serve(running) })
 	err := g.Wait()

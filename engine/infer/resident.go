@@ -211,7 +211,12 @@ func (e *Engine) evict(r *resident) {
 // load reads the model and its tokenizer, and says so.
 func (e *Engine) load(r *resident) {
 	var err error
-	if r.files.BaseDir == "" {
+	if e.opt.Check != nil {
+		err = e.opt.Check(r.files.Dir)
+	}
+	if err != nil {
+		// It is told below.
+	} else if r.files.BaseDir == "" {
 		if err = e.reserve(r); err == nil {
 			err = r.read(e.opt)
 		}
