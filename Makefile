@@ -19,7 +19,7 @@ demo: build ## a real fine-tune from end to end, in under 3 minutes
 test: lint ## all that must pass; under 5 minutes
 	$(GO) test ./...
 
-lint: ## formatting, vet, staticcheck; the import table is checked by test (internal/arch)
+lint: ## formatting, vet, staticcheck; the import rules are checked by test (internal/arch)
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt these files:"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags long ./e2e/...
@@ -41,7 +41,7 @@ bench: build ## tokens a second, FLOP/s and share of the measured peak
 	$(BIN) bench generate
 
 bench-peers: build ## the same beside PyTorch and llama.cpp (needs python3, node, npm)
-	sh bench/peers/run.sh
+	sh engine/bench/peers/run.sh
 
 e2e: ## the guide's scripts, the SDK for JavaScript, the AWS CLI
 	sh e2e/run.sh

@@ -94,9 +94,9 @@ type Engine interface {
 	// Load makes a model resident, so that the next request does not wait for it. Adapters are
 	// loaded beside the model that they belong to, which they share.
 	Load(ctx context.Context, m ModelFiles) error
-	// Unload takes back one Load of the model in dir. After the last its memory goes once its
-	// requests have ended.
-	Unload(dir string)
+	// Unload takes back one Load of a model. After the last its memory goes once its requests have
+	// ended.
+	Unload(id ModelID)
 	// Generate writes the completion piece by piece, valid UTF-8 each, to emit, which may be
 	// nil, and returns the whole. It stops within one token when ctx ends or emit fails.
 	Generate(ctx context.Context, req GenerateRequest, emit func(text string) error) (GenerateResult, error)

@@ -75,12 +75,9 @@ type Job struct {
 	Validation     Phase
 	DataProcessing Phase
 	Training       Phase
-	FailureMessage string
-	EndTime        time.Time
-	Progress       Progress
 	OutputModelARN ARN // set only when Completed
 
-	Attempt Attempt
+	Work
 }
 
 // Progress is what a worker last reported.
@@ -96,6 +93,18 @@ type Progress struct {
 	Checkpoints      []Checkpoint // that are models of their own, when it has
 	UpdatedAt        time.Time
 }
+
+// Work is the part of every noun that is worked on by attempts, one after the other, until it has
+// ended. Its status is one of the job's.
+type Work struct {
+	Progress       Progress
+	FailureMessage string    // if it has Failed
+	EndTime        time.Time // zero until it has ended
+	Attempt        Attempt
+}
+
+// Worked returns the part itself, for those who know nothing else of the noun.
+func (w *Work) Worked() *Work { return w }
 
 // HeaderProgress is the header of an answer to GetModelCustomizationJob that tells watchers
 // what the service model has no member for: a ProgressView as JSON.
@@ -120,11 +129,15 @@ type ProgressView struct {
 // off every night goes on, and one that always dies at the same row does not.
 type Attempt struct {
 	Number   int
-	Handle   string // the launcher's, to find the process again after a restart
-	Started  time.Time
-	BestStep int // the furthest step of all attempts
-	Failures int // attempts in a row that failed by themselves
-	Losses   int // attempts in a row that were killed from outside, or ended unseen
+	Handle   string    // the launcher's, to find the process again after a restart
+	Started  time.Time // zero when the attempt has ended and the next one has not begun
+	BestStep int       // the furthest step of all attempts
+	Failures int       // attempts in a row that failed by themselves
+	Losses   int       // attempts in a row that were killed from outside, or ended unseen
+
+	// Result is how the attempt says that it has ended (attempt.Result); nil before that, and again
+	// when the next one begins.
+	Result json.RawMessage `json:",omitempty"`
 }
 
 // OutputPrefix returns where a job's artefacts go:

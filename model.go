@@ -1,5 +1,7 @@
 package outcrop
 
+import "slices"
+
 // FoundationModel is a base model: a directory in Hugging Face layout and its catalog entry.
 type FoundationModel struct {
 	ID             string   // such as outcrop.pebble-v1
@@ -9,6 +11,7 @@ type FoundationModel struct {
 	Dialect        string   // body dialect of InvokeModel, such as "titan"
 	Customizations []string // such as FINE_TUNING
 	Dir            string   // model directory
+	FilesID        ModelID  `json:"-"` // of the files in Dir: the first of the ids that they serve
 	ContextLength  int      // tokens
 	// LearningRateScale multiplies a job's learningRate. The ids served on behalf of a much
 	// larger model (Titan) take that model's learning rates, which are too small for this one.
@@ -40,14 +43,45 @@ type CustomModel struct {
 
 // ModelFiles is where a model is on this machine.
 type ModelFiles struct {
+	ID            ModelID
 	Dir           string
-	BaseDir       string // of adapters: the model that they belong to; "" for a whole model
-	ContextLength int    // tokens
+	BaseID        ModelID // of adapters: the model that they belong to; "" for a whole model
+	BaseDir       string  // where that is
+	ContextLength int     // tokens
 }
 
 // ModelID is a model's one name inside the program: a foundation model's catalog id, not an alias
-// of it, or a custom model's ARN. Two identifiers that mean one model have one ModelID.
+// of it, or a custom model's ARN. Ids that are served by the same files have one ModelID.
 type ModelID string
+
+// Model is what an identifier names: a foundation model, or a custom model with the foundation
+// model that it goes back to.
+type Model struct {
+	Scope        Scope // where it was found
+	Foundation   FoundationModel
+	FoundationID string       // as the caller, or the one who made the custom model, named it
+	Custom       *CustomModel // nil for the foundation model itself
+}
+
+// Ref returns what a job remembers the model by: a catalog id as it was named, or a custom
+// model's ARN.
+func (m *Model) Ref() string {
+	if m.Custom != nil {
+		return string(m.Custom.ARN)
+	}
+	return m.FoundationID
+}
+
+// ARN returns the ARN of the model itself.
+func (m *Model) ARN() ARN {
+	if m.Custom != nil {
+		return m.Custom.ARN
+	}
+	return m.FoundationARN()
+}
+
+// FoundationARN returns the ARN of the foundation model that the model goes back to, or is.
+func (m *Model) FoundationARN() ARN { return m.Scope.ARN(KindFoundationModel, m.FoundationID) }
 
 // Target is what an invocation runs on: a model, and the capacity that answers for it.
 type Target struct {
@@ -64,6 +98,17 @@ type Target struct {
 var LicenceFiles = []string{
 	"LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
 }
+
+// TextFiles are the files that a model's directory in Hugging Face layout is wanted with beside its
+// weights, if they are there.
+var TextFiles = slices.Concat([]string{
+	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+	"special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
+	"README.md",
+}, LicenceFiles)
+
+// TextBytesMax is the longest of them: the longest tokenizer.json that is read.
+const TextBytesMax = 64 << 20
 
 // The types of customization that a model may allow (CustomizationType).
 const (

@@ -74,7 +74,7 @@ func TestS3URI(t *testing.T) {
 func TestRecordRoundTrip(t *testing.T) {
 	t.Parallel()
 	loss := 1.5
-	j := &outcrop.Job{Meta: outcrop.Meta{Kind: outcrop.KindJob, ID: "abcdefghijkl", Name: "n"}, OutputURI: "s3://b/o/", Progress: outcrop.Progress{TrainingLoss: &loss}}
+	j := &outcrop.Job{Meta: outcrop.Meta{Kind: outcrop.KindJob, ID: "abcdefghijkl", Name: "n"}, OutputURI: "s3://b/o/", Work: outcrop.Work{Progress: outcrop.Progress{TrainingLoss: &loss}}}
 	back, err := outcrop.JobOf(j.Record())
 	if err != nil || back.Name != "n" || *back.Progress.TrainingLoss != loss {
 		t.Errorf("got %+v, %v", back, err)

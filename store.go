@@ -29,6 +29,9 @@ type Meta struct {
 	Lease   Lease
 }
 
+// Head returns the part itself, for those who know nothing else of the noun.
+func (m *Meta) Head() *Meta { return m }
+
 // Lease says who works on a record, until when. Fence grows by one with every claim;
 // a holder whose fence is no longer the record's has lost it.
 type Lease struct {
@@ -59,6 +62,26 @@ func KeyFor(kind Kind, scope Scope, identifier string) Key {
 		return Key{Kind: p.Kind, Scope: p.Scope, Ref: p.Last()}
 	}
 	return Key{Kind: kind, Scope: scope, Ref: identifier}
+}
+
+// Find reads the record of a kind that an identifier names in a scope; KeyFor tells the forms.
+// CodeNotFound if there is none, if it is another kind's or another scope's, and for an ARN that
+// only ends like the record's own.
+func Find(ctx context.Context, r Reader, kind Kind, scope Scope, identifier string) (Record, error) {
+	key := KeyFor(kind, scope, identifier)
+	none := Errorf(CodeNotFound, "There is no %s %s in account %s, region %s.", kind, identifier, scope.Account, scope.Region)
+	if key.Kind != kind || key.Scope != scope {
+		return Record{}, none
+	}
+	rec, err := r.Get(ctx, key)
+	if err != nil {
+		return Record{}, err
+	}
+	p, isARN := ParseARN(identifier)
+	if isARN && identifier != string(rec.ARN) && p.Resource != rec.Name && p.Resource != rec.ID {
+		return Record{}, none
+	}
+	return rec, nil
 }
 
 // Query selects records of one kind and scope, newest first unless Ascending. Zero fields

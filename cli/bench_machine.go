@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/bench"
+	"outcrop.dev/outcrop/engine/bench"
 )
 
 func (a *app) benchMachineCommand() *cobra.Command {

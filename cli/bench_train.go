@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/bench"
+	"outcrop.dev/outcrop/engine/bench"
 )
 
 // documentsMax bounds a step of the benchmark: more than fits into any machine's memory.

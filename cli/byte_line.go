@@ -11,7 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"outcrop.dev/outcrop/hub"
+	"outcrop.dev/outcrop/models/hub"
 )
 
 // byteLine shows how far a download is: a bar that is redrawn on a terminal, else now and

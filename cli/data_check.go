@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/catalog/pebble"
-	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/tokenizer"
-	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/models/catalog"
+	"outcrop.dev/outcrop/models/catalog/pebble"
 )
 
 const dataCheckLong = `Check training data as a job would: every row, with the line and what to do for each mistake. The

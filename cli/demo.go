@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"outcrop.dev/outcrop/demo"
+	"outcrop.dev/outcrop/cli/demo"
 	"outcrop.dev/outcrop/server"
 )
 

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/infer"
+	"outcrop.dev/outcrop/engine/infer"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // examineModel has the embedded model, written to a temporary directory, say something.
@@ -56,7 +56,7 @@ func (a *app) trial(ctx context.Context, dir string) (tokens int, took time.Dura
 	defer engine.Close()
 	began := time.Now()
 	result, err := engine.Generate(ctx, outcrop.GenerateRequest{
-		Model: outcrop.ModelFiles{Dir: m.Dir}, MaxTokens: trialTokens, TopP: 1, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, "Hello")},
+		Model: outcrop.ModelFiles{ID: m.FilesID, Dir: m.Dir}, MaxTokens: trialTokens, TopP: 1, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, "Hello")},
 	}, nil)
 	return result.OutputTokens, time.Since(began), err
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"outcrop.dev/outcrop/nn"
-	"outcrop.dev/outcrop/tensor"
-	"outcrop.dev/outcrop/tensor/gemm"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/tensor"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
 )
 
 // kernelVariable names the matrix kernel to use instead of the fastest: for tests and for

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // defaultBaseModel is the model that every server has.

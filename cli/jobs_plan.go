@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/datacheck"
-	"outcrop.dev/outcrop/recipe"
-	"outcrop.dev/outcrop/tune"
+	"outcrop.dev/outcrop/engine/customize"
+	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/engine/recipe"
 )
 
 const jobsPlanLong = `Say what a job would train with and how much memory it would take, and train nothing: every
@@ -47,7 +47,7 @@ func (a *app) jobsPlanCommand() *cobra.Command {
 }
 
 // planJob returns the plan, also with the error that it does not fit.
-func (a *app) planJob(ctx context.Context, base string, hyper map[string]string, memory int64, files []string) (*tune.Plan, error) {
+func (a *app) planJob(ctx context.Context, base string, hyper map[string]string, memory int64, files []string) (*customize.Plan, error) {
 	m, err := a.openBase(base)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 		return nil, outcrop.Errorf(outcrop.CodeValidation, "Early stopping and bestCheckpoint go by validation data: name a file of them too, or leave those hyperparameters out.")
 	}
 	checker := datacheck.Checker{Context: m.ContextLength}
-	report, err := checker.Check(ctx, m.Dir, tune.RowLength(m.ContextLength, spec), fileSource(files[0]), fileSources(files[1:]))
+	report, err := checker.Check(ctx, m.Dir, customize.RowLength(m.ContextLength, spec), fileSource(files[0]), fileSources(files[1:]))
 	if err != nil {
 		return nil, err
 	}
@@ -73,5 +73,5 @@ func (a *app) planJob(ctx context.Context, base string, hyper map[string]string,
 		return nil, err
 	}
 	defer exec.Pool.Close()
-	return tune.NewPlan(outcrop.ModelFiles{Dir: m.Dir}, exec, report, spec, memory)
+	return customize.NewPlan(outcrop.ModelFiles{Dir: m.Dir}, exec, report, spec, memory)
 }

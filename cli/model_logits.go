@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/tokenizer"
-	"outcrop.dev/outcrop/model"
 )
 
 const modelLogitsLong = `Compute the logits of the token that comes next, so that anyone can check what this engine

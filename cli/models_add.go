@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 const modelsAddLong = `Copy a model in Hugging Face layout (config.json, tokenizer.json, *.safetensors) into the data

@@ -2,13 +2,11 @@ package cli
 
 import (
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/server"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 func (a *app) modelsAliasCommand() *cobra.Command {
@@ -35,7 +33,7 @@ custom model or throughput was made stays as long as that needs it.`,
 			var m outcrop.FoundationModel
 			if remove {
 				m, err = catalog.RemoveAliases(dir, args, func(alias string) ([]string, error) {
-					return server.ModelUsers(c.Context(), dir, []string{alias}, time.Now)
+					return modelUsers(c.Context(), dir, alias)
 				})
 			} else {
 				m, err = catalog.AddAliases(dir, args[0], args[1:])

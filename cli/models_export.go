@@ -1,10 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,10 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/export"
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/gguf"
-	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/internal/sums"
+	"outcrop.dev/outcrop/models/export"
 	"outcrop.dev/outcrop/server"
 )
 
@@ -124,21 +124,36 @@ func (a *app) exportSource(ctx context.Context, r *exportRequest) (m export.Mode
 	if err != nil {
 		return m, "", err
 	}
-	if f, ok, err := foundation(dataDir, r.model); ok || err != nil {
-		return export.Model{Dir: f.Dir}, f.ID, err
+	return namedModel(ctx, dataDir, r)
+}
+
+// namedModel finds a model of the data directory.
+func namedModel(ctx context.Context, dataDir string, r *exportRequest) (m export.Model, name string, err error) {
+	models, done, err := server.OpenModels(ctx, dataDir, time.Now)
+	if err != nil {
+		return m, "", err
 	}
-	custom, dir, err := server.CustomModel(ctx, dataDir, r.model, time.Now)
+	defer func() { err = errors.Join(err, done()) }()
+	named, err := models.Anywhere(ctx, r.model)
 	if outcrop.CodeOf(err) == outcrop.CodeNotFound {
 		return m, "", outcrop.Errorf(outcrop.CodeNotFound, "There is no model %s in %s, nor a directory with a model of that name.", r.model, dataDir)
 	}
 	if err != nil {
 		return m, "", err
 	}
-	m = export.Model{Dir: dir, Base: r.base}
-	if m.Base == "" && has(dir, model.AdapterConfigFile) {
-		m.Base, err = baseOf(ctx, dataDir, custom)
+	files, err := models.Files(ctx, named.Ref())
+	if err != nil && outcrop.CodeOf(err) != outcrop.CodeNotFound { // of what it goes back to, the files need not be there
+		return m, "", err
 	}
-	return m, custom.Name, err
+	m.Dir = files.Dir
+	if named.Custom == nil {
+		return m, named.Foundation.ID, nil
+	}
+	if m.Base = cmp.Or(r.base, files.BaseDir); m.Base == "" && has(m.Dir, model.AdapterConfigFile) {
+		return m, "", outcrop.Errorf(outcrop.CodeNotFound,
+			"The base model of %s, %s, is no longer there: add it again, or name its directory with --base.", named.Custom.Name, named.Custom.BaseModelID)
+	}
+	return m, named.Custom.Name, nil
 }
 
 func has(dir, file string) bool {
@@ -146,32 +161,15 @@ func has(dir, file string) bool {
 	return err == nil
 }
 
-// foundation looks a model up in the catalog of a data directory, which may not have one yet.
-func foundation(dataDir, id string) (m outcrop.FoundationModel, ok bool, err error) {
-	models, err := catalog.Read(dataDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, false, nil
-	}
-	if err != nil {
-		return m, false, err
-	}
-	m, ok = models.Lookup(id)
-	return m, ok, nil
-}
-
-// baseOf returns the directory of the base model of a custom model that is an adapter.
-func baseOf(ctx context.Context, dataDir string, m *outcrop.CustomModel) (string, error) {
-	if base, ok, err := foundation(dataDir, string(m.BaseModelARN)); ok || err != nil {
-		return base.Dir, err
-	}
-	if _, dir, err := server.CustomModel(ctx, dataDir, string(m.BaseModelARN), time.Now); err == nil && has(dir, model.ConfigFile) {
-		return dir, nil
-	}
-	return "", outcrop.Errorf(outcrop.CodeNotFound,
-		"The base model of %s, %s, is no longer there: add it again, or name its directory with --base.", m.Name, m.BaseModelID)
-}
-
 func (a *app) writeExport(ctx context.Context, r *exportRequest, m export.Model, o export.Options) (export.Report, error) {
+	for _, dir := range []string{m.Dir, m.Base} {
+		if dir == "" {
+			continue
+		}
+		if err := sums.Check(ctx, dir, nil); err != nil {
+			return export.Report{}, err
+		}
+	}
 	if r.format == formatPEFT {
 		return export.Adapter(ctx, r.to, m)
 	}

@@ -5,8 +5,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/train"
+	"outcrop.dev/outcrop/engine/model"
+	"outcrop.dev/outcrop/engine/train"
 )
 
 // modelMemory is about what a model needs, in bytes.

@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/hub"
 	"outcrop.dev/outcrop/internal/pause"
+	"outcrop.dev/outcrop/models/catalog"
+	"outcrop.dev/outcrop/models/hub"
 )
 
 const modelsPullLong = `Download a model from the Hugging Face hub and add it as a foundation model. Only what is needed is

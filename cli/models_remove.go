@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/catalog"
+	"outcrop.dev/outcrop/models/catalog"
 	"outcrop.dev/outcrop/server"
 )
 
@@ -30,7 +32,7 @@ Custom models are removed with DeleteCustomModel.`,
 				}
 			}
 			err = catalog.Remove(dir, args[0], func() ([]string, error) {
-				return server.ModelUsers(c.Context(), dir, ids, time.Now)
+				return modelUsers(c.Context(), dir, ids...)
 			})
 			if err != nil {
 				return err
@@ -39,4 +41,14 @@ Custom models are removed with DeleteCustomModel.`,
 			return nil
 		},
 	}
+}
+
+// modelUsers returns what in a data directory needs a foundation model, by any of its ids.
+func modelUsers(ctx context.Context, dataDir string, ids ...string) ([]string, error) {
+	models, done, err := server.OpenModels(ctx, dataDir, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	users, err := models.Users(ctx, ids...)
+	return users, errors.Join(err, done())
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/train/pretrain"
+	"outcrop.dev/outcrop/engine/train/pretrain"
 )
 
 func (a *app) pretrainCommand() *cobra.Command {
@@ -16,7 +16,7 @@ func (a *app) pretrainCommand() *cobra.Command {
 		Use:   "pretrain CONFIG.json --dir DIR",
 		Short: "Train a base model from text",
 		Long: `Train a base model from text, as the embedded Pebble was trained. CONFIG.json names the corpora, the
-shape and the schedule; its fields are described in package train/pretrain. A run that is
+shape and the schedule; its fields are described in package engine/train/pretrain. A run that is
 interrupted goes on from its last checkpoint when the same command is given again; the finished
 model is in DIR/model, ready for outcrop models add.`,
 		Args: cobra.ExactArgs(1),

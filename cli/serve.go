@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/server"
 )
 
@@ -80,6 +80,8 @@ func (a *app) serveCommand() *cobra.Command {
 	f.Var(&memory, "model-memory", fmt.Sprintf("what the weights of all models in memory may take together, such as 12GiB; 0 is %d %% of the machine's memory", modelMemoryPercent))
 	f.Var(&cache, "cache-memory", fmt.Sprintf("what the keys and values of all requests may take together, such as 4GiB; 0 is %d %% of the machine's memory", cacheMemoryPercent))
 	f.BoolVar(&cfg.NoReuse, "no-reuse", false, "keep nothing of prompts in memory: read every one from its beginning")
+	f.BoolVar(&cfg.NoSigV2, "no-sigv2", false, "refuse URLs that are presigned with Signature Version 2")
+	f.StringSliceVar(&cfg.TrustedProxies, "trusted-proxy", nil, "network (`CIDR`) of proxies whose X-Forwarded-For tells whom limits count a request for; may be given again")
 	f.BoolVar(&verbose, "verbose", false, "log every request")
 	return c
 }

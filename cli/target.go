@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/server"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/server"
 )
 

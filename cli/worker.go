@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/tune"
+	"outcrop.dev/outcrop/engine/customize"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // workerCommand is what the server starts for each attempt at a job, with the attempt's
@@ -45,7 +45,10 @@ func (a *app) work(ctx context.Context) int {
 	defer exec.Pool.Close()
 	working, stop := api.Start(ctx)
 	defer stop()
-	progress, err := tune.Run(working, api, spec, tune.Options{
+	if code, done := api.Redeliver(working); done {
+		return code
+	}
+	progress, err := customize.Run(working, api, spec, customize.Options{
 		Exec: exec, Now: time.Now, MemoryBytes: int64(availableMemory()), Log: log,
 	})
 	if err != nil {

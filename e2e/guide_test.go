@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrock/types"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 
-	"outcrop.dev/outcrop/demo"
+	"outcrop.dev/outcrop/cli/demo"
 	"outcrop.dev/outcrop/e2e/harness"
 )
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/store/memory"
 	"outcrop.dev/outcrop/invoke"
-	"outcrop.dev/outcrop/store/memory"
 )
 
 // echo is a model that says in capitals what it is told last.

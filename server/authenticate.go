@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/wire/restjson"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
@@ -27,16 +27,30 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 	e := s.endpoints.of(r)
 	// Authentication replaces the body, and net/http asks its own request whether to send 100-continue.
 	r = r.WithContext(r.Context())
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(s.bodyTimeout)) // also for what is left of the body of a refused request
+	body := &pacedBody{ReadCloser: r.Body, control: http.NewResponseController(w), start: time.Now(), total: s.bodyTimeout}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = body
+		body.pace()
+	}
 	caller, err := e.authenticate(r)
 	if err != nil {
-		e.refuse(w, r, err)
+		e.refuse(w, withoutBody(r, body.control), err)
 		return
 	}
-	_ = control.SetReadDeadline(time.Time{}) // an upload takes as long as it takes
+	body.recognized()
+	guestOf(r.Context()).proved(r.ContentLength)
 	caller.May = s.may
 	e.handler.ServeHTTP(w, r.WithContext(outcrop.WithCaller(r.Context(), caller)))
+}
+
+// withoutBody says that nobody waits for the body of a refused request. HTTP/2 ends its stream at
+// once. In HTTP/1 a client may read no answer before it has sent all, and has a moment to.
+func withoutBody(r *http.Request, control *http.ResponseController) *http.Request {
+	if r.ProtoMajor == 2 {
+		r.Body = http.NoBody
+	}
+	_ = control.SetReadDeadline(time.Now().Add(refusedBodyTimeout))
+	return r
 }
 
 // signed authenticates by the signature of a request, which must be for a service; the verifier

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/service/s3"
 	"outcrop.dev/outcrop/service/sts"
 	"outcrop.dev/outcrop/wire/sigv4"
@@ -29,7 +29,7 @@ var testKey = iam.Key{AccessKeyID: "AKIATEST", SecretAccessKey: "secret-of-the-t
 // reads a body.
 func serveServices(t *testing.T, bodyTimeout time.Duration) (address string) {
 	t.Helper()
-	return serveWithin(t, bodyTimeout, newBodyBudget(unverifiedMax, unverifiedWait))
+	return serveWithin(t, bodyTimeout, newBodyBudget(0, bodyWait))
 }
 
 func serveWithin(t *testing.T, bodyTimeout time.Duration, budget *bodyBudget) (address string) {
@@ -47,6 +47,7 @@ func serveWithin(t *testing.T, bodyTimeout time.Duration, budget *bodyBudget) (a
 		})
 	}
 	s := &Server{
+		guests:      newGuests(strangersMax, strangersEach, manyConnections()),
 		bodyTimeout: bodyTimeout,
 		cfg:         Config{Account: DefaultAccount, Clock: time.Now, Log: log},
 		verifier:    sigv4.Verifier{Secrets: secretOf(testKey), Reserve: budget.reserve},
@@ -59,7 +60,9 @@ func serveWithin(t *testing.T, bodyTimeout time.Duration, budget *bodyBudget) (a
 	for i, e := range s.endpoints {
 		s.endpoints[i].handler = named(e.name)
 	}
-	server := httptest.NewServer(http.HandlerFunc(s.authenticate))
+	server := httptest.NewUnstartedServer(s.host(http.HandlerFunc(s.authenticate)))
+	server.Config.ConnContext = s.guests.conns.accepted
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
 }

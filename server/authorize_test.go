@@ -67,7 +67,7 @@ func (d *denied) do(t *testing.T, service, method, target, body string) *httptes
 	}
 	d.asked = nil
 	w := httptest.NewRecorder()
-	d.handler().ServeHTTP(w, r)
+	d.handler().ServeHTTP(w, r.WithContext(d.conns.accepted(r.Context(), &fakeConn{from: "127.0.0.1"})))
 	return w
 }
 

@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"time"
 
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
 )
 
 // What a server is when nothing else is said. The account is the one that AWS's own
@@ -37,6 +37,11 @@ type Config struct {
 	ModelBytes  int64
 	CacheBytes  int64 // of keys and values (infer.Options.CacheBytes); 0 is infer's default
 	MemoryBytes int64 // of the machine: jobs that do not fit are refused; 0: not known
+
+	// TrustedProxies are the networks whose X-Forwarded-For is believed, such as 10.0.0.0/8.
+	TrustedProxies []string
+
+	NoSigV2 bool // URLs presigned with Signature Version 2 are refused
 
 	Log   *slog.Logger     // nil discards
 	Clock func() time.Time // nil is time.Now

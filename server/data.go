@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 
-	"outcrop.dev/outcrop/datacheck"
-	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/engine/customize"
+	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/engine/nn"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/tune"
 )
 
 // dataChecker lets the Bedrock service check a job with the code that will do it.
@@ -23,7 +23,7 @@ func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.
 	for _, v := range ask.Validations {
 		sources = append(sources, datacheck.Source(v))
 	}
-	length := tune.RowLength(ask.Model.ContextLength, ask.Train)
+	length := customize.RowLength(ask.Model.ContextLength, ask.Train)
 	checker := *d.checker
 	checker.Customization, checker.Context = ask.CustomizationType, ask.Model.ContextLength
 	// The form of conversations is the whole model's: adapters lack the config.json that may name the end of text.
@@ -34,7 +34,7 @@ func (d dataChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.
 	}
 	answer := bedrock.DataReport{Err: report.Err(), JSON: report.JSON()}
 	if answer.Err == nil {
-		plan, err := tune.NewPlan(ask.Model, d.exec, report, ask.Train, d.memory)
+		plan, err := customize.NewPlan(ask.Model, d.exec, report, ask.Train, d.memory)
 		if err != nil {
 			return answer, err
 		}

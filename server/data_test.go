@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/recipe"
+	"outcrop.dev/outcrop/engine/tensor"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
 	"outcrop.dev/outcrop/internal/tinymodel"
-	"outcrop.dev/outcrop/nn"
-	"outcrop.dev/outcrop/recipe"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/tensor"
-	"outcrop.dev/outcrop/tensor/gemm"
 )
 
 // TestDataForAdaptersIsReadAsTheirBase: the data of a job on adapters are read in the form of the

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/wire/restjson"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // The headers by which clients quote a request: Bedrock's, and S3's.
@@ -29,11 +29,12 @@ const (
 // handler is everything that a request passes, outermost first.
 func (s *Server) handler() http.Handler {
 	return through(http.HandlerFunc(s.authenticate), // checks the signature, finds the service
-		cutStalled(stallTimeout), // a client that takes nothing of its answer is let go
-		s.identify,               // a request id on every answer
-		s.logAccess,              // one line for each request
-		s.recoverLast,            // a panic is our bug: logged, answered, the server lives
-		s.operate,                // health, metrics, workers: no AWS signature
+		cutStalled(patience{stallTimeout, smallAnswerTimeout}), // a client that takes nothing of its answer is let go
+		s.host,        // who has proved nothing has a place, and not for long
+		s.identify,    // a request id on every answer
+		s.logAccess,   // one line for each request
+		s.recoverLast, // a panic is our bug: logged, answered, the server lives
+		s.operate,     // health, metrics, workers: no AWS signature
 	)
 }
 
@@ -113,6 +114,11 @@ func (s *Server) recoverLast(next http.Handler) http.Handler {
 func (s *Server) operate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, attempt.Root) {
+			if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+				if _, ok := s.rooms.signer.Check(token); ok {
+					guestOf(r.Context()).proved(0)
+				}
+			}
 			s.attempts.ServeHTTP(w, r)
 			return
 		}

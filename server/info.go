@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"outcrop.dev/outcrop/attempt"
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // InfoFile is the name of the file, inside the data directory, by which commands and

@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/store/sqlite"
 	"outcrop.dev/outcrop/internal/tinymodel"
 	"outcrop.dev/outcrop/server"
-	"outcrop.dev/outcrop/store"
 )
 
 // TestMovedDataDirectory: nothing in a data directory says where it lies, so that a tuned model
@@ -49,7 +49,7 @@ func TestMovedDataDirectory(t *testing.T) {
 // the model's ARN.
 func tuned(t *testing.T, dir string) outcrop.ARN {
 	t.Helper()
-	const id = "tinytinytiny"
+	const id = tinyID
 	files := filepath.Join(dir, "models", id)
 	if err := os.MkdirAll(files, 0o700); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func tuned(t *testing.T, dir string) outcrop.ARN {
 	if err := tinymodel.Write(files); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := store.Open(t.Context(), filepath.Join(dir, "outcrop.db"), time.Now)
+	rows, err := sqlite.Open(t.Context(), filepath.Join(dir, "outcrop.db"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

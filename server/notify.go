@@ -6,8 +6,8 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// notifyingStore tells the reconcilers at once of what services write, so that nobody waits
-// for the next poll. A reconciler's own writes wake it too, which costs it one look.
+// notifyingStore tells the supervisor at once of what services write, so that nobody waits
+// for the next poll. A supervisor's own writes wake it too, which costs it one look.
 type notifyingStore struct {
 	outcrop.Store
 	changed map[outcrop.Kind]func()

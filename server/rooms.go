@@ -12,20 +12,22 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/blob/disk"
-	"outcrop.dev/outcrop/catalog"
-	"outcrop.dev/outcrop/infer"
+	"outcrop.dev/outcrop/data/blob/disk"
+	"outcrop.dev/outcrop/data/meter"
+	"outcrop.dev/outcrop/data/store/sqlite"
+	"outcrop.dev/outcrop/engine/infer"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/tensor"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
 	"outcrop.dev/outcrop/internal/durable"
-	"outcrop.dev/outcrop/job"
-	"outcrop.dev/outcrop/launch/local"
-	"outcrop.dev/outcrop/meter"
-	"outcrop.dev/outcrop/nn"
+	"outcrop.dev/outcrop/models"
+	"outcrop.dev/outcrop/models/catalog"
 	"outcrop.dev/outcrop/service/bedrockruntime"
-	"outcrop.dev/outcrop/store"
-	"outcrop.dev/outcrop/tensor"
-	"outcrop.dev/outcrop/tensor/gemm"
-	"outcrop.dev/outcrop/throughput"
+	"outcrop.dev/outcrop/work"
+	"outcrop.dev/outcrop/work/attempt"
+	"outcrop.dev/outcrop/work/customize"
+	"outcrop.dev/outcrop/work/launch/local"
+	"outcrop.dev/outcrop/work/throughput"
 )
 
 // Names inside the data directory; the package comment says what they are.
@@ -40,25 +42,25 @@ const (
 
 // rooms is everything that lives behind the services.
 type rooms struct {
-	rows        *store.Store
-	store       outcrop.Store // rows, telling the reconcilers what is written
-	blobs       *disk.Store
-	catalog     *catalog.Catalog
-	models      models
-	exec        nn.Exec // what serving, and the planning of jobs, runs on
-	engine      *infer.Engine
-	meter       *meter.Meter
-	signer      attempt.Signer
-	jobs        *job.Reconciler
-	throughputs *throughput.Reconciler
-	sweeper     *sweeper
+	rows       *sqlite.Store
+	store      *notifyingStore // rows, telling the supervisor what is written
+	blobs      *disk.Store
+	catalog    *catalog.Catalog
+	models     *models.Models
+	exec       nn.Exec // what serving, and the planning of jobs, runs on
+	engine     *infer.Engine
+	meter      *meter.Meter
+	signer     attempt.Signer
+	attempts   *work.Attempts
+	supervisor *work.Supervisor
+	scrub      *modelScrub
 }
 
 // build makes the rooms, in the order in which they need each other.
 func (s *Server) build(ctx context.Context) (*rooms, error) {
 	r := &rooms{}
 	for _, step := range []func(context.Context, *rooms) error{
-		s.buildStores, s.buildEngine, s.buildMeter, s.buildReconcilers,
+		s.buildStores, s.buildEngine, s.buildMeter, s.buildWork,
 	} {
 		if err := step(ctx, r); err != nil {
 			return nil, err
@@ -69,9 +71,6 @@ func (s *Server) build(ctx context.Context) (*rooms, error) {
 
 func (s *Server) path(name string) string { return filepath.Join(s.cfg.DataDir, name) }
 
-// modelDir is where a tuned model's files are.
-func (s *Server) modelDir(id string) string { return filepath.Join(s.path(modelsDir), id) }
-
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *Server) buildStores(ctx context.Context, r *rooms) error {
@@ -80,18 +79,16 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 			return err
 		}
 	}
-	rows, err := store.Open(ctx, s.path(databaseFile), s.cfg.Clock)
+	rows, err := sqlite.Open(ctx, s.path(databaseFile), s.cfg.Clock, s.path(modelsDir))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	s.onClose(rows.Close)
 	r.rows = rows
+	r.scrub = newModelScrub(s.cfg.DataDir, s.cfg.Log, s.cfg.Clock)
 	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
-		outcrop.KindJob:         func() { r.jobs.Notify() },
-		outcrop.KindThroughput:  func() { r.throughputs.Notify() },
-		outcrop.KindCustomModel: func() { r.sweeper.Notify() },
+		outcrop.KindCustomModel: func() { r.models.Notify(); r.scrub.bell.Ring() },
 	}}
-	r.sweeper = newSweeper(s.path(modelsDir), rows)
 	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
@@ -99,6 +96,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	if r.catalog, err = catalog.Open(s.cfg.DataDir, bedrockruntime.Dialects()...); err != nil {
 		return fmt.Errorf("open the catalog: %w", err)
 	}
+	r.models = models.New(r.catalog, rows, s.path(modelsDir))
 	for _, problem := range r.catalog.Problems() {
 		s.cfg.Log.Warn("catalog", "problem", problem)
 	}
@@ -118,6 +116,7 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
 		Exec:        r.exec,
+		Check:       r.scrub.Check,
 		WeightBytes: s.cfg.ModelBytes,
 		CacheBytes:  s.cfg.CacheBytes,
 		NoReuse:     s.cfg.NoReuse,
@@ -135,7 +134,7 @@ func (s *Server) threads() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
+func (s *Server) buildWork(_ context.Context, r *rooms) error {
 	key, err := secretFile(s.cfg.DataDir, attemptKeyFile, attempt.KeyBytes)
 	if err != nil {
 		return err
@@ -149,14 +148,27 @@ func (s *Server) buildReconcilers(_ context.Context, r *rooms) error {
 		Command: command, DataDir: s.cfg.DataDir, ScratchRoot: s.path(scratchDir),
 		Env: withoutSecrets(os.Environ()), Nice: local.NiceDefault, Log: s.cfg.Log,
 	})
-	r.models = models{r.catalog, r.store, s.modelDir}
-	r.jobs = job.New(r.store, launcher, r.models.base, r.signer, r.meter, job.Options{
-		Owner: s.cfg.DataDir, ModelDir: s.modelDir, ScratchRoot: s.path(scratchDir),
-		Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
+	r.attempts = work.NewAttempts(r.store, launcher, r.signer, r.meter, work.ProcessOptions{
+		ScratchRoot: s.path(scratchDir), Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
-	r.throughputs = throughput.New(r.store, r.engine, r.models.locate, s.cfg.Log)
-	r.meter.Watch(r.rows.Counts, r.jobs.Running)
+	s.supervise(r,
+		work.Processes(r.attempts, customize.Rules{Files: r.models.Files, ModelDir: r.models.Dir}),
+		throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log),
+	)
+	r.meter.Watch(r.rows.Counts, r.attempts.Running)
+	r.meter.Gauge("outcrop_damaged_files", "Files of objects, and models, that are known to hold wrong bytes.", func() float64 {
+		return float64(r.blobs.Damaged() + r.scrub.Damaged())
+	})
 	return nil
+}
+
+// supervise makes the supervisor of all kinds of work, which is told at once when a record of one
+// is written.
+func (s *Server) supervise(r *rooms, kinds ...work.Kind) {
+	r.supervisor = work.New(r.store, work.Options{Owner: s.cfg.DataDir, Log: s.cfg.Log}, kinds...)
+	for _, k := range kinds {
+		r.store.changed[k.Noun()] = r.supervisor.Notify
+	}
 }
 
 func (s *Server) buildMeter(ctx context.Context, r *rooms) error {

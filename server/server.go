@@ -33,7 +33,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/iam"
+	"outcrop.dev/outcrop/data/iam"
+	"outcrop.dev/outcrop/internal/lost"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
@@ -50,6 +51,9 @@ type Server struct {
 	metrics   http.Handler
 	attempts  http.Handler
 
+	trusted     proxies
+	conns       *connections
+	guests      *guests
 	bodyTimeout time.Duration // the constant, less in tests
 
 	closers []func() error // in the order of construction
@@ -63,7 +67,12 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, bodyTimeout: bodyTimeout}
+	trusted, err := parseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("the networks of trusted proxies: %w", err)
+	}
+	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout}
+	s.guests = newGuests(strangersMax, strangersEach, s.conns)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -109,12 +118,13 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.Join(err, s.close())
 	}
 	g, running := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.rooms.jobs.Run(running) })
-	g.Go(func() error { return s.rooms.throughputs.Run(running) })
+	g.Go(func() error { return s.rooms.supervisor.Run(running) })
+	g.Go(func() error { return s.rooms.scrub.Run(running) })
 	g.Go(func() error {
-		return s.rooms.sweeper.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
+		found := lost.Folder{Dir: filepath.Join(s.path(modelsDir), lost.Name), Now: s.cfg.Clock, Log: s.cfg.Log}
+		return s.rooms.models.Run(running, found, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})
-	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), s.cfg.Log), s.listener) })
+	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), s.conns, s.cfg.Log), s.listener) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // told to stop before it had quite begun

@@ -5,8 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"outcrop.dev/outcrop/attempt"
-	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/engine/datacheck"
 	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
@@ -14,6 +13,7 @@ import (
 	"outcrop.dev/outcrop/service/sts"
 	"outcrop.dev/outcrop/wire/restjson"
 	"outcrop.dev/outcrop/wire/sigv4"
+	"outcrop.dev/outcrop/work/attempt"
 )
 
 // s3Domain is the host under which BUCKET.localhost is a bucket: the AWS SDK for Go writes it so.
@@ -26,13 +26,13 @@ func (s *Server) route() {
 	objects := r.blobs.Objects()
 
 	router := restjson.NewRouter(newRequestID, log)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, s.modelDir, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
+	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
 		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
-	bedrockruntime.Register(router, bedrockruntime.New(r.catalog, r.store, r.models.locate, invoker))
+	bedrockruntime.Register(router, bedrockruntime.New(r.models, invoker))
 	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
 
-	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), Bucket: buckets.BucketOf, Reserve: newBodyBudget(unverifiedMax, unverifiedWait).reserve}
+	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), NoV2: s.cfg.NoSigV2, Bucket: buckets.BucketOf, Reserve: newBodyBudget(s.cfg.MemoryBytes, bodyWait).reserve}
 	s.endpoints = endpoints{
 		s.buckets("s3", buckets),
 		s.json("bedrock", router),
@@ -42,7 +42,7 @@ func (s *Server) route() {
 		e := &s.endpoints[i]
 		e.handler = r.meter.Instrument(e.name, s.cfg.Clock, e.handler)
 	}
-	s.attempts = attempt.NewHandler(r.signer, r.jobs, objects, log)
+	s.attempts = attempt.NewHandler(r.signer, r.attempts, objects, log)
 	s.metrics = r.meter.Handler()
 }
 

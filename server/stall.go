@@ -5,18 +5,23 @@ import (
 	"time"
 )
 
-// stallTimeout is how long a client may take nothing of an answer. One that sleeps with its
-// connection open would otherwise keep its request for ever, and with it a place among those that
-// a model answers at once. It is longer than a program that shows an answer to people makes a
-// pause; buffers on the way hold the shorter answers anyway.
-const stallTimeout = 2 * time.Minute
+// patience is how long clients may take nothing of an answer, and of one that is small.
+type patience struct{ any, small time.Duration }
 
-// cutStalled gives every write to the client that long; then the write fails, and the context of
-// the request ends. What takes long to compute is not cut off.
-func cutStalled(timeout time.Duration) func(http.Handler) http.Handler {
+// cutStalled gives every write to the client so much time; then the write fails, and the context of
+// the request ends. What takes long to compute is not cut off. The time for the last write, which
+// net/http does when the handler has returned, goes on.
+func cutStalled(p patience) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(&stallWriter{w, http.NewResponseController(w), timeout}, r)
+			sw := &stallWriter{ResponseWriter: w, control: http.NewResponseController(w), patience: p}
+			if r.ProtoMajor == 1 {
+				_ = sw.control.SetWriteDeadline(time.Time{}) // of the answer before, on the same connection
+			}
+			next.ServeHTTP(sw, r)
+			sw.limit()
+			// What is left of a body: net/http reads some of it, and would wait for it.
+			_ = sw.control.SetReadDeadline(time.Now().Add(refusedBodyTimeout))
 		})
 	}
 }
@@ -26,10 +31,12 @@ func cutStalled(timeout time.Duration) func(http.Handler) http.Handler {
 type stallWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
-	timeout time.Duration
+	patience
+	written int64
 }
 
 func (w *stallWriter) Write(p []byte) (int, error) {
+	w.written += int64(len(p))
 	defer w.limit()()
 	return w.ResponseWriter.Write(p)
 }
@@ -41,7 +48,11 @@ func (w *stallWriter) FlushError() error {
 }
 
 func (w *stallWriter) limit() (lift func()) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(w.timeout))
+	timeout := w.any
+	if w.written <= smallAnswerMax {
+		timeout = w.small
+	}
+	_ = w.control.SetWriteDeadline(time.Now().Add(timeout))
 	return func() { _ = w.control.SetWriteDeadline(time.Time{}) }
 }
 

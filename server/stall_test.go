@@ -11,14 +11,14 @@ import (
 )
 
 // serveStalling serves h with a short patience on a free port.
-func serveStalling(t *testing.T, patience time.Duration, h http.HandlerFunc) (url string) {
+func serveStalling(t *testing.T, wait time.Duration, h http.HandlerFunc) (url string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newHTTPServer(cutStalled(patience)(h), slog.New(slog.DiscardHandler))
-	s.HTTP2.WriteByteTimeout = patience
+	s := newHTTPServer(cutStalled(patience{wait, wait})(h), manyConnections(), slog.New(slog.DiscardHandler))
+	s.HTTP2.WriteByteTimeout = wait
 	go func() { _ = s.Serve(ln) }()
 	t.Cleanup(func() { _ = s.Close() })
 	return "http://" + ln.Addr().String()
@@ -99,17 +99,17 @@ func TestStalledConnection(t *testing.T) {
 // Patience is for writes alone: a pause between them, and one before the first, do not count.
 func TestSlowAnswerIsNotCut(t *testing.T) {
 	t.Parallel()
-	const patience = 20 * time.Millisecond
+	const wait = 20 * time.Millisecond
 	for name, client := range clients(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := serveStalling(t, patience, func(w http.ResponseWriter, _ *http.Request) {
+			url := serveStalling(t, wait, func(w http.ResponseWriter, _ *http.Request) {
 				for range 3 {
-					time.Sleep(2 * patience)
+					time.Sleep(2 * wait)
 					_, _ = io.WriteString(w, "piece ")
 					_ = http.NewResponseController(w).Flush()
 				}
-				time.Sleep(2 * patience)
+				time.Sleep(2 * wait)
 			})
 			for range 2 { // the connection serves another request
 				resp, err := client.Get(url)

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"outcrop.dev/outcrop/demo"
+	"outcrop.dev/outcrop/cli/demo"
 )
 
 // Bucket is where tunings keep their data and output.

@@ -3,7 +3,7 @@ package chattemplate
 import (
 	"testing"
 
-	"outcrop.dev/outcrop/model"
+	"outcrop.dev/outcrop/engine/model"
 )
 
 // TestNamesOfModelFiles: package model may not be imported here, and knows the same file.

@@ -11,7 +11,7 @@ import (
 // ends there, and the tokens after it begin there; without a cut nothing changes.
 func TestEncodeApart(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("../../catalog/pebble/tokenizer.json")
+	b, err := os.ReadFile("../../models/catalog/pebble/tokenizer.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/blob/disk"
+	"outcrop.dev/outcrop/data/blob/disk"
 	"outcrop.dev/outcrop/service/s3"
 	"outcrop.dev/outcrop/wire/restxml"
 	"outcrop.dev/outcrop/wire/sigv4"

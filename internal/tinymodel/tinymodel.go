@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"outcrop.dev/outcrop/catalog/pebble"
-	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/nn"
-	"outcrop.dev/outcrop/tensor"
-	"outcrop.dev/outcrop/tensor/gemm"
+	"outcrop.dev/outcrop/engine/model"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/tensor"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
+	"outcrop.dev/outcrop/models/catalog/pebble"
 )
 
 // Context is the number of positions of the model.

@@ -23,9 +23,6 @@ import (
 
 // Catalog knows the foundation models.
 type Catalog interface {
-	// Lookup returns the model that an id or an alias names, with or without a version or
-	// context suffix: amazon.titan-text-express-v1:0:8k.
-	Lookup(id string) (outcrop.FoundationModel, bool)
 	// List returns all models, always in the same order.
 	List() []outcrop.FoundationModel
 }
@@ -63,23 +60,22 @@ type DataChecker interface {
 type Service struct {
 	Unimplemented
 
-	store    outcrop.Store
-	objects  outcrop.Objects
-	catalog  Catalog
-	modelDir func(id string) string
-	data     DataChecker
-	now      func() time.Time
-	newID    func() string
-	quotas   Quotas
-	log      *slog.Logger
+	store   outcrop.Store
+	objects outcrop.Objects
+	catalog Catalog
+	models  Models
+	data    DataChecker
+	now     func() time.Time
+	newID   func() string
+	quotas  Quotas
+	log     *slog.Logger
 }
 
-// New returns a Service. modelDir is where a custom model's files are. newID makes resource
-// ids: 12 of [a-z0-9], never the same twice.
-func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, modelDir func(id string) string, data DataChecker,
+// New returns a Service. newID makes resource ids: 12 of [a-z0-9], never the same twice.
+func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, models Models, data DataChecker,
 	now func() time.Time, newID func() string, quotas Quotas, log *slog.Logger) *Service {
 	return &Service{
-		store: store, objects: objects, catalog: catalog, modelDir: modelDir, data: data, now: now, newID: newID, quotas: quotas, log: log,
+		store: store, objects: objects, catalog: catalog, models: models, data: data, now: now, newID: newID, quotas: quotas, log: log,
 	}
 }
 

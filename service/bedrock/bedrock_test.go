@@ -24,9 +24,10 @@ import (
 	"github.com/aws/smithy-go"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/recipe"
+	"outcrop.dev/outcrop/data/store/memory"
+	"outcrop.dev/outcrop/engine/recipe"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/store/memory"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 
@@ -74,7 +75,7 @@ func newEnvWith(t testing.TB, quotas bedrock.Quotas) *env {
 
 // over returns a service over some store, with all else of e.
 func (e *env) over(s outcrop.Store, quotas bedrock.Quotas) *bedrock.Service {
-	return bedrock.New(s, e.objects, catalog{}, modelDir, e.checker, e.clock, e.newID, quotas, e.log)
+	return bedrock.New(s, e.objects, catalog{}, models.New(catalog{}, s, modelsDir), e.checker, e.clock, e.newID, quotas, e.log)
 }
 
 func (e *env) newID() string {
@@ -230,20 +231,23 @@ func (e *env) complete(jobARN string) string {
 	return string(model.ARN)
 }
 
-func modelDir(id string) string { return "/models/" + id }
+const modelsDir = "/models"
 
 // catalog has one model, under two ids.
 type catalog struct{}
 
 func (catalog) List() []outcrop.FoundationModel {
 	return []outcrop.FoundationModel{{
-		ID: pebble, Aliases: []string{titan}, Name: "Pebble v1", Provider: "Outcrop", Customizations: []string{outcrop.FineTuning, outcrop.ContinuedPreTraining},
+		ID: pebble, FilesID: pebble, Aliases: []string{titan}, Name: "Pebble v1", Provider: "Outcrop", Customizations: []string{outcrop.FineTuning, outcrop.ContinuedPreTraining},
 		Dir: "/models/pebble", ContextLength: 512, Defaults: outcrop.TrainDefaults{Epochs: 2, BatchSize: 4, LearningRate: 1e-3},
 	}}
 }
 
 func (c catalog) Lookup(id string) (outcrop.FoundationModel, bool) {
 	f := c.List()[0]
+	if p, ok := outcrop.ParseARN(id); ok {
+		id = p.Resource
+	}
 	name, _, _ := strings.Cut(id, ":")
 	return f, name == f.ID || slices.Contains(f.Aliases, name)
 }

@@ -35,7 +35,7 @@ func (s *Service) createJob(ctx context.Context, in *CreateModelCustomizationJob
 	if err != nil {
 		return "", err
 	}
-	base, err := s.findModel(ctx, sc, in.BaseModelIdentifier)
+	base, err := s.models.Find(ctx, sc, in.BaseModelIdentifier)
 	if err != nil {
 		return "", err
 	}
@@ -53,12 +53,12 @@ func (s *Service) createJob(ctx context.Context, in *CreateModelCustomizationJob
 	if err := checkAdapters(base, job.Train); err != nil {
 		return "", err // the method was chosen with the data
 	}
-	if base, err = s.findModel(ctx, sc, job.BaseModelID); err != nil {
+	if base, err = s.models.Find(ctx, sc, job.BaseModelID); err != nil {
 		return "", err // it was deleted while the data were read
 	}
 	arn, err := jobs.Create(ctx, s.store, job, request, s.checkAdmission, checkBaseThere)
 	if arn == job.ARN && err == nil {
-		s.log.InfoContext(ctx, "job created", "job", job.ARN, "name", job.Name, "base", job.BaseModelID, "served by", base.foundation.Description)
+		s.log.InfoContext(ctx, "job created", "job", job.ARN, "name", job.Name, "base", job.BaseModelID, "served by", base.Foundation.Description)
 	}
 	return arn, err
 }

@@ -36,11 +36,11 @@ func (s *Service) createThroughput(ctx context.Context, in *CreateProvisionedMod
 	if err != nil {
 		return "", err
 	}
-	m, err := s.findModel(ctx, sc, in.ModelId)
+	m, err := s.models.Find(ctx, sc, in.ModelId)
 	if err != nil {
 		return "", err
 	}
 	t := s.newThroughput(in, m, tags)
 	t.Request = request.Fingerprint
-	return throughputs.Create(ctx, s.store, t, request, s.checkRoom, checkServable)
+	return throughputs.Create(ctx, s.store, t, request, s.checkThroughputAdmission, checkServable)
 }

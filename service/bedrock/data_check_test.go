@@ -11,7 +11,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/bedrock"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/datacheck"
+	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
 )
 
@@ -25,7 +26,7 @@ func (c *realChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock
 	}
 	checker := c.Checker
 	checker.Customization = ask.CustomizationType
-	report, err := checker.Check(ctx, "../../catalog/pebble", ask.Model.ContextLength, datacheck.Source(ask.Training), sources)
+	report, err := checker.Check(ctx, "../../models/catalog/pebble", ask.Model.ContextLength, datacheck.Source(ask.Training), sources)
 	if err != nil {
 		return bedrock.DataReport{}, err
 	}
@@ -39,7 +40,7 @@ func checking(t testing.TB, rows string) (*env, *bedrock.Service) {
 	e.objects.data["data/train.jsonl"], e.objects.data["data/v1.jsonl"], e.objects.data["data/v2.jsonl"] = rows, goodRow(1), goodRow(2)
 	n := 0
 	newID := func() string { n++; return fmt.Sprintf("check%07d", n) }
-	return e, bedrock.New(e.store, e.objects, catalog{}, modelDir, &realChecker{}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
+	return e, bedrock.New(e.store, e.objects, catalog{}, models.New(catalog{}, e.store, modelsDir), &realChecker{}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
 }
 
 func goodRow(n int) string {

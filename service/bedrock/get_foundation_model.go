@@ -8,6 +8,6 @@ func (s *Service) GetFoundationModel(ctx context.Context, in *GetFoundationModel
 	if err != nil {
 		return nil, err
 	}
-	details := FoundationModelDetails(foundationSummary(m.scope, m.foundation, m.foundationID))
+	details := FoundationModelDetails(foundationSummary(m.Scope, m.Foundation, m.FoundationID))
 	return &GetFoundationModelOutput{ModelDetails: &details}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/recipe"
+	"outcrop.dev/outcrop/engine/recipe"
 	"outcrop.dev/outcrop/service/internal/resource"
 )
 
@@ -33,15 +33,15 @@ func checkSupported(in *CreateModelCustomizationJobInput) error {
 }
 
 // newJob returns the job that a request asks for.
-func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*outcrop.Job, error) {
+func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *outcrop.Model) (*outcrop.Job, error) {
 	kind := in.CustomizationType
 	if kind == "" {
 		kind = outcrop.FineTuning
 	}
-	if !slices.Contains(base.foundation.Customizations, kind) {
-		return nil, errInvalid("The model %s does not support the customization type %s. It supports: %v.", in.BaseModelIdentifier, kind, base.foundation.Customizations)
+	if !slices.Contains(base.Foundation.Customizations, kind) {
+		return nil, errInvalid("The model %s does not support the customization type %s. It supports: %v.", in.BaseModelIdentifier, kind, base.Foundation.Customizations)
 	}
-	train, err := recipe.Parse(base.foundation, in.HyperParameters)
+	train, err := recipe.Parse(base.Foundation, in.HyperParameters)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +56,11 @@ func (s *Service) newJob(in *CreateModelCustomizationJobInput, base *model) (*ou
 	id, now := s.newID(), s.now()
 	job := &outcrop.Job{
 		Meta: outcrop.Meta{
-			Kind: outcrop.KindJob, Scope: base.scope, ID: id, ARN: base.scope.ARN(outcrop.KindJob, base.foundationID+"/"+id),
-			Name: in.JobName, Status: outcrop.JobInProgress, Parent: string(base.arn()), Token: in.ClientRequestToken, Tags: tags, Created: now,
+			Kind: outcrop.KindJob, Scope: base.Scope, ID: id, ARN: base.Scope.ARN(outcrop.KindJob, base.FoundationID+"/"+id),
+			Name: in.JobName, Status: outcrop.JobInProgress, Parent: string(base.ARN()), Token: in.ClientRequestToken, Tags: tags, Created: now,
 		},
 		CustomModelName: in.CustomModelName, CustomModelID: s.newID(), CustomModelTags: modelTags,
-		RoleARN: in.RoleArn, BaseModelID: base.id(), BaseModelARN: base.foundationARN(), CustomizationType: kind,
+		RoleARN: in.RoleArn, BaseModelID: base.Ref(), BaseModelARN: base.FoundationARN(), CustomizationType: kind,
 		TrainingURI: in.TrainingDataConfig.S3Uri, OutputURI: in.OutputDataConfig.S3Uri,
 		HyperParameters: in.HyperParameters, Train: train, KMSKeyID: in.CustomModelKmsKeyId,
 		Validation:     outcrop.Phase{Status: outcrop.PhaseNotStarted, Created: now, Updated: now},
@@ -112,9 +112,9 @@ func needingValidation(given map[string]string) (names []string) {
 }
 
 // checkAdapters refuses adapters on adapters.
-func checkAdapters(base *model, train outcrop.TrainSpec) error {
-	if train.Method == outcrop.MethodLoRA && base.custom != nil && base.custom.AdapterOf != "" {
-		return errInvalid("The custom model %s is low-rank adapters, and there are no adapters on adapters. Train all of its weights (method full), or train adapters on %s.", base.custom.Name, base.custom.AdapterOf)
+func checkAdapters(base *outcrop.Model, train outcrop.TrainSpec) error {
+	if train.Method == outcrop.MethodLoRA && base.Custom != nil && base.Custom.AdapterOf != "" {
+		return errInvalid("The custom model %s is low-rank adapters, and there are no adapters on adapters. Train all of its weights (method full), or train adapters on %s.", base.Custom.Name, base.Custom.AdapterOf)
 	}
 	return nil
 }

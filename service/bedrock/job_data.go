@@ -19,7 +19,7 @@ const writeCheckFile = ".write_access_check_file.tmp"
 // checkJobData checks that the job can read its data and write its output, and every row of
 // the data. The whole report on bad data goes to the output prefix, where the error says so. Of
 // good data, the hyperparameters that were left open are chosen.
-func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *model) error {
+func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *outcrop.Model) error {
 	if err := s.checkReadable(ctx, job); err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *mode
 	for i, uri := range job.ValidationURIs {
 		validations[i] = s.dataset(uri)
 	}
-	files, err := s.files(ctx, base)
+	files, err := s.models.Files(ctx, base.Ref())
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/recipe"
+	"outcrop.dev/outcrop/engine/recipe"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 

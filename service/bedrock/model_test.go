@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrock/types"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/internal/resource"
 )
@@ -189,7 +190,7 @@ func TestWritesThatCollide(t *testing.T) {
 	e := newEnv(t)
 	arn := e.createJob("busy")
 	busy := &busyStore{Store: e.store}
-	service := bedrock.New(busy, e.objects, catalog{}, modelDir, e.checker, e.clock, func() string { return "" }, bedrock.DefaultQuotas(), slog.Default())
+	service := bedrock.New(busy, e.objects, catalog{}, models.New(catalog{}, busy, modelsDir), e.checker, e.clock, func() string { return "" }, bedrock.DefaultQuotas(), slog.Default())
 	in := &bedrock.TagResourceInput{ResourceARN: arn, Tags: []bedrock.Tag{{Key: "k", Value: "v"}}}
 	busy.collisions = 5
 	if _, err := service.TagResource(e.ctx(), in); err != nil || busy.collisions != 0 {

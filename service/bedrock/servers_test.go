@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/data/store/sqlite"
 	"outcrop.dev/outcrop/service/bedrock"
-	"outcrop.dev/outcrop/store"
 )
 
 // servers are two services on the same records, each over a handle of its own, as two processes
@@ -22,13 +22,13 @@ type servers struct {
 }
 
 // newServers returns two servers on an SQLite file, or on one store in memory.
-func newServers(t *testing.T, sqlite bool, quotas bedrock.Quotas) *servers {
+func newServers(t *testing.T, onDisk bool, quotas bedrock.Quotas) *servers {
 	s := &servers{env: newEnvWith(t, quotas), start: &rendezvous{}, scope: home}
 	handles := [2]outcrop.Store{s.store, s.store}
-	if sqlite {
+	if onDisk {
 		path := filepath.Join(t.TempDir(), "outcrop.db")
 		for i := range handles {
-			rows, err := store.Open(t.Context(), path, s.clock)
+			rows, err := sqlite.Open(t.Context(), path, s.clock)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,10 +139,10 @@ func serve(name, model, token string) call {
 
 // eachKind runs a test on two handles of one SQLite file, and on one store in memory.
 func eachKind(t *testing.T, quotas bedrock.Quotas, test func(s *servers)) {
-	for name, sqlite := range map[string]bool{"SQLite": true, "memory": false} {
+	for name, onDisk := range map[string]bool{"SQLite": true, "memory": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(newServers(t, sqlite, quotas))
+			test(newServers(t, onDisk, quotas))
 		})
 	}
 }

@@ -40,19 +40,19 @@ func (s *Service) updateThroughput(ctx context.Context, t *outcrop.Throughput, i
 	if in.DesiredModelId == "" {
 		return nil
 	}
-	m, err := s.findModel(ctx, t.Scope, in.DesiredModelId)
+	m, err := s.models.Find(ctx, t.Scope, in.DesiredModelId)
 	if err != nil {
 		return err
 	}
-	if t.ModelARN == t.FoundationModelARN && m.arn() != t.ModelARN {
+	if t.ModelARN == t.FoundationModelARN && m.ARN() != t.ModelARN {
 		return errInvalid("The provisioned model throughput %s was made for a foundation model, and cannot serve another.", t.Name)
 	}
-	if m.foundationARN() != t.FoundationModelARN {
+	if m.FoundationARN() != t.FoundationModelARN {
 		return errInvalid("The provisioned model throughput %s can serve %s and custom models made from it; %s goes back to %s.",
-			t.Name, t.FoundationModelARN, in.DesiredModelId, m.foundationARN())
+			t.Name, t.FoundationModelARN, in.DesiredModelId, m.FoundationARN())
 	}
-	if m.arn() != t.ModelARN || repair {
-		t.DesiredModelARN, t.Status, t.FailureMessage = m.arn(), outcrop.ThroughputUpdating, ""
+	if m.ARN() != t.ModelARN || repair {
+		t.DesiredModelARN, t.Status, t.FailureMessage = m.ARN(), outcrop.ThroughputUpdating, ""
 	}
 	return nil
 }

@@ -88,39 +88,69 @@ type member struct {
 	value json.RawMessage
 }
 
-// object splits a JSON object into its members, in their order. encoding/json alone would
-// accept names in the wrong case and keep the last of duplicates.
+// object splits a JSON object into its members, in their order, which are parts of raw: a body may
+// have 25 MB. encoding/json alone would accept names in the wrong case and keep the last of duplicates.
 func object(raw []byte) ([]member, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	t, err := d.Token()
-	if err != nil {
-		return nil, notJSON(err)
-	}
-	if t != json.Delim('{') {
+	switch {
+	case !json.Valid(raw):
+		return nil, whyNotJSON(raw)
+	case typeName(raw) != "JSONObject":
 		return nil, fmt.Errorf("expected type: JSONObject, found: %s", typeName(raw))
 	}
 	var all []member
-	for d.More() {
+	for rest := opened(raw); len(rest) > 0; {
 		if len(all) == membersMax {
 			return nil, fmt.Errorf("expected maximum size: %d properties, found: more", membersMax)
 		}
-		name, err := d.Token()
-		if err != nil {
-			return nil, notJSON(err)
-		}
-		m := member{name: name.(string)}
-		if err := d.Decode(&m.value); err != nil {
+		var name, value []byte
+		name, rest = nextValue(rest)
+		value, rest = nextValue(rest)
+		m := member{value: value}
+		if err := json.Unmarshal(name, &m.name); err != nil {
 			return nil, notJSON(err)
 		}
 		all = append(all, m)
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, notJSON(err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("there is text after the end of the JSON object")
-	}
 	return all, nil
+}
+
+// whyNotJSON says what is wrong with a text that is no JSON object.
+func whyNotJSON(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	var value json.RawMessage
+	if err := d.Decode(&value); err != nil {
+		return notJSON(err)
+	}
+	return errors.New("there is text after the end of the JSON object")
+}
+
+// between is what stands between the values of an object or array.
+const between = " \t\r\n,:]}"
+
+// opened is what follows the bracket of a valid object or array, from its first value on.
+func opened(raw []byte) []byte {
+	return bytes.TrimLeft(bytes.TrimLeft(raw, " \t\r\n")[1:], between)
+}
+
+// nextValue takes the first value of valid JSON, and what follows it from the next one on.
+func nextValue(rest []byte) (value, after []byte) {
+	depth, inString := 0, false
+	for i := 0; i < len(rest); i++ {
+		switch c := rest[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			depth++
+		case depth > 0 && (c == '}' || c == ']'):
+			depth--
+		case depth == 0 && strings.IndexByte(between, c) >= 0:
+			return rest[:i], bytes.TrimLeft(rest[i:], between)
+		}
+	}
+	return rest, nil
 }
 
 func notJSON(err error) error {
@@ -177,22 +207,16 @@ func (b *body) array(at string, raw json.RawMessage, countMax int) (items []json
 		b.violate(at, "expected type: JSONArray, found: %s", got)
 		return nil, false
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	_, err := d.Token() // the bracket: raw is JSON already
-	for err == nil && d.More() {
+	for rest := opened(raw); len(rest) > 0; {
 		if len(items) == countMax {
 			b.violate(at, "expected maximum item count: %d, found: more", countMax)
 			return nil, false
 		}
-		var item json.RawMessage
-		if err = d.Decode(&item); err == nil {
-			items = append(items, item)
-		}
+		var item []byte
+		item, rest = nextValue(rest)
+		items = append(items, item)
 	}
-	if err != nil {
-		b.violate(at, "%v", notJSON(err))
-	}
-	return items, err == nil
+	return items, true
 }
 
 // interval is where a number must lie. Both ends belong to it unless loOpen is set.

@@ -11,7 +11,7 @@ import (
 // Converse generates the assistant's next message of a conversation, whatever the model's
 // own format is.
 func (s *Service) Converse(ctx context.Context, in *ConverseInput) (*ConverseOutput, error) {
-	t, d, err := s.target(ctx, in.ModelId)
+	t, d, err := s.resolve(ctx, in.ModelId)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // piece of text, contentBlockStop, messageStop, metadata. (contentBlockStart is for tools and
 // images only.)
 func (s *Service) ConverseStream(ctx context.Context, in *ConverseStreamInput, rw http.ResponseWriter) error {
-	t, d, err := s.target(ctx, in.ModelId)
+	t, d, err := s.resolve(ctx, in.ModelId)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func TestConverse(t *testing.T) {
 		}
 		seed := uint64(9)
 		want := outcrop.GenerateRequest{
-			Tenant: tenant, Model: outcrop.ModelFiles{Dir: "/custom/modelmodel12", BaseDir: "/base"}, MaxTokens: 7, Temperature: 0.5, TopP: 0.25, TopK: 40, Stop: []string{"User:"}, Seed: &seed,
+			Tenant: tenant, Model: outcrop.ModelFiles{ID: outcrop.ModelID(modelARN), Dir: "/custom/modelmodel12"}, MaxTokens: 7, Temperature: 0.5, TopP: 0.25, TopK: 40, Stop: []string{"User:"}, Seed: &seed,
 			Messages: []outcrop.Message{outcrop.Text(outcrop.RoleSystem, "Be brief."), {Role: outcrop.RoleUser, Content: []outcrop.Part{{Text: "What"}, {Text: "rock?"}}}, outcrop.Text(outcrop.RoleAssistant, "Gneiss."), outcrop.Text(outcrop.RoleUser, "Why?")},
 		}
 		if got := r.engine.last(t); !reflect.DeepEqual(got, want) {
@@ -72,7 +72,7 @@ func TestConverseDefaults(t *testing.T) {
 		}
 		return r.engine.last(t)
 	}
-	want := outcrop.GenerateRequest{Tenant: tenant, Model: outcrop.ModelFiles{Dir: "/pebble"}, MaxTokens: 512, Temperature: 0.7, TopP: 0.9, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, "hi")}}
+	want := outcrop.GenerateRequest{Tenant: tenant, Model: outcrop.ModelFiles{ID: outcrop.ModelID(pebbleID), Dir: "/pebble"}, MaxTokens: 512, Temperature: 0.7, TopP: 0.9, Messages: []outcrop.Message{outcrop.Text(outcrop.RoleUser, "hi")}}
 	if got := ask(&sdk.ConverseInput{}); !reflect.DeepEqual(got, want) {
 		t.Errorf("asked %+v, want %+v", got, want)
 	}

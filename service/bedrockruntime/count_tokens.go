@@ -9,7 +9,7 @@ import (
 
 // CountTokens returns how many input tokens a request would have.
 func (s *Service) CountTokens(ctx context.Context, in *CountTokensInput) (*CountTokensOutput, error) {
-	t, d, err := s.target(ctx, in.ModelId)
+	t, d, err := s.resolve(ctx, in.ModelId)
 	if err != nil {
 		return nil, err
 	}

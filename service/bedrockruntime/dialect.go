@@ -1,8 +1,6 @@
 package bedrockruntime
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -37,19 +35,6 @@ func register(name string, d dialect) {
 
 // Dialects returns the names of the body formats that there are, in order.
 func Dialects() []string { return slices.Sorted(maps.Keys(dialects)) }
-
-// target finds what modelID names for the caller, and the format of its bodies.
-func (s *Service) target(ctx context.Context, modelID string) (outcrop.Target, dialect, error) {
-	t, err := s.resolve(ctx, modelID)
-	if err != nil {
-		return t, nil, err
-	}
-	d, ok := dialects[t.Dialect]
-	if !ok {
-		return t, nil, fmt.Errorf("model %s has the body dialect %q, which is not known", modelID, t.Dialect)
-	}
-	return t, d, nil
-}
 
 // invocationMetrics ends every stream: the last chunk carries it under this name whatever
 // the dialect is.

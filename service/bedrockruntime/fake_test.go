@@ -21,6 +21,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	way "outcrop.dev/outcrop/invoke"
+	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/wire/restjson"
 )
 
@@ -38,8 +39,11 @@ var (
 type fakeCatalog struct{}
 
 func (fakeCatalog) Lookup(id string) (outcrop.FoundationModel, bool) {
+	if p, ok := outcrop.ParseARN(id); ok {
+		id = p.Resource
+	}
 	id = strings.TrimSuffix(id, ":0:8k")
-	return outcrop.FoundationModel{ID: pebbleID, Dialect: "titan", Dir: "/pebble"}, id == pebbleID || id == titanID
+	return outcrop.FoundationModel{ID: pebbleID, FilesID: outcrop.ModelID(pebbleID), Dialect: "titan", Dir: "/pebble"}, id == pebbleID || id == titanID
 }
 
 // fakeStore holds a few records. onGet, if not nil, may change them before each Get.
@@ -59,7 +63,7 @@ func (s *fakeStore) Get(_ context.Context, key outcrop.Key) (outcrop.Record, err
 		s.onGet(s.recs)
 	}
 	for _, r := range s.recs {
-		if r.Kind == key.Kind && r.Scope == key.Scope && (r.ID == key.Ref || r.Name == key.Ref) {
+		if r.ARN == key.ARN || r.Kind == key.Kind && r.Scope == key.Scope && (r.ID == key.Ref || r.Name == key.Ref) {
 			return r, nil
 		}
 	}
@@ -223,11 +227,7 @@ func newRig(t testing.TB) *rig {
 	r.store.recs = append(r.store.recs, m.Record())
 	r.store.put("readyready12", "my-throughput", outcrop.ThroughputInService, nil)
 	clock := &fakeClock{now: time.Unix(1_700_000_000, 0)}
-	locate := func(_ context.Context, arn outcrop.ARN) (outcrop.ModelFiles, error) {
-		p, _ := outcrop.ParseARN(string(arn))
-		return outcrop.ModelFiles{Dir: "/custom/" + p.Last(), BaseDir: "/base"}, nil
-	}
-	r.svc = New(fakeCatalog{}, r.store, locate, way.New(r.store, r.engine, r.meter, way.Options{Now: clock.Now, After: clock.After}))
+	r.svc = New(models.New(fakeCatalog{}, r.store, "/custom"), way.New(r.store, r.engine, r.meter, way.Options{Now: clock.Now, After: clock.After}))
 	router := restjson.NewRouter(func() string { return "request-1" }, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	Register(router, r.svc)
 	r.srv = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

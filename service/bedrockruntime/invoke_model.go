@@ -35,7 +35,7 @@ func (s *Service) InvokeModel(ctx context.Context, in *InvokeModelInput) (*Invok
 
 // invocation reads what both forms of InvokeModel are asked.
 func (s *Service) invocation(ctx context.Context, modelID string, body []byte, o settings) (outcrop.Target, dialect, outcrop.GenerateRequest, error) {
-	t, d, err := s.target(ctx, modelID)
+	t, d, err := s.resolve(ctx, modelID)
 	if err == nil {
 		err = o.check()
 	}

@@ -4,7 +4,7 @@
 //
 // A request goes the same way whatever its operation:
 //
-//	modelId ─→ resolve: a base model on demand, or a throughput's model ─→ outcrop.Target
+//	modelId ─→ Models: a base model on demand, or a throughput's model
 //	body    ─→ dialect (InvokeModel) or conversation (Converse) ─→ outcrop.GenerateRequest
 //	        ─→ Invoker (package invoke) ─→ answer
 //
@@ -18,13 +18,6 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// Catalog knows the base models.
-type Catalog interface {
-	// Lookup returns the model that an id, an alias, or one of them with a context suffix
-	// (amazon.titan-text-express-v1:0:8k) names.
-	Lookup(id string) (outcrop.FoundationModel, bool)
-}
-
 // Invoker is the way to the engine (package invoke).
 type Invoker interface {
 	// Generate waits until t is ready and has capacity, runs req on it, and records the usage as
@@ -34,21 +27,16 @@ type Invoker interface {
 	CountTokens(ctx context.Context, t outcrop.Target, messages []outcrop.Message) (int, error)
 }
 
-// Locate finds the files of a base model or a custom model; CodeNotFound if there are none.
-type Locate func(ctx context.Context, model outcrop.ARN) (outcrop.ModelFiles, error)
-
 // Service answers Bedrock Runtime's operations. Register makes it reachable.
 type Service struct {
 	Unimplemented
-	catalog Catalog
-	store   outcrop.Store
-	locate  Locate
+	models  Models
 	invoker Invoker
 }
 
 // New returns the service over the rooms that it needs.
-func New(catalog Catalog, store outcrop.Store, locate Locate, invoker Invoker) *Service {
-	return &Service{catalog: catalog, store: store, locate: locate, invoker: invoker}
+func New(models Models, invoker Invoker) *Service {
+	return &Service{models: models, invoker: invoker}
 }
 
 var _ Operations = (*Service)(nil)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 const (

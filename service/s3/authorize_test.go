@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 // denying refuses one action on resources that end so, and notes what it is asked.

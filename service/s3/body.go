@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 	"outcrop.dev/outcrop/wire/restxml"
 )
 

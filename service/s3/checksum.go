@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 var errAlgorithm = apiError("InvalidRequest", http.StatusBadRequest, "Checksum algorithm provided is unsupported. Please try again with any of "+

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 // partMin is the least size of a part that is not the last: S3's 5 MiB.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 // readConditions are If-Match and its relatives, of a read or of a copy's source.
@@ -54,6 +54,16 @@ func (r readConditions) check(o blob.Object) error {
 		return errNotModified
 	}
 	return nil
+}
+
+// rangeApplies reports whether an If-Range header lets a Range count: it must name this very object, by
+// its tag or by the date it has in Last-Modified. A weak tag names none (RFC 9110, 13.1.5).
+func rangeApplies(header string, o blob.Object) bool {
+	if header == "" || header == quote(o.ETag) {
+		return true
+	}
+	t, err := http.ParseTime(header)
+	return err == nil && t.Equal(o.Modified.Truncate(time.Second))
 }
 
 func matches(list, etag string) bool {

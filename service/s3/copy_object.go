@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"io"
 	"net/http"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 	"outcrop.dev/outcrop/wire/restxml"
 )
 

@@ -3,7 +3,7 @@ package s3
 import (
 	"encoding/xml"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 type initiateMultipartUploadResult struct {

@@ -4,7 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 	"outcrop.dev/outcrop/wire/restxml"
 )
 

@@ -4,7 +4,7 @@ import (
 	"encoding/xml"
 	"strings"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 // listBucketResult is the answer of both versions of ListObjects.

@@ -3,7 +3,7 @@ package s3
 import (
 	"encoding/base64"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 func (c *call) listObjectsV2() error {

@@ -4,7 +4,7 @@ import (
 	"encoding/xml"
 	"strconv"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 type listPartsResult struct {

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 	"outcrop.dev/outcrop/wire/restxml"
 )
 

@@ -24,7 +24,7 @@ import (
 	"unicode/utf8"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 	"outcrop.dev/outcrop/wire/restxml"
 )
 

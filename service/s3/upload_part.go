@@ -3,7 +3,7 @@ package s3
 import (
 	"net/http"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 // uploadPart stores a part. The request with x-amz-copy-source is UploadPartCopy.

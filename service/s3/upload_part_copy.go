@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"outcrop.dev/outcrop/blob"
+	"outcrop.dev/outcrop/data/blob"
 )
 
 type copyPartResult struct {

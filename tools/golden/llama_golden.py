@@ -1,7 +1,7 @@
-"""Writes model/testdata/llama_golden.safetensors: a random Llama of two layers computed by
+"""Writes engine/model/testdata/llama_golden.safetensors: a random Llama of two layers computed by
 PyTorch in float32 on the CPU, for TestGolden of package model.
 
-    python3 tools/golden/llama_golden.py model/testdata/llama_golden.safetensors
+    python3 tools/golden/llama_golden.py engine/model/testdata/llama_golden.safetensors
 
 In the file: weight.NAME and grad.NAME for every tensor, tokens and targets of two
 documents (-1: not trained), logits of every token, and losses, the mean loss before each

@@ -1,7 +1,7 @@
-"""Writes model/testdata/lora: an adapter of PEFT's on the Llama of llama_golden.py, and what
+"""Writes engine/model/testdata/lora: an adapter of PEFT's on the Llama of llama_golden.py, and what
 transformers and PEFT compute with it in float32 on the CPU, for TestGolden of package train.
 
-    python3 tools/golden/lora_golden.py model/testdata/llama_golden.safetensors model/testdata/lora
+    python3 tools/golden/lora_golden.py engine/model/testdata/llama_golden.safetensors engine/model/testdata/lora
 
 Needs torch, transformers, peft and safetensors. In the directory: adapter_config.json and
 adapter_model.safetensors as PEFT's save_pretrained writes them, with a random B; and

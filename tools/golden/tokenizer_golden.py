@@ -60,7 +60,7 @@ def random_texts(n):
 
 
 def make(variant):
-    with open("catalog/pebble/tokenizer.json", encoding="utf-8") as f:
+    with open("models/catalog/pebble/tokenizer.json", encoding="utf-8") as f:
         j = json.load(f)
     v = copy.deepcopy(variant)
     for i, content in enumerate(v.pop("added", [])):

@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/train"
+	"outcrop.dev/outcrop/engine/model"
+	"outcrop.dev/outcrop/engine/train"
 )
 
 // The names inside the directory of a case; reference.py and parity.py know them too.

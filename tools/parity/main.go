@@ -16,12 +16,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"outcrop.dev/outcrop/engine/model"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/tensor"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
+	"outcrop.dev/outcrop/engine/train"
 	"outcrop.dev/outcrop/format/safetensors"
-	"outcrop.dev/outcrop/model"
-	"outcrop.dev/outcrop/nn"
-	"outcrop.dev/outcrop/tensor"
-	"outcrop.dev/outcrop/tensor/gemm"
-	"outcrop.dev/outcrop/train"
 )
 
 // threads is more than one, so that work is divided as it is in service.

@@ -90,7 +90,7 @@ INJECTION = len(CONVERSATIONS) - 1  # is rendered alike, but ours are not those 
 
 
 def tokenizer():
-    t = Tokenizer.from_file(str(ROOT.parents[1] / "catalog/pebble/tokenizer.json"))
+    t = Tokenizer.from_file(str(ROOT.parents[1] / "models/catalog/pebble/tokenizer.json"))
     t.add_special_tokens([AddedToken(s, special=True, normalized=False) for s in SPECIALS])
     t.add_special_tokens([AddedToken(s, special=True, normalized=False, rstrip=True) for s in SWALLOWING])
     t.add_tokens([AddedToken(s, special=False, normalized=False) for s in ORDINARY])

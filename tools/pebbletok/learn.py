@@ -3,7 +3,7 @@ which every runtime of GGUF files knows too.
 
     pip install tokenizers==0.23.3 zstandard==0.25.0
     python tools/pebbletok/learn.py MERGES.json ../shared/data/pretrain/{corpus,instruct}.train.jsonl.zst
-    go run ./tools/pebbletok MERGES.json catalog/pebble
+    go run ./tools/pebbletok MERGES.json models/catalog/pebble
 
 Lines whose licence the model may not be trained on are left out. Ids: 0-255 are the bytes, then
 the merges in the order they were learnt.
@@ -23,7 +23,7 @@ EXCLUDED_GROUPS = {"books-gutenberg"}  # old spelling
 
 
 def allowed(record):
-    licence = record["licence"]  # the rule of train/pretrain, shareable
+    licence = record["licence"]  # the rule of engine/train/pretrain, shareable
     return "-SA" not in licence and "may be in copyright outside US" not in licence and \
         record.get("group") not in EXCLUDED_GROUPS
 

@@ -72,13 +72,12 @@ func wellFormed(data []byte) error {
 	if depth(data) > depthMax {
 		return errSerialization("The request body is nested more than %d levels deep.", depthMax)
 	}
-	var raw json.RawMessage
-	err := json.Unmarshal(data, &raw)
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
+	if json.Valid(data) {
 		return nil
-	case errors.As(err, &syntax):
+	}
+	var raw json.RawMessage // only its errors are wanted
+	var syntax *json.SyntaxError
+	if errors.As(json.Unmarshal(data, &raw), &syntax) {
 		return errSerialization("The request body is not valid JSON: %s, at byte %d.", syntax.Error(), syntax.Offset)
 	}
 	return errSerialization("The request body is not valid JSON.")

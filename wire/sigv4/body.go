@@ -46,7 +46,7 @@ type payload struct {
 func payloadMode(r *http.Request, service string) (payload, error) {
 	v := r.Header.Get("X-Amz-Content-Sha256")
 	if v != "" {
-		return parsePayload(v)
+		return parsePayload(v, service)
 	}
 	if service == serviceS3 {
 		return payload{}, &Error{Reason: NoPayloadHash, Msg: "Missing required header for this request: x-amz-content-sha256"}
@@ -54,7 +54,15 @@ func payloadMode(r *http.Request, service string) (payload, error) {
 	return payload{kind: payloadHashUs}, nil
 }
 
-func parsePayload(v string) (payload, error) {
+// parsePayload reads a value of x-amz-content-sha256. Only S3 takes bodies that are not signed
+// whole.
+func parsePayload(v, service string) (payload, error) {
+	switch v {
+	case unsignedPayload, streamingUnsigned, streamingSigned, streamingSignedTrailer:
+		if service != serviceS3 {
+			return payload{}, errNotWhole(v)
+		}
+	}
 	switch v {
 	case unsignedPayload:
 		return payload{kind: payloadUnsigned, hash: v}, nil
@@ -70,14 +78,14 @@ func parsePayload(v string) (payload, error) {
 }
 
 // installBody replaces r.Body by one that yields only what was signed.
-func installBody(r *http.Request, s signed, mode payload, key []byte) error {
+func (v *Verifier) installBody(r *http.Request, s signed, mode payload, key []byte) error {
 	switch {
 	case mode.kind == payloadChunked:
 		return installChunked(r, s, key)
 	case mode.kind != payloadSum:
 		return nil
 	case s.service != serviceS3:
-		sum, err := bufferBody(r)
+		sum, err := v.bufferBody(r)
 		if err == nil && sum != mode.sum {
 			err = errPayloadMismatch(mode.sum, sum)
 		}
@@ -105,22 +113,62 @@ func (b clientBody) Read(p []byte) (int, error) {
 }
 
 // bufferBody reads the whole body, puts it back and returns its hexadecimal SHA-256.
-func bufferBody(r *http.Request) (string, error) {
+func (v *Verifier) bufferBody(r *http.Request) (string, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return emptySum, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(r.Body, BufferedMax+1))
+	if r.ContentLength > BufferedMax {
+		return "", errBodyTooLarge()
+	}
+	if err := v.reserve(r); err != nil {
+		return "", err
+	}
+	b, err := readAll(r.Body, r.ContentLength)
 	if err != nil {
 		return "", err
 	}
-	if len(b) > BufferedMax {
-		return "", &Error{Reason: BodyTooLarge, Msg: "The request body is larger than " + strconv.Itoa(BufferedMax) + " bytes."}
-	}
 	r.Body.Close()
-	r.Body = io.NopCloser(bytes.NewReader(b))
+	r.Body, r.ContentLength = &Buffered{bytes.NewReader(b), b}, int64(len(b))
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:]), nil
 }
+
+// readAll reads a body of that many bytes, or of any number if it is negative, into memory of
+// its size: what grows has garbage as large beside it.
+func readAll(body io.Reader, length int64) ([]byte, error) {
+	if length >= 0 {
+		b := make([]byte, length)
+		if _, err := io.ReadFull(body, b); err != nil && err != io.EOF {
+			return nil, asIncomplete(err)
+		}
+		return b, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(body, BufferedMax+1))
+	if err == nil && len(b) > BufferedMax {
+		err = errBodyTooLarge()
+	}
+	return b, err
+}
+
+// asIncomplete makes a refusal of an end that came early.
+func asIncomplete(err error) error {
+	if err == io.ErrUnexpectedEOF {
+		return errIncomplete()
+	}
+	return err
+}
+
+// Buffered is a body that is in memory already.
+type Buffered struct {
+	*bytes.Reader
+	data []byte
+}
+
+// Bytes returns the whole body, which its reader may keep.
+func (b *Buffered) Bytes() []byte { return b.data }
+
+// Close does nothing.
+func (b *Buffered) Close() error { return nil }
 
 // sumReader fails at the end of the body if its hash is not the one that was signed.
 type sumReader struct {

@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,16 @@ func rawPath(r *http.Request) string {
 		return p
 	}
 	return "/"
+}
+
+// normalize takes the dots and the empty segments out of a raw path (RFC 3986, 5.2.4). A slash at
+// its end stays.
+func normalize(raw string) string {
+	clean := path.Clean("/" + raw)
+	if clean != "/" && (strings.HasSuffix(raw, "/") || strings.HasSuffix(raw, "/.") || strings.HasSuffix(raw, "/..")) {
+		clean += "/"
+	}
+	return clean
 }
 
 // What becomes of "%" in a path: S3 signs a path escaped once, everyone else escapes the

@@ -222,6 +222,15 @@ func errPayloadMismatch(client, ours string) *Error {
 		Details: []Detail{{"ClientComputedContentSHA256", client}, {"S3ComputedContentSHA256", ours}}}
 }
 
+func errBodyTooLarge() *Error {
+	return &Error{Reason: BodyTooLarge, Msg: fmt.Sprintf("The request body is larger than %d bytes.", BufferedMax)}
+}
+
+func errNotWhole(value string) *Error {
+	return &Error{Reason: BadArgument, Msg: "x-amz-content-sha256 must be the SHA-256 of the body: only S3 takes " + value + ".",
+		Details: []Detail{{"ArgumentName", "x-amz-content-sha256"}, {"ArgumentValue", value}}}
+}
+
 func errIncomplete() *Error {
 	return &Error{Reason: Incomplete, Msg: "The request body terminated unexpectedly"}
 }

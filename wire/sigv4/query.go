@@ -78,7 +78,7 @@ func presignedMode(r *http.Request, s signed, query pairs) (payload, error) {
 		return payloadMode(r, s.service)
 	}
 	if hash := query.get("X-Amz-Content-Sha256"); hash != "" {
-		return parsePayload(hash)
+		return parsePayload(hash, s.service)
 	}
 	if s.service != serviceS3 {
 		return payload{kind: payloadHashUs}, nil

@@ -23,7 +23,9 @@ import (
 	"context"
 	"crypto/hmac"
 	"encoding/hex"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -56,13 +58,15 @@ type Verifier struct {
 	Secrets func(accessKeyID string) (secret string, ok bool)
 	// Services lists the scopes that are served. Empty: any.
 	Services []string
+	// NoV2 refuses Signature Version 2.
+	NoV2 bool
 	// Bucket returns the bucket that a Host header names, or "". Only Signature Version 2
 	// needs it, which signs bucket.host/key as /bucket/key. Nil: no host names a bucket.
 	Bucket func(host string) string
-	// Reserve is asked before a body of up to n bytes is read into memory for a sender who is
-	// not known yet: its hash is part of what was signed and was not sent. release is called
-	// when the sender is known or refused. An error refuses the request as Busy. Nil: no limit.
-	Reserve func(ctx context.Context, n int64) (release func(), err error)
+	// Reserve is asked once before a body of up to n bytes is read into memory, as those of all
+	// services but S3 are. The sender is not known yet unless the body's hash was sent: else it is
+	// part of what was signed. An error refuses the request as Busy. Nil: no limit.
+	Reserve func(ctx context.Context, n int64) error
 }
 
 // Verify checks r's signature against the clock now and replaces r.Body as the package
@@ -127,62 +131,75 @@ func (v *Verifier) finish(r *http.Request, s signed, query pairs, mode payload) 
 		return Identity{}, err
 	}
 	if mode.kind == payloadHashUs {
-		release, err := v.reserve(r)
-		if err != nil {
-			return Identity{}, err
-		}
-		defer release()
-		sum, err := bufferBody(r)
+		sum, err := v.bufferBody(r)
 		if err != nil {
 			return Identity{}, err
 		}
 		mode.hash = sum
 	}
 	key := signingKey(secret, s.scope)
-	if err := compare(r, s, query, mode.hash, key); err != nil {
+	path, err := compare(r, s, query, mode.hash, key)
+	if err != nil {
 		return Identity{}, err
 	}
+	readAs(r, path)
 	id.SessionToken = r.Header.Get("X-Amz-Security-Token")
 	if s.presigned {
 		id.SessionToken = query.get("X-Amz-Security-Token")
 	}
-	return id, installBody(r, s, mode, key)
+	return id, v.installBody(r, s, mode, key)
 }
 
 // reserve asks for the memory that bufferBody will take.
-func (v *Verifier) reserve(r *http.Request) (release func(), err error) {
-	if v.Reserve == nil || r.Body == nil || r.Body == http.NoBody {
-		return func() {}, nil
+func (v *Verifier) reserve(r *http.Request) error {
+	if v.Reserve == nil {
+		return nil
 	}
 	n := r.ContentLength
-	if n < 0 || n > BufferedMax { // not announced, or about to be refused
+	if n < 0 { // not announced
 		n = BufferedMax
 	}
-	release, err = v.Reserve(r.Context(), n)
-	if err != nil {
-		return nil, &Error{Reason: Busy, Msg: "Too many requests are being received. Please reduce your request rate.", Err: err}
+	if err := v.Reserve(r.Context(), n); err != nil {
+		return &Error{Reason: Busy, Err: err,
+			Msg: fmt.Sprintf("Too many requests are being received (%v). Please reduce your request rate.", err)}
 	}
-	return release, nil
+	return nil
 }
 
 // compare recomputes the signature. For S3 it tries the path as it was sent, which is what
 // SDKs sign, then the path as they would have escaped it, which is what curl and others
-// sign: both name the same object.
-func compare(r *http.Request, s signed, query pairs, hash string, key []byte) error {
-	path := rawPath(r)
-	candidates := []string{escapePath(path, escapeAgain)}
+// sign: both name the same object. For the others it tries the path without its dots and
+// doubled slashes, as the process says, then as it was sent. It returns the raw path that was
+// signed, if it is another than was sent.
+func compare(r *http.Request, s signed, query pairs, hash string, key []byte) (path string, err error) {
+	path = rawPath(r)
+	type candidate struct{ path, canonical string }
+	clean := normalize(path)
+	candidates := []candidate{{clean, escapePath(clean, escapeAgain)}, {path, escapePath(path, escapeAgain)}}
 	if s.service == serviceS3 {
-		candidates = []string{path, escapePath(path, keepEscapes)}
+		candidates = []candidate{{path, path}, {path, escapePath(path, keepEscapes)}}
 	}
 	var canonical, toSign string
-	for _, candidate := range candidates {
-		canonical = canonicalRequest(r, s, candidate, query, hash)
+	for _, c := range candidates {
+		canonical = canonicalRequest(r, s, c.canonical, query, hash)
 		toSign = stringToSign(s, canonical)
 		if equalHex(sign(key, toSign), s.signature) {
-			return nil
+			return c.path, nil
 		}
 	}
-	return errMismatch(s, toSign, canonical)
+	return "", errMismatch(s, toSign, canonical)
+}
+
+// readAs makes the path that was signed the request's: who reads it reads nothing else.
+func readAs(r *http.Request, path string) {
+	if path == rawPath(r) {
+		return
+	}
+	u := *r.URL
+	u.RawPath = path
+	u.Path, _ = url.PathUnescape(path) // it was parsed before, with dots
+	r.URL = &u
+	r.RequestURI = u.RequestURI()
 }
 
 func (v *Verifier) secret(accessKeyID string) (string, bool) {

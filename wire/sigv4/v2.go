@@ -35,8 +35,12 @@ func (v *Verifier) verifyV2(r *http.Request, query pairs, now time.Time) (Identi
 	if err != nil {
 		return Identity{}, &Error{Reason: NoCredentials, Msg: "Invalid date (should be seconds since epoch): " + query.get("Expires")}
 	}
-	if end := time.Unix(expires, 0); now.After(end) {
+	end := time.Unix(expires, 0)
+	if now.After(end) {
 		return Identity{}, errExpired(0, end, now)
+	}
+	if err := v.checkV2(r, query, end.Sub(now)); err != nil {
+		return Identity{}, err
 	}
 	id := Identity{AccessKeyID: query.get("AWSAccessKeyId"), Service: serviceS3, Presigned: true, SessionToken: query.get("x-amz-security-token")}
 	secret, ok := v.secret(id.AccessKeyID)
@@ -55,27 +59,44 @@ func (v *Verifier) verifyV2(r *http.Request, query pairs, now time.Time) (Identi
 		return Identity{}, &Error{Reason: BadArgument, Msg: "Signed chunks need a Version 4 signature.",
 			Details: []Detail{{"ArgumentName", "x-amz-content-sha256"}, {"ArgumentValue", mode.hash}}}
 	}
-	return id, installBody(r, signed{scope: scope{service: serviceS3}}, mode, nil)
+	return id, v.installBody(r, signed{scope: scope{service: serviceS3}}, mode, nil)
 }
 
-// compareV2 recomputes the signature and returns what was signed. A bucket in the path is
-// tried as it was sent and with a slash behind it, which is what boto3 signs.
-func (v *Verifier) compareV2(r *http.Request, query pairs, secret string) (toSign string, ok bool) {
-	got, err := base64.StdEncoding.Strict().DecodeString(query.get("Signature"))
-	resource := v.v2Path(r)
-	candidates := []string{resource}
-	if strings.LastIndexByte(resource, '/') == 0 && resource != "/" {
-		candidates = append(candidates, resource+"/")
+// checkV2 refuses what nobody presigns with Version 2: it is weaker than Version 4, as it leaves
+// most of the query unsigned, and has no end. boto3 makes such URLs of objects.
+func (v *Verifier) checkV2(r *http.Request, query pairs, life time.Duration) error {
+	refuse := func(format string, args ...any) error {
+		return &Error{Reason: UnsupportedMechanism, Msg: fmt.Sprintf(format, args...) + " Please use AWS4-HMAC-SHA256."}
 	}
-	for _, candidate := range candidates {
-		toSign = stringToSignV2(r, query, candidate)
-		h := hmac.New(sha1.New, []byte(secret))
-		h.Write([]byte(toSign))
-		if err == nil && hmac.Equal(h.Sum(nil), got) {
-			return toSign, true
+	_, key, _ := strings.Cut(strings.TrimPrefix(v.v2Path(r), "/"), "/")
+	switch {
+	case v.NoV2:
+		return refuse("The authorization mechanism you have provided is not supported.")
+	case !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPut}, r.Method) || key == "":
+		return refuse("Signature Version 2 is for GET, HEAD and PUT of an object.")
+	case life > ExpiresMax*time.Second:
+		return refuse("A signature of Version 2 ends within %d seconds.", ExpiresMax)
+	}
+	for _, p := range query {
+		signed := strings.HasPrefix(strings.ToLower(p.key), "x-amz-") || strings.HasPrefix(p.key, "response-") && slices.Contains(v2SubResources, p.key)
+		if !signed && !slices.Contains(v2Parameters, p.key) {
+			return refuse("Signature Version 2 takes no query parameter %q.", p.key)
 		}
 	}
-	return toSign, false
+	return nil
+}
+
+// v2Parameters are what a URL of an object may have beside x-amz-… and response-….
+// All are signed: botocore moves content-type and content-md5 from the headers into the query.
+var v2Parameters = []string{"AWSAccessKeyId", "Signature", "Expires", "versionId", "partNumber", "uploadId", "content-type", "content-md5"}
+
+// compareV2 recomputes the signature and returns what was signed.
+func (v *Verifier) compareV2(r *http.Request, query pairs, secret string) (toSign string, ok bool) {
+	got, err := base64.StdEncoding.Strict().DecodeString(query.get("Signature"))
+	toSign = stringToSignV2(r, query, v.v2Path(r))
+	h := hmac.New(sha1.New, []byte(secret))
+	h.Write([]byte(toSign))
+	return toSign, err == nil && hmac.Equal(h.Sum(nil), got)
 }
 
 func stringToSignV2(r *http.Request, query pairs, path string) string {

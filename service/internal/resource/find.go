@@ -10,13 +10,9 @@ import (
 // where the id belongs. CodeNotFound if there is none in this account and region; resources of
 // others are not told from missing ones.
 func Find(ctx context.Context, r outcrop.Reader, kind outcrop.Kind, sc outcrop.Scope, identifier string) (outcrop.Record, error) {
-	key := outcrop.KeyFor(kind, sc, identifier)
-	if key.Kind != kind || key.Scope != sc {
-		return outcrop.Record{}, errMissing(kind, sc, identifier)
-	}
-	rec, err := r.Get(ctx, key)
-	if outcrop.CodeOf(err) == outcrop.CodeNotFound || err == nil && !names(identifier, rec.Meta) {
-		return outcrop.Record{}, errMissing(kind, sc, identifier)
+	rec, err := outcrop.Find(ctx, r, kind, sc, identifier)
+	if outcrop.CodeOf(err) == outcrop.CodeNotFound {
+		err = errMissing(kind, sc, identifier)
 	}
 	return rec, err
 }
@@ -32,13 +28,6 @@ func (k Noun[N]) Get(ctx context.Context, r outcrop.Reader, identifier string) (
 		return noun, err
 	}
 	return k.Of(rec)
-}
-
-// names reports whether identifier, by which m was found, agrees with m in full: an ARN with
-// the right id behind another base model is not m's.
-func names(identifier string, m outcrop.Meta) bool {
-	p, ok := outcrop.ParseARN(identifier)
-	return !ok || identifier == string(m.ARN) || p.Resource == m.Name || p.Resource == m.ID
 }
 
 func errMissing(kind outcrop.Kind, sc outcrop.Scope, identifier string) error {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/store/memory"
+	"outcrop.dev/outcrop/data/store/memory"
 )
 
 var (

@@ -1,0 +1,5 @@
+//go:build !race
+
+package customize
+
+const raceEnabled = false

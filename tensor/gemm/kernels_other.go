@@ -1,7 +1,0 @@
-//go:build !amd64 || !linux || purego
-
-package gemm
-
-import "outcrop.dev/outcrop/tensor"
-
-func assemblyKernels(tensor.CPU) []*Kernel { return nil }

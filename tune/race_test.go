@@ -1,6 +1,0 @@
-//go:build race
-
-package tune
-
-// raceEnabled says that memory is not what it is without the race detector.
-const raceEnabled = true
