@@ -48,7 +48,7 @@ func (p parity) holds() bool { return math.Abs(p.TrainingLoss-p.ServingLoss) <= 
 func (p parity) json() []byte {
 	b, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
-		panic("tune: a parity record that cannot be marshalled: " + err.Error()) // holds has seen to NaN
+		panic("customize: a parity record that cannot be marshalled: " + err.Error()) // holds has seen to NaN
 	}
 	return append(b, '\n')
 }
