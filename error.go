@@ -56,6 +56,8 @@ const (
 	ReasonDenied    Reason = "Denied" // by the file system
 	ReasonDiskFault Reason = "DiskFault"
 	ReasonNoMemory  Reason = "NoMemory"
+	// ReasonUnreadable is of a record that the disk, or somebody else, has damaged.
+	ReasonUnreadable Reason = "Unreadable"
 )
 
 // HeaderReason is the header of an error's answer that has its Reason, beside AWS's body.
@@ -76,6 +78,13 @@ func ReasonOf(err error) Reason {
 // Errorf returns an *Error with a formatted message.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Msg: fmt.Sprintf(format, args...)}
+}
+
+// ErrUnreadable says that a record is damaged: who asked for it is told, and lists leave it out. cause
+// is what was found.
+func ErrUnreadable(arn ARN, cause error) *Error {
+	return &Error{Code: CodeInternal, Reason: ReasonUnreadable, Err: cause,
+		Msg: fmt.Sprintf("The record of %s cannot be read: it is damaged in the server's database. It can be deleted, or restored from a backup.", arn)}
 }
 
 // Error returns the code and the message, and the cause when there is one.

@@ -178,7 +178,7 @@ func nounOf[N any](r Record, kind Kind, meta func(*N) *Meta) (*N, error) {
 	}
 	n := new(N)
 	if err := json.Unmarshal(r.Body, n); err != nil {
-		return nil, fmt.Errorf("read %s: %w", r.ARN, err)
+		return nil, ErrUnreadable(r.ARN, err)
 	}
 	*meta(n) = r.Meta
 	return n, nil

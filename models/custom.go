@@ -64,7 +64,7 @@ func (m *Models) notYet(ctx context.Context, sc outcrop.Scope, identifier string
 	for _, rec := range newest {
 		job, err := outcrop.JobOf(rec)
 		if err != nil {
-			return err
+			continue // damaged: it says nothing of any model
 		}
 		if job.CustomModelName != ref && job.CustomModelID != ref {
 			continue

@@ -83,6 +83,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Log = slog.New(newQuietHandler(c.Log.Handler()))
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

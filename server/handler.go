@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -73,9 +74,14 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 	})
 }
 
-// accessLevel keeps the log of a healthy server quiet.
+// accessLevel keeps the log of a healthy server quiet. That it is stopping, or its disk full, is told
+// once, and not for each request.
 func accessLevel(status int) slog.Level {
-	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
+	switch status {
+	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusInsufficientStorage:
+		return slog.LevelDebug
+	}
+	if status >= http.StatusInternalServerError {
 		return slog.LevelError
 	}
 	return slog.LevelDebug
@@ -155,7 +161,8 @@ func (s *Server) measure(w http.ResponseWriter, r *http.Request) {
 	s.metrics.ServeHTTP(w, r)
 }
 
-// ready answers whether requests can be served: the database answers, and the server is not stopping.
+// ready answers whether requests can be served, and why not: the server is stopping, its database does
+// not answer or cannot be written to, its disk is full.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.stopping.Load() {
 		plain(w, http.StatusServiceUnavailable, "the server is stopping")
@@ -166,7 +173,24 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusServiceUnavailable, "the database does not answer")
 		return
 	}
+	for _, check := range []func() error{
+		s.room.Full, s.objectRoom.Full, func() error { return s.rooms.rows.CheckWritable(r.Context()) },
+	} {
+		if err := check(); err != nil {
+			s.cfg.Log.Error("not ready", "err", err)
+			plain(w, http.StatusServiceUnavailable, inWords(err))
+			return
+		}
+	}
 	plain(w, http.StatusOK, "ready")
+}
+
+// inWords is what of an error is for people.
+func inWords(err error) string {
+	if told, ok := errors.AsType[*outcrop.Error](err); ok {
+		return told.Msg
+	}
+	return err.Error()
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

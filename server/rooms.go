@@ -73,12 +73,13 @@ func (s *Server) path(name string) string { return filepath.Join(s.cfg.DataDir, 
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *Server) buildStores(ctx context.Context, r *rooms) error {
-	for _, dir := range []string{modelsDir, scratchDir} {
+	for _, dir := range []string{modelsDir, scratchDir, objectsDir} {
 		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
 			return err
 		}
 	}
-	rows, err := sqlite.Open(ctx, s.path(databaseFile), s.cfg.Clock, s.path(modelsDir))
+	rows, err := sqlite.OpenWith(ctx, s.path(databaseFile),
+		sqlite.Options{Now: s.cfg.Clock, Beside: []string{s.path(modelsDir)}, Room: s.room, Log: s.cfg.Log})
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
@@ -88,7 +89,10 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
 		outcrop.KindCustomModel: func() { r.models.Notify(); r.scrub.bell.Ring() },
 	}}
-	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
+	if s.objectRoom, err = s.keepRoom(s.path(objectsDir)); err != nil {
+		return err
+	}
+	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log, Room: s.objectRoom}); err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
 	s.onClose(r.blobs.Close)
@@ -175,7 +179,7 @@ func (s *Server) supervise(r *rooms, kinds ...work.Kind) {
 
 func (s *Server) buildMeter(ctx context.Context, r *rooms) error {
 	var err error
-	if r.meter, err = meter.Open(ctx, s.path(usageFile), s.cfg.Log); err != nil {
+	if r.meter, err = meter.Open(ctx, s.path(usageFile), s.room, s.cfg.Log); err != nil {
 		return fmt.Errorf("open the usage database: %w", err)
 	}
 	s.onClose(r.meter.Close)

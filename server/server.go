@@ -7,6 +7,7 @@
 //
 // The data directory:
 //
+//	reserve                 room that is kept back for deletions on a full disk
 //	lock                    held by the server that runs, with its pid
 //	server.json             where that server listens
 //	tls-cert.pem, tls-key.pem  the certificate that it makes for itself, if it is asked to
@@ -38,6 +39,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/internal/lost"
+	"outcrop.dev/outcrop/internal/reserve"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
@@ -65,6 +67,8 @@ type Server struct {
 	guests  *guests
 
 	bodyTimeout, shutdownTimeout time.Duration // the constants, less in tests
+
+	room, objectRoom *reserve.Reserve // of the databases, and of the objects: one, unless they have disks of their own
 
 	closers []func() error // in the order of construction
 }
@@ -98,6 +102,9 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, lock.Unlock)
+	if s.room, err = s.keepRoom(s.cfg.DataDir); err != nil {
+		return err
+	}
 	if s.root, err = iam.LoadRoot(s.cfg.DataDir, s.cfg.RootKey); err != nil {
 		return err
 	}
@@ -167,7 +174,8 @@ func (s *Server) RootKey() iam.Key { return s.root }
 // Run serves until ctx ends, then lets requests in flight finish and closes everything.
 // Workers go on by themselves; the next server finds them again. Run may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	if err := writeInfo(s.cfg.DataDir, Info{PID: os.Getpid(), URL: s.URL(), Public: s.PublicURL(), CABundle: s.CABundle()}); err != nil {
+	info := Info{PID: os.Getpid(), URL: s.URL(), Public: s.PublicURL(), CABundle: s.CABundle()}
+	if err := s.room.Spend(func() error { return writeInfo(s.cfg.DataDir, info) }); err != nil {
 		return errors.Join(err, s.close())
 	}
 	g, running := errgroup.WithContext(ctx)

@@ -56,6 +56,9 @@ func ThroughputHours(ctx context.Context, h History, scope outcrop.Scope, from, 
 // appendHours adds what lies between from and to of a throughput's existence.
 func appendHours(all []Hours, rec outcrop.Record, from, to time.Time) ([]Hours, error) {
 	t, err := outcrop.ThroughputOf(rec)
+	if outcrop.ReasonOf(err) == outcrop.ReasonUnreadable { // as lists leave it out
+		return all, nil
+	}
 	if err != nil {
 		return all, err
 	}

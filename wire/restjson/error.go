@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"syscall"
 
 	"outcrop.dev/outcrop"
 )
@@ -59,8 +60,8 @@ const StatusClientGone = 499
 
 // WriteError answers a request with err as the AWS SDKs expect it: the code in the header
 // x-amzn-ErrorType, the message in the body; a Reason goes into a header of our own. An error that is not an *outcrop.Error, or is
-// CodeInternal, is our own fault: its text stays in the log, and the caller gets the request
-// id to ask with.
+// CodeInternal without a Reason, is our own fault: its text stays in the log, and the caller gets the request
+// id to ask with. That the disk is full is nobody's fault, whoever found it.
 func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
 	var stopping *outcrop.Error // what the server says that ends the request
 	if gone(ctx, err) && errors.As(context.Cause(ctx), &stopping) {
@@ -71,14 +72,23 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 		return
 	}
 	code, msg := outcrop.CodeOf(err), ""
+	if code == outcrop.CodeInternal && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+		code, err = errFull.Code, &outcrop.Error{Code: errFull.Code, Msg: errFull.Msg, Err: err}
+	}
 	var e *outcrop.Error
 	switch {
+	case code == outcrop.CodeInternal && outcrop.ReasonOf(err) == outcrop.ReasonUnreadable && errors.As(err, &e):
+		msg = e.Msg
+		logInternal(ctx, log, w.Header().Get(headerRequestID), err)
 	case code == outcrop.CodeInternal:
 		id := w.Header().Get(headerRequestID)
 		msg = fmt.Sprintf("An internal error occurred; the server's log tells more under request id %s.", id)
 		logInternal(ctx, log, id, err)
 	case errors.As(err, &e):
 		msg = e.Msg
+		if code == outcrop.CodeServiceUnavailable && e.Err != nil {
+			log.WarnContext(ctx, "not served", "requestID", w.Header().Get(headerRequestID), "error", err)
+		}
 	}
 	body, _ := json.Marshal(map[string]string{"message": msg}) // strings always marshal
 	h := w.Header()
@@ -91,6 +101,9 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	w.WriteHeader(Status(code))
 	_, _ = w.Write(body) // the caller has gone; there is nobody to tell
 }
+
+// errFull is for what does not say itself how full the disk is.
+var errFull = outcrop.Errorf(outcrop.CodeServiceUnavailable, "The server's disk is full. Delete objects or models, or free space on the machine that runs Outcrop, and try again.")
 
 // gone reports that err says no more than that the caller has gone.
 func gone(ctx context.Context, err error) bool { return ctx.Err() != nil && errors.Is(err, ctx.Err()) }

@@ -38,7 +38,7 @@ func (k *Kind) keep(ctx context.Context) error {
 		live[rec.ARN] = true
 		t, err := outcrop.ThroughputOf(rec)
 		if err != nil {
-			return err
+			continue // damaged: the others are served
 		}
 		if t.Status == outcrop.ThroughputInService {
 			serving = append(serving, t)

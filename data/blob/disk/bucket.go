@@ -51,7 +51,7 @@ func (s *Store) HeadBucket(ctx context.Context, name string) (blob.Bucket, error
 // DeleteBucket removes a bucket that holds no object, and the uploads under way in it.
 // Errors: ErrNoSuchBucket, ErrBucketNotEmpty.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
-	return s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) (junk []string, err error) {
+	return s.commitFreeing(ctx, func(ctx context.Context, tx *sql.Tx) (junk []string, err error) {
 		if err := requireBucket(ctx, tx, name); err != nil {
 			return nil, err
 		}
@@ -103,13 +103,13 @@ func (s *Store) ListBuckets(ctx context.Context, prefix, after string, max int) 
 	return buckets, err
 }
 
-// SetBucketTags replaces a bucket's tags. Error: ErrNoSuchBucket.
+// SetBucketTags replaces a bucket's tags; none delete them. Error: ErrNoSuchBucket.
 func (s *Store) SetBucketTags(ctx context.Context, name string, tags []blob.Tag) error {
 	encoded, err := encodeTags(tags)
 	if err != nil {
 		return err
 	}
-	return s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	return s.commitBy(ctx, s.updateTags(tags), nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		if err := requireBucket(ctx, tx, name); err != nil {
 			return nil, err
 		}

@@ -67,7 +67,13 @@ func asOutcrop(err error, bucket, key string) error {
 	case errors.Is(err, blob.ErrNoSuchKey):
 		return &outcrop.Error{Code: outcrop.CodeNotFound, Msg: "The object s3://" + bucket + "/" + key + " does not exist.", Err: err}
 	case errors.Is(err, blob.ErrNoSpace):
-		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Msg: "The disk that holds the objects is full. Free some space and try again.", Err: err}
+		msg := "The disk that holds the objects is full. Free some space and try again."
+		if full, ok := errors.AsType[*blob.SpaceError](err); ok {
+			msg = full.Says
+		}
+		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Msg: msg, Err: err}
+	case errors.Is(err, blob.ErrBusy):
+		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Msg: "Another program has the index of the objects locked. Try again.", Err: err}
 	}
 	return err
 }

@@ -22,10 +22,14 @@ func (k Noun[N]) Edit(ctx context.Context, s outcrop.Store, identifier string, c
 	})
 }
 
-// Delete deletes the noun that an identifier names, if the rules agree. Errors as Edit.
+// Delete deletes the noun that an identifier names, if the rules agree. Of one that cannot be read
+// there is nothing to judge: it goes. Errors as Edit.
 func (k Noun[N]) Delete(ctx context.Context, s outcrop.Store, identifier string, rules ...Rule[N]) error {
 	return edit(ctx, s, k.Kind, identifier, func(rec outcrop.Record) (outcrop.Change, error) {
 		noun, err := k.Of(rec)
+		if outcrop.ReasonOf(err) == outcrop.ReasonUnreadable {
+			return outcrop.Change{Op: outcrop.OpDelete, Record: rec}, nil
+		}
 		return outcrop.Change{Op: outcrop.OpDelete, Record: rec, If: condition(noun, rules)}, err
 	})
 }

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -19,8 +20,8 @@ type Listing struct {
 }
 
 // List returns one page of the caller's nouns, and the token of the next. The time of creation is
-// the only key there is to sort by.
-func (k Noun[N]) List(ctx context.Context, r outcrop.Reader, l Listing) (page []N, next string, err error) {
+// the only key there is to sort by. What cannot be read is left out, and goes to log.
+func (k Noun[N]) List(ctx context.Context, log *slog.Logger, r outcrop.Reader, l Listing) (page []N, next string, err error) {
 	sc, err := Scope(ctx)
 	if err != nil {
 		return nil, "", err
@@ -41,10 +42,14 @@ func (k Noun[N]) List(ctx context.Context, r outcrop.Reader, l Listing) (page []
 	}
 	for _, rec := range records {
 		noun, err := k.Of(rec)
-		if err != nil {
+		switch {
+		case outcrop.ReasonOf(err) == outcrop.ReasonUnreadable:
+			log.ErrorContext(ctx, "a list leaves out what cannot be read", "error", err)
+		case err != nil:
 			return nil, "", err
+		default:
+			page = append(page, noun)
 		}
-		page = append(page, noun)
 	}
 	return page, next, nil
 }
@@ -57,6 +62,9 @@ func (k Noun[N]) All(ctx context.Context, r outcrop.Reader, sc outcrop.Scope, st
 			return nil, err
 		}
 		noun, err := k.Of(rec)
+		if outcrop.ReasonOf(err) == outcrop.ReasonUnreadable {
+			continue // one record that is damaged keeps nobody from making another
+		}
 		if err != nil {
 			return nil, err
 		}
