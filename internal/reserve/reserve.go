@@ -4,7 +4,7 @@
 // write, so that what was given up is there for the next deletion.
 //
 //	r, err := reserve.Open(dir)
-//	err = r.Check()          // before an ordinary write
+//	err = r.Check()                   // before an ordinary write
 //	err = r.Spend(func() error { … }) // a deletion
 //
 // It knows neither databases nor who deletes what.
