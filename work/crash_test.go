@@ -265,7 +265,7 @@ func (c *crashSite) killWorker() {
 	if handle == "" {
 		return
 	}
-	l := local.New(local.Config{Command: []string{"none"}, DataDir: c.dir, ScratchRoot: c.dir})
+	l := local.New(local.Config{Command: []string{"none"}, DataDir: c.dir, ScratchRoot: filepath.Join(c.dir, "scratch")})
 	if err := l.Kill(context.Background(), handle); err != nil {
 		c.t.Error(err)
 	}
