@@ -134,6 +134,7 @@ type Attempt struct {
 	BestStep int       // the furthest step of all attempts
 	Failures int       // attempts in a row that failed by themselves
 	Losses   int       // attempts in a row that were killed from outside, or ended unseen
+	Stalls   int       `json:",omitempty"` // attempts in a row that lived and did nothing, and were ended
 
 	// Result is how the attempt says that it has ended (attempt.Result); nil before that, and again
 	// when the next one begins.

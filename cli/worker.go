@@ -31,7 +31,7 @@ func (a *app) workerCommand() *cobra.Command {
 // work does the attempt and returns the exit code.
 func (a *app) work(ctx context.Context) int {
 	log := a.logger(false)
-	api, err := attempt.Connect(ctx, attempt.Options{DataDir: a.dataFlag, Token: a.getenv(attempt.TokenEnv), Log: log})
+	api, err := attempt.Connect(ctx, attempt.Options{DataDir: a.dataFlag, Token: a.getenv(attempt.TokenEnv), Log: log, Stderr: a.err})
 	if err != nil {
 		log.Error("connect", "error", err)
 		return attempt.ExitCode(err)

@@ -55,18 +55,19 @@ func (a *Attempts) Grant(ctx context.Context, id attempt.ID) (attempt.Grant, err
 
 // Beat implements attempt.Jobs. A heartbeat that comes before this server has taken its
 // record up again is answered, and its progress comes with the next one.
-func (a *Attempts) Beat(ctx context.Context, id attempt.ID, h attempt.Heartbeat) (string, error) {
-	rec, _, err := a.current(ctx, id)
+func (a *Attempts) Beat(ctx context.Context, id attempt.ID, h attempt.Heartbeat) (attempt.Reply, error) {
+	rec, k, err := a.current(ctx, id)
 	if err != nil {
-		return "", err
+		return attempt.Reply{}, err
 	}
-	if l := a.listener(id.Job); l != nil {
-		l.beat(h)
+	reply := attempt.Reply{Command: attempt.CommandRun, Base: k.base(ctx, rec)}
+	if l := a.listener(id.Job); l != nil && l.beat(h) {
+		reply.Command = attempt.CommandStacks
 	}
 	if rec.Status == outcrop.JobStopping {
-		return attempt.CommandStop, nil
+		reply.Command = attempt.CommandStop
 	}
-	return attempt.CommandRun, nil
+	return reply, nil
 }
 
 // Finish implements attempt.Jobs. The result is in the record from then on, where the watch finds

@@ -17,6 +17,10 @@ import (
 type Attempt interface {
 	// Report notes how far the work is and returns the newest command. It never waits.
 	Report(phase string, p outcrop.Progress) (command string)
+	// Alive notes that something was finished that is too small to report.
+	Alive()
+	// UseBase says which base model the work goes on, by BaseDigest.
+	UseBase(digest string)
 	// Get opens an input: the same bytes in every attempt. CodeNotFound if it is missing.
 	Get(ctx context.Context, uri string) (io.ReadCloser, error)
 	// Put stores an artefact and waits until it is on disk.

@@ -163,7 +163,7 @@ func (r *run) proveParity(dir string) (parity, error) {
 		examples = train.Split(examples[:min(len(examples), parityRows)], parityTokens)
 	}
 	r.closeModel()
-	p, err := measureParity(r.finished(dir), r.Exec, parityExamples(examples), r.data.Template.EndOfText())
+	p, err := measureParity(r.finished(dir), r.Exec, parityExamples(examples), r.data.Template.EndOfText(), r.attempt.Alive)
 	if err != nil {
 		return parity{}, fmt.Errorf("check the finished model: %w", err)
 	}

@@ -102,13 +102,14 @@ func parityBytes(c model.Config, exec nn.Exec, rows, longest int) int64 {
 	return int64(min(all, c.SessionBytes(exec.Kernel, max(parityTokensMax, longest))+parityRows*page))
 }
 
-func measureParity(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32) (parity, error) {
+// alive is called after each row, or token of the rows.
+func measureParity(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32, alive func()) (parity, error) {
 	p := parity{Rows: len(examples), Tolerance: parityTolerance}
-	trained, err := trainingLoss(d, exec, examples)
+	trained, err := trainingLoss(d, exec, examples, alive)
 	if err != nil {
 		return p, err
 	}
-	served, err := serveRows(d, exec, examples, endOfText)
+	served, err := serveRows(d, exec, examples, endOfText, alive)
 	if err != nil {
 		return p, err
 	}
@@ -120,7 +121,7 @@ func measureParity(d onDisk, exec nn.Exec, examples []train.Example, endOfText i
 }
 
 // trainingLoss evaluates the model with the training's forward pass.
-func trainingLoss(d onDisk, exec nn.Exec, examples []train.Example) (total model.Loss, err error) {
+func trainingLoss(d onDisk, exec nn.Exec, examples []train.Example, alive func()) (total model.Loss, err error) {
 	m, err := d.load(exec)
 	if err != nil {
 		return total, err
@@ -143,6 +144,7 @@ func trainingLoss(d onDisk, exec nn.Exec, examples []train.Example) (total model
 			return total, err
 		}
 		total.Add(loss)
+		alive()
 	}
 	return total, nil
 }
@@ -167,7 +169,7 @@ func (s *served) ends() (e ends) {
 
 // serveRows feeds the rows to the model as serving does: the prompt at once, then
 // token by token, all rows side by side.
-func serveRows(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32) (*served, error) {
+func serveRows(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32, alive func()) (*served, error) {
 	m, newSession, err := d.serve(exec)
 	if err != nil {
 		return nil, err
@@ -192,6 +194,7 @@ func serveRows(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32
 		if len(steps) == 0 {
 			return s, nil
 		}
+		alive()
 		logits, err := m.Forward(steps)
 		if err != nil {
 			return nil, err

@@ -32,8 +32,8 @@ type Jobs interface {
 	Spec(ctx context.Context, id ID) (Spec, error)
 	// Grant returns which objects the attempt may touch.
 	Grant(ctx context.Context, id ID) (Grant, error)
-	// Beat notes a heartbeat and returns the command to answer it with.
-	Beat(ctx context.Context, id ID, h Heartbeat) (command string, err error)
+	// Beat notes a heartbeat and returns what to answer it with.
+	Beat(ctx context.Context, id ID, h Heartbeat) (Reply, error)
 	// Finish makes the result durable; what follows from it may come later.
 	Finish(ctx context.Context, id ID, r Result) error
 }
@@ -142,11 +142,11 @@ func (h *Handler) heartbeat(w http.ResponseWriter, r *http.Request, id ID) error
 	if err := hb.check(); err != nil {
 		return err
 	}
-	command, err := h.jobs.Beat(r.Context(), id, hb)
+	reply, err := h.jobs.Beat(r.Context(), id, hb)
 	if err != nil {
 		return err
 	}
-	return answer(w, reply{Command: command})
+	return answer(w, reply)
 }
 
 func (h *Handler) result(w http.ResponseWriter, r *http.Request, id ID) error {

@@ -19,6 +19,7 @@ const (
 	CommandCheckpoint = "checkpoint" // write a checkpoint now, then go on
 	CommandStop       = "stop"       // end without a model (ExitStopped)
 	CommandPreempt    = "preempt"    // write a checkpoint, then end (ExitTemporary); another attempt goes on
+	CommandStacks     = "stacks"     // print where all goroutines are into the log, then go on
 )
 
 // Heartbeat says that the worker lives and how far it is. Only the newest counts, so a lost
@@ -26,10 +27,16 @@ const (
 type Heartbeat struct {
 	Phase    string
 	Progress outcrop.Progress
+	Pulse
 }
 
-// reply is the answer to a heartbeat.
-type reply struct{ Command string }
+// Reply is the answer to a heartbeat.
+type Reply struct {
+	Command string
+	// Base is the digest of the work's base model as it is now; "" if there is none, or while it is not
+	// known. An attempt that works on another one ends (Client.UseBase).
+	Base string `json:",omitempty"`
+}
 
 // validatorsMax is Bedrock's limit on a job's validators.
 const validatorsMax = 10
@@ -40,7 +47,7 @@ func (h *Heartbeat) check() error {
 	switch {
 	case h.Phase != PhaseValidation && h.Phase != PhaseDataProcessing && h.Phase != PhaseTraining:
 		return outcrop.Errorf(outcrop.CodeValidation, "The phase %q does not exist.", h.Phase)
-	case p.Step < 0 || p.Steps < 0 || p.Epoch < 0 || p.Tokens < 0:
+	case p.Step < 0 || p.Steps < 0 || p.Epoch < 0 || p.Tokens < 0 || h.Done < 0 || h.Starved < 0:
 		return outcrop.Errorf(outcrop.CodeValidation, "Progress has a negative count.")
 	case len(p.ValidationLosses) > validatorsMax:
 		return outcrop.Errorf(outcrop.CodeValidation, "Progress has %d validation losses: the limit is %d.", len(p.ValidationLosses), validatorsMax)
