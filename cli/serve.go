@@ -101,6 +101,7 @@ func (a *app) serverConfig(cfg server.Config) server.Config {
 		SecretAccessKey: a.getenv("OUTCROP_ROOT_SECRET_ACCESS_KEY"),
 	}
 	cfg.Kernel = a.getenv(kernelVariable)
+	cfg.Program = "outcrop " + readVersion().Version
 	cfg.MemoryBytes = int64(totalMemory())
 	return cfg
 }

@@ -43,6 +43,8 @@ type Config struct {
 
 	NoSigV2 bool // URLs presigned with Signature Version 2 are refused
 
+	Program string // its name and version, for a data directory to say who has written it
+
 	Log   *slog.Logger     // nil discards
 	Clock func() time.Time // nil is time.Now
 }
@@ -60,6 +62,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.DataDir = dir
 	c.Listen = cmp.Or(c.Listen, DefaultListen)
+	c.Program = cmp.Or(c.Program, "outcrop")
 	c.Account = cmp.Or(c.Account, DefaultAccount)
 	if !accountForm.MatchString(c.Account) {
 		return c, fmt.Errorf("the account %q is not 12 digits", c.Account)

@@ -152,7 +152,7 @@ func (s *Server) buildWork(_ context.Context, r *rooms) error {
 		ScratchRoot: s.path(scratchDir), Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
 	s.supervise(r,
-		work.Processes(r.attempts, customize.Rules{Files: r.models.Files, ModelDir: r.models.Dir}),
+		work.Processes(r.attempts, customize.Rules{Files: r.models.Files, ModelDir: r.models.Dir, Bases: customize.NewBases(baseDigest)}),
 		throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log),
 	)
 	r.meter.Watch(r.rows.Counts, r.attempts.Running)

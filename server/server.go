@@ -9,6 +9,7 @@
 //
 //	lock                    held by the server that runs, with its pid
 //	server.json             where that server listens
+//	format.json             the number of the directory's form, and the program that gave it
 //	root-credentials.json   the root key, unless it comes from the environment
 //	attempt-key             with which workers' tokens are made
 //	outcrop.db              jobs, models, throughputs
@@ -55,6 +56,8 @@ type Server struct {
 	conns       *connections
 	guests      *guests
 	bodyTimeout time.Duration // the constant, less in tests
+	lock        *dirLock
+	lockEvery   time.Duration // the constant, less in tests
 
 	closers []func() error // in the order of construction
 }
@@ -71,7 +74,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the networks of trusted proxies: %w", err)
 	}
-	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout}
+	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout, lockEvery: lockEvery}
 	s.guests = newGuests(strangersMax, strangersEach, s.conns)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -83,11 +86,14 @@ func (s *Server) open(ctx context.Context) error {
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	lock, err := lockDir(s.cfg.DataDir)
-	if err != nil {
+	var err error
+	if s.lock, err = lockDir(s.cfg.DataDir); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, lock.Unlock)
+	s.closers = append(s.closers, s.lock.Unlock)
+	if err := errors.Join(s.pinFormat(), s.lock.holdDatabases()); err != nil {
+		return err
+	}
 	if s.root, err = iam.LoadRoot(s.cfg.DataDir, s.cfg.RootKey); err != nil {
 		return err
 	}
@@ -96,6 +102,9 @@ func (s *Server) open(ctx context.Context) error {
 	}
 	s.closers = append(s.closers, s.closeListener)
 	if s.rooms, err = s.build(ctx); err != nil {
+		return err
+	}
+	if err := s.lock.holdDatabases(); err != nil {
 		return err
 	}
 	s.route()
@@ -114,10 +123,12 @@ func (s *Server) RootKey() iam.Key { return s.root }
 // Run serves until ctx ends, then lets requests in flight finish and closes everything.
 // Workers go on by themselves; the next server finds them again. Run may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	if err := writeInfo(s.cfg.DataDir, Info{PID: os.Getpid(), URL: s.URL()}); err != nil {
+	info := Info{PID: os.Getpid(), URL: s.URL()}
+	if err := writeInfo(s.cfg.DataDir, info); err != nil {
 		return errors.Join(err, s.close())
 	}
 	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.lock.watch(running, s.lockEvery) })
 	g.Go(func() error { return s.rooms.supervisor.Run(running) })
 	g.Go(func() error { return s.rooms.scrub.Run(running) })
 	g.Go(func() error {
@@ -129,7 +140,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // told to stop before it had quite begun
 	}
-	return errors.Join(err, removeInfo(s.cfg.DataDir), s.close())
+	return errors.Join(err, removeInfo(s.cfg.DataDir, info), s.close())
 }
 
 // close undoes what open did, last first.
