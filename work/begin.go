@@ -39,7 +39,7 @@ func (w *watch[N]) start(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	w.heard, w.newest, w.urgent = now, nil, false
-	w.pulse, w.idle, w.asked = pulse{}, time.Time{}, false
+	w.pulse, w.idle, w.asked = pulse{}, time.Time{}, time.Time{}
 	w.mu.Unlock()
 	w.hung = nil
 	// A server that is told to end does not leave a worker without its handle.

@@ -32,7 +32,7 @@ type watch[N Noun] struct {
 	urgent bool // newest says something that should not wait
 	pulse  pulse
 	idle   time.Time // when it was found to do nothing; zero while it does
-	asked  bool      // for its stacks, since
+	asked  time.Time // for its stacks; zero unless it was, since
 }
 
 func (w *watch[N]) Leave() {
@@ -149,11 +149,11 @@ func (w *watch[N]) endIdle(ctx context.Context, n N, now time.Time) error {
 	idle := w.pulse.idle()
 	switch {
 	case idle < w.pulse.patience(w.o.IdleMax):
-		w.idle, w.asked = time.Time{}, false
+		w.idle, w.asked = time.Time{}, time.Time{}
 	case w.idle.IsZero():
 		w.idle = now
 		w.o.Log.Warn("attempt does nothing", "on", w.hold.ARN, "attempt", n.Worked().Attempt.Number, "for", idle)
-	case now.Sub(w.idle) >= stacksGrace*w.o.Heartbeat:
+	case !w.asked.IsZero() && now.Sub(w.asked) >= stacksGrace*w.o.Heartbeat:
 		w.hung = &Ending{Code: attempt.ExitSoftware, Idle: true,
 			Message: fmt.Sprintf("it lived, but did no step, no row and no file for %v, and was ended", idle.Round(time.Second))}
 		return w.kill(ctx, n, "it does nothing")
@@ -183,8 +183,10 @@ func (w *watch[N]) beat(h attempt.Heartbeat) (stacks bool) {
 		w.look()
 	}
 	w.newest = &h
-	stacks = !w.idle.IsZero() && !w.asked
-	w.asked = w.asked || stacks
+	stacks = !w.idle.IsZero() && w.asked.IsZero()
+	if stacks {
+		w.asked = w.heard
+	}
 	return stacks
 }
 
