@@ -19,6 +19,7 @@ const InfoFile = attempt.ServerFile
 type Info struct {
 	PID int    `json:"pid"`
 	URL string `json:"url"`
+	Run string `json:"run"` // tells this run of a server from all others
 }
 
 // writeInfo tells the address. The file of a server that was killed is replaced.

@@ -56,6 +56,7 @@ type Server struct {
 	conns       *connections
 	guests      *guests
 	bodyTimeout time.Duration // the constant, less in tests
+	run         string        // tells this run from all others
 	lock        *dirLock
 	lockEvery   time.Duration // the constant, less in tests
 
@@ -74,7 +75,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the networks of trusted proxies: %w", err)
 	}
-	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout, lockEvery: lockEvery}
+	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout, lockEvery: lockEvery, run: newID()}
 	s.guests = newGuests(strangersMax, strangersEach, s.conns)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -123,7 +124,7 @@ func (s *Server) RootKey() iam.Key { return s.root }
 // Run serves until ctx ends, then lets requests in flight finish and closes everything.
 // Workers go on by themselves; the next server finds them again. Run may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	info := Info{PID: os.Getpid(), URL: s.URL()}
+	info := Info{PID: os.Getpid(), URL: s.URL(), Run: s.run}
 	if err := writeInfo(s.cfg.DataDir, info); err != nil {
 		return errors.Join(err, s.close())
 	}

@@ -42,7 +42,7 @@ func (s *Server) route() {
 		e := &s.endpoints[i]
 		e.handler = r.meter.Instrument(e.name, s.cfg.Clock, e.handler)
 	}
-	s.attempts = attempt.NewHandler(r.signer, r.attempts, objects, log)
+	s.attempts = attempt.NewHandler(r.signer, r.attempts, objects, s.run, log)
 	s.metrics = r.meter.Handler()
 }
 

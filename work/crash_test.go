@@ -79,7 +79,7 @@ func crashServer(dir string) error {
 	if err := durable.WriteBytes(filepath.Join(dir, "server.json"), 0o600, []byte(info)); err != nil {
 		return err
 	}
-	go http.Serve(ln, attempt.NewHandler(signer, attempts, files(filepath.Join(dir, "objects")), log))
+	go http.Serve(ln, attempt.NewHandler(signer, attempts, files(filepath.Join(dir, "objects")), "", log))
 	return supervisor.Run(ctx)
 }
 

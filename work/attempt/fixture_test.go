@@ -46,7 +46,7 @@ func newWorld(t *testing.T) *world {
 	}}
 	w.jobs = &fakeJobs{spec: w.spec, command: CommandRun, beats: make(chan Heartbeat, 1000)}
 	w.objects = &fakeObjects{objects: map[string][]byte{"in/train.jsonl": []byte("training"), "in/val.jsonl": []byte("validation"), "in/other": []byte("secret")}}
-	w.handler = NewHandler(NewSigner(testKey), w.jobs, w.objects, slog.New(slog.DiscardHandler))
+	w.handler = NewHandler(NewSigner(testKey), w.jobs, w.objects, "", slog.New(slog.DiscardHandler))
 	if err := os.Mkdir(w.spec.ScratchDir, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,11 @@ const (
 // not our server, and the worker waits for one.
 const marker = "Outcrop-Attempt"
 
+// runHeader is a header of every answer that tells one run of a server from another, as ServerFile
+// does: where a data directory has been copied, the copy's server may have the original's port, and
+// knows its tokens.
+const runHeader = "Outcrop-Run"
+
 // Jobs is what a Handler asks of the control plane. Every method returns ErrFenced if the
 // attempt is no longer its job's.
 type Jobs interface {
@@ -44,14 +49,16 @@ type Handler struct {
 	jobs    Jobs
 	objects outcrop.Objects
 	log     *slog.Logger
+	run     string
 	mux     *http.ServeMux
 
 	artefactMax int64 // artefactBytesMax, less in tests
 }
 
-// NewHandler returns a handler that serves attempts of jobs whose data lies in objects.
-func NewHandler(signer Signer, jobs Jobs, objects outcrop.Objects, log *slog.Logger) *Handler {
-	h := &Handler{signer: signer, jobs: jobs, objects: objects, log: log, mux: http.NewServeMux(), artefactMax: artefactBytesMax}
+// NewHandler returns a handler that serves attempts of jobs whose data lies in objects. run is what
+// ServerFile says, or "".
+func NewHandler(signer Signer, jobs Jobs, objects outcrop.Objects, run string, log *slog.Logger) *Handler {
+	h := &Handler{signer: signer, jobs: jobs, objects: objects, run: run, log: log, mux: http.NewServeMux(), artefactMax: artefactBytesMax}
 	for route, f := range map[string]func(http.ResponseWriter, *http.Request, ID) error{
 		"GET " + Root + "spec":       h.spec,
 		"POST " + Root + "heartbeat": h.heartbeat,
@@ -67,6 +74,9 @@ func NewHandler(signer Signer, jobs Jobs, objects outcrop.Objects, log *slog.Log
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(marker, "v1")
+	if h.run != "" {
+		w.Header().Set(runHeader, h.run)
+	}
 	h.mux.ServeHTTP(w, r)
 }
 
