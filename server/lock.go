@@ -107,7 +107,7 @@ func (l *dirLock) check() error {
 		}
 		if there, err := os.Stat(f.Name()); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(mine, there) {
 			return fmt.Errorf("%s was removed or replaced while this server used it: the server stops, because a second one could write beside it. "+
-				"Put back what was there, and start it again", f.Name())
+				"Put back what was there (the file lock is made anew), and start it again", f.Name())
 		}
 	}
 	return nil
