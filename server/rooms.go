@@ -47,7 +47,6 @@ type rooms struct {
 	blobs      *disk.Store
 	catalog    *catalog.Catalog
 	models     *models.Models
-	exec       nn.Exec // what serving, and the planning of jobs, runs on
 	engine     *infer.Engine
 	meter      *meter.Meter
 	signer     attempt.Signer
@@ -109,9 +108,8 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	}
 	pool := tensor.NewPool(s.threads())
 	s.onClose(func() error { pool.Close(); return nil })
-	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
-		Exec:        r.exec,
+		Exec:        nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8},
 		WeightBytes: s.cfg.ModelBytes,
 		CacheBytes:  s.cfg.CacheBytes,
 		NoReuse:     s.cfg.NoReuse,

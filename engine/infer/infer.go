@@ -29,12 +29,12 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/model"
 )
 
 // Options is what an Engine runs on. Exec, Seed and AfterFunc are required.
 type Options struct {
-	Exec nn.Exec
+	Exec model.Exec
 
 	// Sequences is how many requests of one model are decoded together, Waiting how many
 	// more may wait for a place; any more are CodeThrottling.
