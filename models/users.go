@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // Spellings returns the names by which a catalog looks for an id, in turn.
@@ -38,7 +39,7 @@ func (m *Models) Users(ctx context.Context, spellings Spellings, ids ...string) 
 
 // all returns the records of a kind that count, of all scopes.
 func (m *Models) all(ctx context.Context, n noun) iter.Seq2[outcrop.Record, error] {
-	return outcrop.All(ctx, m.store.List, outcrop.Query{Kind: n.kind, AllScopes: true, Statuses: n.statuses})
+	return rows.All(ctx, m.store.List, outcrop.Query{Kind: n.kind, AllScopes: true, Statuses: n.statuses})
 }
 
 // means reports whether ref leads to a foundation model by one of ids, and not to another before.

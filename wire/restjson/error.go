@@ -82,7 +82,7 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amzn-ErrorType", string(code))
 	if reason := outcrop.ReasonOf(err); reason != "" && code != outcrop.CodeInternal {
-		h.Set(outcrop.HeaderReason, string(reason))
+		h.Set(HeaderReason, string(reason))
 	}
 	h.Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(Status(code))
