@@ -63,7 +63,7 @@ const StatusClientGone = 499
 // id to ask with.
 func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
 	if gone(ctx, err) {
-		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(headerRequestID), "err", err)
+		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(RequestIDHeader), "err", err)
 		w.WriteHeader(StatusClientGone)
 		return
 	}
@@ -71,7 +71,7 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	var e *outcrop.Error
 	switch {
 	case code == outcrop.CodeInternal:
-		id := w.Header().Get(headerRequestID)
+		id := w.Header().Get(RequestIDHeader)
 		msg = fmt.Sprintf("An internal error occurred; the server's log tells more under request id %s.", id)
 		logInternal(ctx, log, id, err)
 	case errors.As(err, &e):
