@@ -182,7 +182,9 @@ func (c Config) FrequencyDivisors() []float32 {
 	return divisors
 }
 
-func (c Config) table(t int) *rope.Table { return rope.NewTable(t, c.frequencies(), c.Scaling.attention()) }
+func (c Config) table(t int) *rope.Table {
+	return rope.NewTable(t, c.frequencies(), c.Scaling.attention())
+}
 
 func (c Config) frequencies() []float64 {
 	s, freq := c.Scaling, rope.Frequencies(c.rotary(), c.Theta)
