@@ -2,8 +2,8 @@
 // numeric side agree on, the interfaces between rooms, and the errors people see.
 //
 // It knows no protocol, no database and no arithmetic, and imports only the standard
-// library. Every other package is a room; rooms do not import each other, and package
-// server joins them. ARCHITECTURE.md lists the rooms and what each may import.
+// library and format/chat, the words of a conversation. Every other package is a room, and
+// package server joins them. ARCHITECTURE.md says where the rooms are and what each may import.
 //
 //	Job         a model customization job: the durable row is also the queue entry
 //	CustomModel what a completed job leaves behind

@@ -1,5 +1,7 @@
 package outcrop
 
+import "slices"
+
 // FoundationModel is a base model: a directory in Hugging Face layout and its catalog entry.
 type FoundationModel struct {
 	ID             string   // such as outcrop.pebble-v1
@@ -96,6 +98,17 @@ type Target struct {
 var LicenceFiles = []string{
 	"LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "NOTICE.txt", "NOTICE.md", "USE_POLICY.md",
 }
+
+// TextFiles are the files that a model's directory in Hugging Face layout is wanted with beside its
+// weights, if they are there.
+var TextFiles = slices.Concat([]string{
+	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+	"special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
+	"README.md",
+}, LicenceFiles)
+
+// TextBytesMax is the longest of them: the longest tokenizer.json that is read.
+const TextBytesMax = 64 << 20
 
 // The types of customization that a model may allow (CustomizationType).
 const (

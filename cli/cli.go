@@ -90,6 +90,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.output, "output", outputTable, "how to print results: table or json")
 	root.AddCommand(
 		a.serveCommand(), a.envCommand(), a.doctorCommand(), a.dataCommand(),
+		a.backupCommand(), a.restoreCommand(), a.scrubCommand(), a.lostCommand(),
 		a.jobsCommand(), a.modelsCommand(), a.modelCommand(), a.throughputCommand(), a.invokeCommand(),
 		a.workerCommand(), a.pretrainCommand(), a.benchCommand(), a.demoCommand(), a.versionCommand(),
 	)

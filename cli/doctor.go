@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 
 	"outcrop.dev/outcrop/engine/tensor"
 	"outcrop.dev/outcrop/engine/tensor/gemm"
+	"outcrop.dev/outcrop/server"
 )
 
 // finding is one line of the doctor's report.
@@ -27,7 +29,8 @@ type finding struct {
 }
 
 func (a *app) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var repair bool
+	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look at this machine: CPU and kernels, memory, disk, data directory, base model",
 		Args:  cobra.NoArgs,
@@ -36,9 +39,28 @@ func (a *app) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if repair {
+				return a.repair(c.Context(), dir)
+			}
 			return a.report(a.examine(c.Context(), dir))
 		},
 	}
+	c.Flags().BoolVar(&repair, "repair", false, "make s3/index.db anew from what lies beside the objects, if it is missing, older than they are, or unreadable; no server may run")
+	return c
+}
+
+func (a *app) repair(ctx context.Context, dir string) error {
+	r, err := server.Repair(ctx, dir, time.Now, a.logger(false))
+	switch {
+	case err != nil:
+		return err
+	case r.Good:
+		a.note("The index of the objects is good: nothing to repair.")
+		return nil
+	}
+	a.note("The index has %d buckets and %d objects again. %d files belong to no object: the next start moves them to lost+found.", r.Buckets, r.Objects, r.Unnamed)
+	a.note("Uploads that were not completed are forgotten. What was of the old index is in lost+found: outcrop lost")
+	return nil
 }
 
 func (a *app) report(findings []finding) error {

@@ -17,6 +17,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/gguf"
+	"outcrop.dev/outcrop/internal/sums"
 	"outcrop.dev/outcrop/models/export"
 	"outcrop.dev/outcrop/server"
 )
@@ -161,6 +162,14 @@ func has(dir, file string) bool {
 }
 
 func (a *app) writeExport(ctx context.Context, r *exportRequest, m export.Model, o export.Options) (export.Report, error) {
+	for _, dir := range []string{m.Dir, m.Base} {
+		if dir == "" {
+			continue
+		}
+		if err := sums.Check(ctx, dir, nil); err != nil {
+			return export.Report{}, err
+		}
+	}
 	if r.format == formatPEFT {
 		return export.Adapter(ctx, r.to, m)
 	}

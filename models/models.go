@@ -38,6 +38,7 @@ type Models struct {
 	dir     string
 	nouns   []noun
 	deleted pause.Bell
+	seen    map[string]bool // what had an owner at the last sweep; only Sweep uses it
 }
 
 // noun is what there is to know of a kind of resource. A nil function: nothing.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"outcrop.dev/outcrop/internal/lost"
 	"outcrop.dev/outcrop/internal/pause"
 )
 
@@ -19,9 +20,9 @@ const (
 func (m *Models) Notify() { m.deleted.Ring() }
 
 // Run sweeps at once, and whenever it is notified, until ctx ends. failed gets the errors.
-func (m *Models) Run(ctx context.Context, failed func(error)) error {
+func (m *Models) Run(ctx context.Context, found lost.Folder, failed func(error)) error {
 	pause.Loop(ctx, m.deleted, func(ctx context.Context) time.Duration {
-		err := m.Sweep(ctx)
+		err := m.Sweep(ctx, found)
 		if err == nil || ctx.Err() != nil {
 			return sweepEvery
 		}
@@ -33,11 +34,13 @@ func (m *Models) Run(ctx context.Context, failed func(error)) error {
 
 // Sweep removes every directory that belongs to no custom model and to no job that may still make
 // it one. A deleted model's row goes first, so that a server that dies in between leaves files
-// without a row, never a row without files; the next one sweeps when it starts.
+// without a row, never a row without files; the next one sweeps when it starts. What had an owner
+// at an earlier sweep has lost it since, and is deleted. What never had one may be a crash's, or
+// that of rows that are missing: it is kept in found.
 //
 // The order counts: a job moves its model's files into place before it commits the model's row, so
 // what was listed first has an owner in the jobs or, if it has ended since, in the models.
-func (m *Models) Sweep(ctx context.Context) error {
+func (m *Models) Sweep(ctx context.Context, found lost.Folder) error {
 	entries, err := os.ReadDir(m.dir)
 	if err != nil {
 		return fmt.Errorf("sweep models: %w", err)
@@ -47,14 +50,20 @@ func (m *Models) Sweep(ctx context.Context) error {
 		return fmt.Errorf("sweep models: %w", err)
 	}
 	for _, e := range entries {
-		if owned[e.Name()] {
+		switch id := e.Name(); {
+		case owned[id] || id == lost.Name:
 			continue
+		case m.seen[id]:
+			err = os.RemoveAll(m.Dir(id))
+		default:
+			err = found.Keep(m.Dir(id))
 		}
-		if err := os.RemoveAll(m.Dir(e.Name())); err != nil {
+		if err != nil {
 			return fmt.Errorf("sweep models: %w", err)
 		}
 	}
-	return nil
+	m.seen = owned
+	return found.Expire()
 }
 
 // owned returns the ids of the custom models that there are or will be.

@@ -1,17 +1,21 @@
 package models
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/store/memory"
+	"outcrop.dev/outcrop/internal/lost"
 )
 
-// Files stay as long as their model, or the job that is about to make it one; then they go.
+// Files stay as long as their model, or the job that is about to make it one; then they go. What
+// nobody ever owned is kept apart.
 func TestSweepRemovesTheFilesOfDeletedModels(t *testing.T) {
 	t.Parallel()
 	dir, rows := t.TempDir(), memory.New(time.Now)
@@ -33,7 +37,9 @@ func TestSweepRemovesTheFilesOfDeletedModels(t *testing.T) {
 		}
 	}
 	s := New(nil, rows, dir)
-	sweepLeaves(t, s, "comingmodel1", "modelmodel01")
+	sweepLeaves(t, s, "comingmodel1", "lost+found", "modelmodel01")
+	kept := []string{"deletedmodel", "nevermodel01"}
+	checkLost(t, s, kept)
 
 	rec, err := rows.Get(t.Context(), outcrop.Key{ARN: model.ARN})
 	if err != nil {
@@ -42,12 +48,30 @@ func TestSweepRemovesTheFilesOfDeletedModels(t *testing.T) {
 	if err := rows.Apply(t.Context(), outcrop.Change{Op: outcrop.OpDelete, Record: rec}); err != nil {
 		t.Fatal(err)
 	}
-	sweepLeaves(t, s, "comingmodel1")
+	sweepLeaves(t, s, "comingmodel1", "lost+found")
+	checkLost(t, s, kept) // and not what was deleted
+}
+
+func checkLost(t *testing.T, s *Models, want []string) {
+	t.Helper()
+	items, err := lost.List(found(s).Dir)
+	var names []string
+	for _, item := range items {
+		_, name, _ := strings.Cut(filepath.Base(item.Path), "-")
+		names = append(names, name)
+	}
+	if err != nil || !slices.Equal(names, want) {
+		t.Errorf("lost+found has %v, %v, want %v", names, err, want)
+	}
+}
+
+func found(s *Models) lost.Folder {
+	return lost.Folder{Dir: s.Dir(lost.Name), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 }
 
 func sweepLeaves(t *testing.T, s *Models, want ...string) {
 	t.Helper()
-	if err := s.Sweep(t.Context()); err != nil {
+	if err := s.Sweep(t.Context(), found(s)); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(s.dir)

@@ -49,7 +49,7 @@ func TestMovedDataDirectory(t *testing.T) {
 // the model's ARN.
 func tuned(t *testing.T, dir string) outcrop.ARN {
 	t.Helper()
-	const id = "tinytinytiny"
+	const id = tinyID
 	files := filepath.Join(dir, "models", id)
 	if err := os.MkdirAll(files, 0o700); err != nil {
 		t.Fatal(err)

@@ -52,6 +52,7 @@ type rooms struct {
 	signer     attempt.Signer
 	attempts   *work.Attempts
 	supervisor *work.Supervisor
+	scrub      *modelScrub
 }
 
 // build makes the rooms, in the order in which they need each other.
@@ -77,13 +78,16 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 			return err
 		}
 	}
-	rows, err := sqlite.Open(ctx, s.path(databaseFile), s.cfg.Clock)
+	rows, err := sqlite.Open(ctx, s.path(databaseFile), s.cfg.Clock, s.path(modelsDir))
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	s.onClose(rows.Close)
 	r.rows = rows
-	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){outcrop.KindCustomModel: func() { r.models.Notify() }}}
+	r.scrub = newModelScrub(s.cfg.DataDir, s.cfg.Log, s.cfg.Clock)
+	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
+		outcrop.KindCustomModel: func() { r.models.Notify(); r.scrub.bell.Ring() },
+	}}
 	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
@@ -110,6 +114,7 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	s.onClose(func() error { pool.Close(); return nil })
 	r.engine = infer.New(infer.Options{
 		Exec:        nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8},
+		Check:       r.scrub.Check,
 		WeightBytes: s.cfg.ModelBytes,
 		CacheBytes:  s.cfg.CacheBytes,
 		NoReuse:     s.cfg.NoReuse,
@@ -149,6 +154,9 @@ func (s *Server) buildWork(_ context.Context, r *rooms) error {
 		throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log),
 	)
 	r.meter.Watch(r.rows.Counts, r.attempts.Running)
+	r.meter.Gauge("outcrop_damaged_files", "Files of objects, and models, that are known to hold wrong bytes.", func() float64 {
+		return float64(r.blobs.Damaged() + r.scrub.Damaged())
+	})
 	return nil
 }
 

@@ -34,6 +34,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/iam"
+	"outcrop.dev/outcrop/internal/lost"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
@@ -118,8 +119,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.rooms.supervisor.Run(running) })
+	g.Go(func() error { return s.rooms.scrub.Run(running) })
 	g.Go(func() error {
-		return s.rooms.models.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
+		found := lost.Folder{Dir: filepath.Join(s.path(modelsDir), lost.Name), Now: s.cfg.Clock, Log: s.cfg.Log}
+		return s.rooms.models.Run(running, found, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})
 	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), s.conns, s.cfg.Log), s.listener) })
 	err := g.Wait()

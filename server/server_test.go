@@ -23,13 +23,13 @@ import (
 )
 
 // start runs a server on a free port until the test ends.
-func start(t *testing.T) *server.Server {
+func start(t testing.TB) *server.Server {
 	t.Helper()
 	return startIn(t, t.TempDir())
 }
 
 // startIn is start on the data directory dir.
-func startIn(t *testing.T, dir string) *server.Server {
+func startIn(t testing.TB, dir string) *server.Server {
 	t.Helper()
 	s, err := server.New(t.Context(), server.Config{DataDir: dir, Listen: "127.0.0.1:0", Threads: 1})
 	if err != nil {

@@ -64,10 +64,7 @@ func (a *Attempts) Beat(ctx context.Context, id attempt.ID, h attempt.Heartbeat)
 	if l := a.listener(id.Job); l != nil {
 		l.beat(h)
 	}
-	if rec.Status == outcrop.JobStopping {
-		return attempt.CommandStop, nil
-	}
-	return attempt.CommandRun, nil
+	return command(rec.Status), nil
 }
 
 // Finish implements attempt.Jobs. The result is in the record from then on, where the watch finds

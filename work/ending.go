@@ -135,24 +135,6 @@ func (w *watch[N]) died(ctx context.Context, n N, state launch.State) error {
 	return w.retry(ctx, e)
 }
 
-// stopped ends work as its owner asked. What an attempt has finished meanwhile is dropped.
-func (w *watch[N]) stopped(ctx context.Context, n N) error {
-	if err := w.awaitEnd(ctx, n); err != nil {
-		return err
-	}
-	if err := w.flush(ctx, true); err != nil {
-		return err
-	}
-	if err := w.rules.Withdraw(n); err != nil {
-		return err
-	}
-	stopped, err := w.update(ctx, func(n N) { w.end(n, outcrop.JobStopped, "") })
-	if err != nil {
-		return err
-	}
-	return w.left(stopped)
-}
-
 // failed ends work with a message.
 func (w *watch[N]) failed(ctx context.Context, e Ending) error {
 	if err := w.flush(ctx, true); err != nil {

@@ -119,18 +119,12 @@ func (w *watch[N]) follow(ctx context.Context, n N, state launch.State) error {
 	if err := w.flush(ctx, false); err != nil {
 		return err
 	}
-	now := w.o.Now()
-	if n.Head().Status == outcrop.JobStopping {
-		if w.stopping.IsZero() {
-			w.stopping = now
-			if _, err := w.update(ctx, func(n N) { w.rules.Mark(n, "", now) }); err != nil {
-				return err
-			}
-		}
-		if now.Sub(w.stopping) >= stopGrace {
-			return w.kill(ctx, n, "it did not stop")
-		}
+	if late, err := w.lateToStop(ctx, n); err != nil {
+		return err
+	} else if late {
+		return w.kill(ctx, n, "it did not stop")
 	}
+	now := w.o.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if state.Phase == launch.Waiting {

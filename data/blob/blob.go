@@ -177,6 +177,9 @@ type Reader interface {
 	io.ReadCloser
 	// Range makes the next Read begin at offset first and end after n bytes.
 	Range(first, n int64)
+	// Check looks at the first bytes of the range, so that damage there is known before anything
+	// is answered; they are read all the same. Error: ErrDamaged.
+	Check() error
 }
 
 // Opener opens an object for reading.

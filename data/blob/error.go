@@ -16,6 +16,7 @@ var (
 	ErrPartOrder      = errors.New("the parts are not in ascending order")
 	ErrNoParts        = errors.New("an upload needs at least one part")
 	ErrNoSpace        = errors.New("the disk is full")
+	ErrDamaged        = errors.New("the bytes on the disk are not those that were stored")
 )
 
 // PartError says which part of an upload cannot be used.

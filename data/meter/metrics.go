@@ -122,6 +122,11 @@ func (m *metrics) Watch(counts func(context.Context) (map[outcrop.Kind]map[outcr
 	m.registry.MustRegister(&resources{counts: counts, running: running})
 }
 
+// Gauge shows what value returns when it is asked for.
+func (m *metrics) Gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
 // resources is a collector that counts when it is asked.
 type resources struct {
 	counts  func(context.Context) (map[outcrop.Kind]map[outcrop.Status]int, error)

@@ -237,7 +237,7 @@ func TestRunLeavesAModelThatIsWhole(t *testing.T) {
 			t.Errorf("model/%s was not stored", e.Name())
 		}
 	}
-	for _, key := range []string{"data_report.json", "training_report.json", "parity.json", "model/README.md", "model/tokenizer.json", "engine/model/model.safetensors", "model/config.json"} {
+	for _, key := range []string{"data_report.json", "training_report.json", "parity.json", "model/README.md", "model/tokenizer.json", "model/model.safetensors", "model/config.json"} {
 		if !stored[key] {
 			t.Errorf("%s was not stored", key)
 		}

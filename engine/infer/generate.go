@@ -22,7 +22,7 @@ func (e *Engine) Generate(ctx context.Context, req outcrop.GenerateRequest, emit
 		return outcrop.GenerateResult{}, err
 	}
 	defer e.release(r)
-	prompt, err := r.render(req.Messages)
+	prompt, err := r.render(ctx, req.Messages)
 	if err != nil {
 		return outcrop.GenerateResult{}, err
 	}

@@ -35,6 +35,9 @@ import (
 // Options is what an Engine runs on. Exec, Seed and AfterFunc are required.
 type Options struct {
 	Exec model.Exec
+	// Check, if not nil, is called with a model's directory before it is read; its error is why the
+	// model cannot be loaded.
+	Check func(dir string) error
 
 	// Sequences is how many requests of one model are decoded together, Waiting how many
 	// more may wait for a place; any more are CodeThrottling.
@@ -174,6 +177,6 @@ func (e *Engine) CountTokens(ctx context.Context, m outcrop.ModelFiles, messages
 		return 0, err
 	}
 	defer e.release(r)
-	prompt, err := r.render(messages)
+	prompt, err := r.render(ctx, messages)
 	return len(prompt), err
 }

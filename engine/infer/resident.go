@@ -211,7 +211,12 @@ func (e *Engine) evict(r *resident) {
 // load reads the model and its tokenizer, and says so.
 func (e *Engine) load(r *resident) {
 	var err error
-	if r.files.BaseDir == "" {
+	if e.opt.Check != nil {
+		err = e.opt.Check(r.files.Dir)
+	}
+	if err != nil {
+		// It is told below.
+	} else if r.files.BaseDir == "" {
 		if err = e.reserve(r); err == nil {
 			err = r.read(e.opt)
 		}
@@ -334,11 +339,14 @@ func (r *resident) newSession(tokens int) (*model.Session, error) {
 
 // render returns the prompt as the model reads it. CodeValidation for messages in an order
 // that the template does not know, or a prompt without room for an answer.
-func (r *resident) render(messages []outcrop.Message) ([]int32, error) {
-	ids, err := r.template.Prompt(messages)
+func (r *resident) render(ctx context.Context, messages []outcrop.Message) ([]int32, error) {
+	ids, err := r.template.Prompt(ctx, messages)
 	if errors.Is(err, tokenizer.ErrTooLong) {
 		return nil, outcrop.Errorf(outcrop.CodeValidation,
 			"Too many input tokens. Max input tokens: %d, request input token count: more than %d. Shorten the prompt.", r.serving.Context-1, countedContexts*r.serving.Context)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	if err != nil {
 		return nil, &outcrop.Error{Code: outcrop.CodeValidation, Msg: "The prompt cannot be rendered: " + err.Error() + ".", Err: err}

@@ -76,6 +76,8 @@ func (s *sequence) accept() (ended bool) {
 	piece, stopped := s.text.add(s.decode.Push(int32(id)))
 	s.out.add(piece)
 	switch {
+	case s.decode.Err() != nil:
+		s.failDecode()
 	case stopped:
 		s.out.finish(outcome{reason: outcrop.StopSequence, tokens: s.tokens})
 	case s.tokens == s.limit:
@@ -92,12 +94,25 @@ func (s *sequence) accept() (ended bool) {
 func (s *sequence) finish(reason string) {
 	piece, stopped := s.text.add(s.decode.Flush())
 	s.out.add(piece)
+	if s.decode.Err() != nil {
+		s.failDecode()
+		return
+	}
 	if stopped {
 		reason = outcrop.StopSequence
 	} else {
 		s.out.add(s.text.end())
 	}
 	s.out.finish(outcome{reason: reason, tokens: s.tokens})
+}
+
+// failDecode ends the sequence of a model whose tokenizer makes too much of its tokens.
+func (s *sequence) failDecode() {
+	err := s.decode.Err()
+	s.fail(&outcrop.Error{
+		Code: outcrop.CodeModelError, Err: err,
+		Msg: "The answer cannot be written: " + err.Error() + ". Remove the model, or mend its tokenizer.json.",
+	})
 }
 
 // fail ends the sequence with an error.

@@ -8,11 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // The files of a model directory that make its Config.
@@ -96,7 +96,7 @@ func ReadConfig(dir string) (Config, error) {
 
 // readShort reads a file and refuses one that is too long.
 func readShort(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@
 // text of base models.
 //
 //	t, err := chattemplate.Load("models/pebble", tok)
-//	ids, err := t.Prompt([]chat.Message{chat.Text(chat.User, "Hello")})
+//	ids, err := t.Prompt(ctx, []chat.Message{chat.Text(chat.User, "Hello")})
 //	example, err := t.Row("Hello", "Hello to you.")
 //
 // Two rules hold in every form.
@@ -22,6 +22,7 @@
 package chattemplate
 
 import (
+	"context"
 	"fmt"
 
 	"outcrop.dev/outcrop/format/chat"
@@ -40,7 +41,7 @@ type Template struct {
 // form is a way to write conversations, whose order is known to be right.
 type form interface {
 	// prompt returns the tokens of a conversation that the assistant is to continue.
-	prompt(messages []chat.Message) ([]int32, error)
+	prompt(ctx context.Context, messages []chat.Message) ([]int32, error)
 	// example returns a conversation that the assistant has the last word in.
 	example(messages []chat.Message) (Example, error)
 	// String names the form for people.
@@ -87,15 +88,16 @@ func (t *Template) Example(messages []chat.Message) (Example, error) {
 
 // Prompt renders a conversation that the assistant is to continue. The order must be any
 // system messages, then user and assistant in turns, the user last; the error names the
-// message that breaks it or is more than text, or says what the template refuses.
-func (t *Template) Prompt(messages []chat.Message) ([]int32, error) {
+// message that breaks it or is more than text, or says what the template refuses. It ends with ctx's
+// error when ctx does.
+func (t *Template) Prompt(ctx context.Context, messages []chat.Message) ([]int32, error) {
 	if err := check(messages); err != nil {
 		return nil, err
 	}
 	if messages[len(messages)-1].Role != chat.User {
 		return nil, fmt.Errorf("the conversation ends with the assistant: the last message must be the user's")
 	}
-	return t.form.prompt(messages)
+	return t.form.prompt(ctx, messages)
 }
 
 // Document renders a text that stands alone, for continued pre-training: all of it is

@@ -73,7 +73,7 @@ func TestPrompt(t *testing.T) {
 		{[]m{{Role: chat.User, Content: []chat.Part{{Text: "A"}, {Text: "B"}}}}, "[bos]A\nB[sep]", ""},
 		{[]m{chat.Text(chat.System, "A"), {Role: chat.User, Content: []chat.Part{{Text: "B"}, {Image: &chat.Image{}}}}}, "", `message 2: only text can be written, and a part of it is of the kind "image"`},
 	} {
-		ids, err := template.Prompt(c.messages)
+		ids, err := template.Prompt(t.Context(), c.messages)
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%v: error %v, want %q", c.messages, err, c.err)
@@ -125,7 +125,7 @@ func TestTrainingBeginsAsServing(t *testing.T) {
 	t.Parallel()
 	template, _ := load(t)
 	for _, text := range []string{"Hi", " x ", "trailing\n", "é世"} {
-		prompt, err := template.Prompt([]chat.Message{chat.Text(chat.User, text)})
+		prompt, err := template.Prompt(t.Context(), []chat.Message{chat.Text(chat.User, text)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package chattemplate_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -20,7 +21,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	prompt, err := t.Prompt([]chat.Message{chat.Text(chat.User, "Hello")})
+	prompt, err := t.Prompt(context.Background(), []chat.Message{chat.Text(chat.User, "Hello")})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package chattemplate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -78,7 +79,7 @@ func (f *jinjaForm) findEnd(conversation []chat.Message) (same bool, err error) 
 		return false, err
 	}
 	answers := f.answers(conversation, r)
-	t, err := f.encode(r, cuts(answers))
+	t, err := f.encode(f.tok, r, cuts(answers))
 	if err != nil {
 		return false, err
 	}
@@ -256,8 +257,8 @@ func (t tokens) to(i int, r *rendered) int {
 }
 
 // encode returns the tokens of a rendered text, of which none reaches across a cut.
-func (f *jinjaForm) encode(r *rendered, cuts []int) (t tokens, err error) {
-	t.ids, t.starts, err = f.tok.EncodeApart(cuts, r.segments...)
+func (f *jinjaForm) encode(tok *tokenizer.Tokenizer, r *rendered, cuts []int) (t tokens, err error) {
+	t.ids, t.starts, err = tok.EncodeApart(cuts, r.segments...)
 	return t, err
 }
 
@@ -274,13 +275,13 @@ func oneSystem(messages []chat.Message) []chat.Message {
 	return append([]chat.Message{chat.Text(chat.System, strings.Join(texts, systemEnd))}, messages[n:]...)
 }
 
-func (f *jinjaForm) prompt(messages []chat.Message) ([]int32, error) {
+func (f *jinjaForm) prompt(ctx context.Context, messages []chat.Message) ([]int32, error) {
 	messages = oneSystem(messages)
 	r, err := f.render(messages, true)
 	if err != nil {
 		return nil, err
 	}
-	t, err := f.encode(r, cuts(f.answers(messages, r)))
+	t, err := f.encode(f.tok.Within(ctx), r, cuts(f.answers(messages, r)))
 	return t.ids, err
 }
 
@@ -294,7 +295,7 @@ func (f *jinjaForm) example(messages []chat.Message) (Example, error) {
 		return Example{}, err
 	}
 	answers := f.answers(messages, r)
-	t, err := f.encode(r, cuts(answers))
+	t, err := f.encode(f.tok, r, cuts(answers))
 	if err != nil {
 		return Example{}, err
 	}
@@ -384,7 +385,7 @@ func (f *jinjaForm) trainedTokens(t tokens, r *rendered, a answer) (from, to int
 
 // asAsked makes an example of the prompt for the last answer, and the answer's tokens.
 func (f *jinjaForm) asAsked(messages []chat.Message, answer []int32) (Example, error) {
-	prompt, err := f.prompt(messages[:len(messages)-1])
+	prompt, err := f.prompt(context.Background(), messages[:len(messages)-1])
 	if err != nil {
 		return Example{}, err
 	}

@@ -146,7 +146,7 @@ func TestFamiliesAreRenderedAsByTransformers(t *testing.T) {
 					t.Errorf("%s %d: %q, %v; want %q", name, i, r.text, err, want.Want)
 					continue
 				}
-				got, err := f.encode(r, cuts(f.answers(messages, r)))
+				got, err := f.encode(f.tok, r, cuts(f.answers(messages, r)))
 				same := slices.Equal(got.ids, want.IDs)
 				if expected := i != injected && !slices.Contains(straddles[name], i); err != nil || same != expected {
 					t.Errorf("%s %d: tokens equal: %v, want %v, %v\n got %q\nwant %q", name, i, same, expected, err, spellIDs(f.tok, got.ids), spellIDs(f.tok, want.IDs))
@@ -178,7 +178,7 @@ func TestSentencePiece(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := f.encode(r, cuts(f.answers(messages, r)))
+				got, err := f.encode(f.tok, r, cuts(f.answers(messages, r)))
 				if err != nil || !slices.Equal(got.ids, want) {
 					t.Errorf("%s %d: %v\n got %q\nwant %q", name, i, err, spellIDs(tok, got.ids), spellIDs(tok, want))
 				}
@@ -186,7 +186,7 @@ func TestSentencePiece(t *testing.T) {
 			}
 			if last := len(messages) - 1; messages[last].Role == chat.Assistant && style.Whole[i] != nil {
 				e, err := template.Example(messages)
-				prompt, err2 := template.Prompt(messages[:last])
+				prompt, err2 := template.Prompt(t.Context(), messages[:last])
 				if err != nil || err2 != nil || !slices.Equal(e.Tokens[:len(prompt)], prompt) || !e.Trained[len(prompt)] || e.Trained[len(prompt)-1] {
 					t.Errorf("%s %d: %q does not begin with %q, %v, %v", name, i, spellIDs(tok, e.Tokens), spellIDs(tok, prompt), err, err2)
 				}
@@ -341,7 +341,7 @@ func TestExamplesBeginAsTheirPrompts(t *testing.T) {
 				if m.Role != chat.Assistant {
 					continue
 				}
-				prompt, err := template.Prompt(messages[:n])
+				prompt, err := template.Prompt(t.Context(), messages[:n])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -410,7 +410,7 @@ func TestTextNeverBecomesSpecial(t *testing.T) {
 			for _, whole := range []bool{false, true} {
 				render := func(messages []chat.Message) []int32 {
 					if !whole {
-						ids, err := template.Prompt(messages[:len(messages)-1])
+						ids, err := template.Prompt(t.Context(), messages[:len(messages)-1])
 						if err != nil {
 							t.Fatalf("%s: %v", name, err)
 						}
@@ -443,7 +443,7 @@ func TestHalfATokenOfEachSide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := template.Prompt([]chat.Message{chat.Text(chat.User, "im_end")})
+	ids, err := template.Prompt(t.Context(), []chat.Message{chat.Text(chat.User, "im_end")})
 	if err != nil || plainText(tok, ids) == "" {
 		t.Fatal(err)
 	}
@@ -458,11 +458,11 @@ func TestHalfATokenOfEachSide(t *testing.T) {
 func TestSystemTexts(t *testing.T) {
 	t.Parallel()
 	template, _ := loadStyle(t, "llama2")
-	several, err := template.Prompt([]chat.Message{chat.Text(chat.System, "A"), chat.Text(chat.System, "B"), chat.Text(chat.User, "x")})
+	several, err := template.Prompt(t.Context(), []chat.Message{chat.Text(chat.System, "A"), chat.Text(chat.System, "B"), chat.Text(chat.User, "x")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := template.Prompt([]chat.Message{chat.Text(chat.System, "A\n\nB"), chat.Text(chat.User, "x")})
+	one, err := template.Prompt(t.Context(), []chat.Message{chat.Text(chat.System, "A\n\nB"), chat.Text(chat.User, "x")})
 	if err != nil || !slices.Equal(several, one) {
 		t.Errorf("%v, %v, %v", several, one, err)
 	}
@@ -489,7 +489,7 @@ func TestThoughtsAreRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "message 2: the answer holds a thought") {
 		t.Errorf("%v", err)
 	}
-	if _, err := template.Prompt([]chat.Message{chat.Text(chat.User, "Why?"), chat.Text(chat.Assistant, "<think>hm</think>So."), chat.Text(chat.User, "And?")}); err != nil {
+	if _, err := template.Prompt(t.Context(), []chat.Message{chat.Text(chat.User, "Why?"), chat.Text(chat.Assistant, "<think>hm</think>So."), chat.Text(chat.User, "And?")}); err != nil {
 		t.Errorf("in a prompt: %v", err)
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"outcrop.dev/outcrop/format/chattemplate/jinja"
 	"outcrop.dev/outcrop/format/tokenizer"
+
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // The files of a model directory that decide the form.
@@ -95,7 +96,7 @@ func readJSON(dir, name string, use func(map[string]json.RawMessage) error) erro
 
 // readFile returns a file's content, nil if there is none.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -59,7 +59,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		ids, err := template.Prompt([]chat.Message{chat.Text(chat.User, "Hi")})
+		ids, err := template.Prompt(t.Context(), []chat.Message{chat.Text(chat.User, "Hi")})
 		if got := strings.ReplaceAll(spellIDs(tok, ids), "|", ""); err != nil || got != strings.ReplaceAll(c.want, "|", "") || !strings.HasPrefix(template.String(), c.form) {
 			t.Errorf("%s: %s, %q, %v; want %s, %q", c.name, template, got, err, c.form, c.want)
 		}
@@ -149,7 +149,7 @@ func TestPlain(t *testing.T) {
 		if n := len(encode("aract")) + len(encode(" x")) + 2; e.CompletionTokens() != n {
 			t.Errorf("%s: %d tokens are trained, want %d", c.name, e.CompletionTokens(), n)
 		}
-		prompt, err := template.Prompt([]chat.Message{chat.Text(chat.System, "S"), chat.Text(chat.User, "cat")})
+		prompt, err := template.Prompt(t.Context(), []chat.Message{chat.Text(chat.System, "S"), chat.Text(chat.User, "cat")})
 		if err != nil || !slices.Equal(prompt, e.Tokens[:len(prompt)]) || e.Trained[len(prompt)-1] || !e.Trained[len(prompt)] {
 			t.Errorf("%s: prompt %v, %v", c.name, prompt, err)
 		}
@@ -208,8 +208,8 @@ func TestPebblesJinjaIsItsForm(t *testing.T) {
 	for i := range all.Conversations {
 		messages := all.messages(i)
 		if messages[len(messages)-1].Role == chat.User {
-			a, errA := own.Prompt(messages)
-			b, errB := other.Prompt(messages)
+			a, errA := own.Prompt(t.Context(), messages)
+			b, errB := other.Prompt(t.Context(), messages)
 			if errA != nil || errB != nil || !slices.Equal(a, b) {
 				t.Errorf("%d: %q %v, %q %v", i, spellIDs(tok, a), errA, spellIDs(tok, b), errB)
 			}
@@ -249,7 +249,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		prompt, err := template.Prompt(messages[:3])
+		prompt, err := template.Prompt(t.Context(), messages[:3])
 		if err != nil {
 			t.Fatalf("%q: the example is rendered, the prompt is not: %v", source, err)
 		}

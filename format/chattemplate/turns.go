@@ -1,6 +1,7 @@
 package chattemplate
 
 import (
+	"context"
 	"fmt"
 
 	"outcrop.dev/outcrop/format/chat"
@@ -65,12 +66,16 @@ func newPlain(tok *tokenizer.Tokenizer, d documentFrame) *Template {
 
 func (f *turns) String() string { return f.name }
 
-func (f *turns) prompt(messages []chat.Message) ([]int32, error) {
-	e, err := f.example(messages)
+func (f *turns) prompt(ctx context.Context, messages []chat.Message) ([]int32, error) {
+	e, err := f.write(f.tok.Within(ctx), messages)
 	return e.Tokens, err
 }
 
-func (f *turns) example(messages []chat.Message) (e Example, err error) {
+func (f *turns) example(messages []chat.Message) (Example, error) {
+	return f.write(f.tok.Within(context.Background()), messages)
+}
+
+func (f *turns) write(tok *tokenizer.Tokenizer, messages []chat.Message) (e Example, err error) {
 	system := ""
 	for i, m := range messages {
 		switch m.Role {
@@ -81,11 +86,11 @@ func (f *turns) example(messages []chat.Message) (e Example, err error) {
 			if f.every || len(e.Tokens) == 0 {
 				e.Tokens = append(e.Tokens, f.before...)
 			}
-			e.Tokens, err = f.tok.AppendEncode(e.Tokens, system+m.Text())
+			e.Tokens, err = tok.AppendEncode(e.Tokens, system+m.Text())
 			e.Tokens = append(e.Tokens, f.after...)
 			system = ""
 		case chat.Assistant:
-			e.Tokens, err = f.tok.AppendEncode(e.Tokens, m.Text())
+			e.Tokens, err = tok.AppendEncode(e.Tokens, m.Text())
 			e.Tokens = append(e.Tokens, f.end)
 		}
 		if err != nil {

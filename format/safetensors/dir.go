@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
+
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // The file names of a Hugging Face model directory.
@@ -62,7 +63,7 @@ func noWeights(dir string) error {
 }
 
 func readIndex(path string) (weightMap map[string]string, err error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, err
 	}

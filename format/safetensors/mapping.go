@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // mapping is a file's bytes in memory, read by the kernel as they are touched.
@@ -15,7 +17,7 @@ type mapping []byte
 // mapFile maps the file at path for reading. The mapping outlives the descriptor, and a file
 // that is replaced by rename while it is mapped stays as it was.
 func mapFile(path string) (mapping, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -23,9 +25,6 @@ func mapFile(path string) (mapping, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	if info.Size() == 0 {
 		return nil, nil // which no kernel maps

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,14 +54,17 @@ type added struct {
 // find calls use for each added token in text, from left to right, the longest where several
 // begin. trusted reports whether text[i:j] may be a special token. One that may not, or
 // that had to be a single word, is ordinary text, and so is every shorter one inside it.
-func (s *addedTokens) find(text string, trusted func(i, j int) bool, use func(added) error) error {
-	done := 0 // the end of the last one
+func (s *addedTokens) find(text string, w *work, trusted func(i, j int) bool, use func(added) error) error {
+	done, spaceEnd := 0, 0 // the end of the last one, and of the white space that it swallowed
 	for at := 0; s != nil && at < len(text); {
 		if !s.begins[text[at]] {
 			at++
 			continue
 		}
-		n, i := s.trie.longest(text[at:])
+		n, i, walked := s.trie.longest(text[at:])
+		if err := w.spend(walked); err != nil {
+			return err
+		}
 		if i == noID {
 			at++
 			continue
@@ -72,10 +76,14 @@ func (s *addedTokens) find(text string, trusted func(i, j int) bool, use func(ad
 			continue
 		}
 		if a.LStrip {
-			start = max(len(strings.TrimRightFunc(text[:start], unicode.IsSpace)), done)
+			begin := min(done, start)
+			start = begin + len(strings.TrimRightFunc(text[begin:start], unicode.IsSpace))
 		}
 		if a.RStrip {
-			end = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
+			if end >= spaceEnd {
+				spaceEnd = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
+			}
+			end = spaceEnd
 		}
 		if err := use(added{start, end, a.ID}); err != nil {
 			return err
@@ -92,12 +100,23 @@ func singleWord(text string, i, j int) bool {
 	return !isWord(before) && !isWord(after)
 }
 
+// tokenWork is what a token counts beside its bytes, where all tokens are gone through as one text:
+// patterns have some microseconds for it.
+const tokenWork = 16
+
 // readAdded reads the added tokens. Those that are looked for after normalization are looked
 // for as normalization writes them.
 func (t *Tokenizer) readAdded(f *file) error {
 	var raw, normalized []jsonAdded
 	written := map[string]string{}
 	total := 0
+	for _, a := range f.AddedTokens {
+		total += len(a.Content) + tokenWork
+	}
+	work := newWork(context.Background())
+	work.grow(total)
+	defer work.watch.stop()
+	total = 0
 	for _, a := range f.AddedTokens {
 		if err := t.checkAdded(a, f.Model.vocab.ids); err != nil {
 			return err
@@ -106,7 +125,7 @@ func (t *Tokenizer) readAdded(f *file) error {
 			t.special[a.Content] = a.ID
 			t.isSpecial[a.ID] = true
 		}
-		w, err := t.normalize(piece{text: a.Content}, false)
+		w, err := t.normalize(piece{text: a.Content}, work)
 		if err != nil {
 			return fmt.Errorf("added token %q: %w", a.Content, err)
 		}

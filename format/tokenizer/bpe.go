@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -93,6 +94,11 @@ func (m *bpe) merge(out *output, text string, base int) error {
 // characters appends the symbol of every character of text.
 func (m *bpe) characters(out *output, text string) error {
 	pending := symbol{id: noID} // unknown characters
+	if n := len(m.prefix) + len(m.suffix); n > 0 {
+		if err := out.work.spend(utf8.RuneCountInString(text) * n); err != nil {
+			return err
+		}
+	}
 	for i := 0; i < len(text); {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		id, known := m.character(text, i, size)
@@ -251,7 +257,8 @@ func (m *bpe) readMerges(j *jsonModel, hidden map[string]bool) error {
 // findWhole collects the tokens that a piece which spells them ends as: nearly all.
 func (m *bpe) findWhole() {
 	whole := make(map[string]int32, len(m.vocab))
-	var out output
+	out := output{work: newWork(context.Background())}
+	out.work.grow(vocabBytes(m.vocab))
 	for token, id := range m.vocab {
 		if token == "" {
 			continue

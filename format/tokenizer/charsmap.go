@@ -78,20 +78,23 @@ func (c *charsmap) target(at uint32) (string, bool) {
 // clusterBytesMax is the longest grapheme cluster, in bytes, that the reference looks up as a whole.
 const clusterBytesMax = 5
 
-func (c *charsmap) apply(p piece, tracked bool) (piece, error) {
-	w := newRewriter(p, tracked)
+func (c *charsmap) apply(p piece, w *work) (piece, error) {
+	r, most := newRewriter(p, w.tracked), w.most()
 	rest, state := p.text, -1
 	for at := 0; rest != ""; {
 		var cluster string
 		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
 		if with, ok := c.find(cluster); ok && len(cluster) <= clusterBytesMax {
-			w.put(with, at)
+			r.put(with, at)
 		} else {
-			c.eachRune(w, cluster, at)
+			c.eachRune(r, cluster, at)
 		}
 		at += len(cluster)
+		if len(r.out) > most {
+			return p, w.tooMuch()
+		}
 	}
-	return w.piece(), nil
+	return r.piece(), nil
 }
 
 func (c *charsmap) eachRune(w *rewriter, cluster string, at int) {

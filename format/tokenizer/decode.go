@@ -2,6 +2,8 @@ package tokenizer
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,10 +19,11 @@ type step interface {
 
 // stepMaker makes a step for one stream. joined: what it gets are parts of one token.
 type stepMaker struct {
-	make  func() step
+	make  func(w *work) step
 	joins bool // what it passes on are parts of one token
 	// middle is what becomes of a token, as bytes, inside a text.
-	middle func(b []byte) []byte
+	middle func(b []byte, w *work) ([]byte, error)
+	regex  *regexFinder // that it looks for, if any
 }
 
 // jsonDecoder is a decoder of the file: the fields of all types.
@@ -48,32 +51,64 @@ func (t *Tokenizer) readDecoder(f *file) (err error) {
 	case t.raw:
 		t.steps = []stepMaker{byteDecoder}
 	default:
-		t.steps = []stepMaker{eachToken(func(i int, s string) string {
+		t.steps = []stepMaker{changeToken(func(i int, s string) string {
 			if i > 0 {
 				s = " " + s
 			}
 			return s
 		})}
 	}
+	if err == nil && len(t.steps) > partsMax {
+		err = fmt.Errorf("decoder: %d of them, more than %d", len(t.steps), partsMax)
+	}
 	if err == nil {
-		t.bytes = make([][]byte, len(t.content))
-		for id, content := range t.content {
-			if t.exists[id] && !t.IsSpecial(int32(id)) {
-				t.bytes[id] = t.middle(content)
-			}
-		}
+		err = t.readBytes()
 	}
 	return err
 }
 
-func (t *Tokenizer) middle(content string) []byte {
-	b := []byte(content)
-	for _, s := range t.steps {
-		if s.middle != nil {
-			b = s.middle(b)
+// readBytes sets what each token stands for inside a text.
+func (t *Tokenizer) readBytes() (err error) {
+	size := 0
+	for _, content := range t.content {
+		size += len(content) + tokenWork
+	}
+	w := newWork(context.Background())
+	w.grow(size)
+	defer w.watch.stop()
+	t.bytes = make([][]byte, len(t.content))
+	made := 0
+	for id, content := range t.content {
+		if !t.exists[id] || t.IsSpecial(int32(id)) {
+			continue
+		}
+		if t.bytes[id], err = t.middle(content, w); err != nil {
+			return fmt.Errorf("decoder: token %.40q: %w", content, err)
+		}
+		if made += len(t.bytes[id]); w.fits(made) != nil {
+			return fmt.Errorf("decoder: all tokens: %w", w.fits(made))
 		}
 	}
-	return b
+	return nil
+}
+
+func (t *Tokenizer) middle(content string, w *work) (b []byte, err error) {
+	b = []byte(content)
+	for _, s := range t.steps {
+		if err := w.spend(len(b)); err != nil {
+			return nil, err
+		}
+		if s.middle == nil {
+			continue
+		}
+		if b, err = s.middle(b, w); err != nil {
+			return nil, err
+		}
+		if err := w.fits(len(b)); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
 func (t *Tokenizer) addSteps(d jsonDecoder, depth int) error {
@@ -104,9 +139,9 @@ func newStep(d jsonDecoder) (stepMaker, error) {
 	case "ByteLevel":
 		return byteDecoder, nil
 	case "ByteFallback":
-		return stepMaker{make: func() step { return &byteFallback{} }, middle: fallbackMiddle}, nil
+		return stepMaker{make: func(*work) step { return &byteFallback{} }, middle: fallbackMiddle}, nil
 	case "Fuse":
-		return stepMaker{make: func() step { return fuse{} }, joins: true}, nil
+		return stepMaker{make: func(*work) step { return fuse{} }, joins: true}, nil
 	case "Metaspace":
 		return newMetaspaceDecoder(d)
 	case "Replace":
@@ -117,8 +152,10 @@ func newStep(d jsonDecoder) (stepMaker, error) {
 		return wordPieceDecoder(d), nil
 	case "BPEDecoder":
 		return stepMaker{
-			make:   func() step { return &suffixDecoder{suffix: d.Suffix} },
-			middle: func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(d.Suffix), []byte(" ")) },
+			make: func(*work) step { return &suffixDecoder{suffix: d.Suffix} },
+			middle: func(b []byte, _ *work) ([]byte, error) {
+				return bytes.ReplaceAll(b, []byte(d.Suffix), []byte(" ")), nil
+			},
 		}, nil
 	}
 	return stepMaker{}, fmt.Errorf("not supported")
@@ -127,14 +164,15 @@ func newStep(d jsonDecoder) (stepMaker, error) {
 // whole returns m for input that comes in parts of one token: fuse as it is, strip with its
 // own way, any other waits for the end.
 func (m stepMaker) whole() stepMaker {
-	switch m.make().(type) {
+	switch m.make(nil).(type) {
 	case fuse:
 		return m
 	case *stripEach:
-		return stepMaker{make: func() step { return &stripJoined{stripEach: *m.make().(*stripEach)} }, joins: true}
+		return stepMaker{make: func(w *work) step { return &stripJoined{stripEach: *m.make(w).(*stripEach)} }, joins: true}
 	}
 	make := m.make
-	return stepMaker{make: func() step { return &held{step: make()} }, joins: true, middle: m.middle}
+	m.make, m.joins = func(w *work) step { return &held{step: make(w)} }, true
+	return m
 }
 
 // held collects one token from its parts.
@@ -160,32 +198,44 @@ func (h *held) flush(next func(string)) {
 
 // each changes every token by itself and its place in the stream.
 type each struct {
-	change func(i int, s string) string
+	change func(i int, s string, w *work) (string, error)
+	work   *work
 	n      int
 }
 
 func (e *each) push(s string, next func(string)) {
-	next(e.change(e.n, s))
+	s, err := e.change(e.n, s, e.work)
 	e.n++
+	if e.work.failed = cmp.Or(e.work.failed, err); e.work.failed == nil {
+		next(s)
+	}
 }
 
 func (e *each) flush(func(string)) { e.n = 0 }
 
 // eachToken is the maker of each.
-func eachToken(change func(i int, s string) string) stepMaker {
+func eachToken(change func(i int, s string, w *work) (string, error)) stepMaker {
 	return stepMaker{
-		make:   func() step { return &each{change: change} },
-		middle: func(b []byte) []byte { return []byte(change(1, string(b))) },
+		make: func(w *work) step { return &each{change: change, work: w} },
+		middle: func(b []byte, w *work) ([]byte, error) {
+			s, err := change(1, string(b), w)
+			return []byte(s), err
+		},
 	}
+}
+
+// changeToken is eachToken for what makes no more than a few bytes of one.
+func changeToken(change func(i int, s string) string) stepMaker {
+	return eachToken(func(i int, s string, _ *work) (string, error) { return change(i, s), nil })
 }
 
 // byteDecoder is ByteLevel: characters become the bytes that they stand for, and bytes text.
 var byteDecoder = stepMaker{
-	make:  func() step { return &byteLevelDecoder{} },
+	make:  func(*work) step { return &byteLevelDecoder{} },
 	joins: true,
-	middle: func(b []byte) []byte {
+	middle: func(b []byte, _ *work) ([]byte, error) {
 		b, _ = decodeByteLevel(string(b))
-		return b
+		return b, nil
 	},
 }
 
@@ -280,11 +330,11 @@ func fallbackByte(s string) (byte, bool) {
 	return byte(b), err == nil
 }
 
-func fallbackMiddle(b []byte) []byte {
+func fallbackMiddle(b []byte, _ *work) ([]byte, error) {
 	if c, ok := fallbackByte(string(b)); ok {
-		return []byte{c}
+		return []byte{c}, nil
 	}
-	return b
+	return b, nil
 }
 
 // fuse makes one token of all.
@@ -295,7 +345,7 @@ func (fuse) flush(func(string))               {}
 
 func newMetaspaceDecoder(d jsonDecoder) (stepMaker, error) {
 	m, err := readMetaspace(d.Replacement, d.PrependScheme, d.AddPrefixSpace)
-	return eachToken(func(i int, s string) string {
+	return changeToken(func(i int, s string) string {
 		if i == 0 && m.scheme != "never" {
 			return strings.ReplaceAll(s, m.replacement, "")
 		}
@@ -308,17 +358,23 @@ func newReplaceDecoder(d jsonDecoder) (stepMaker, error) {
 	if err != nil {
 		return stepMaker{}, err
 	}
-	return eachToken(func(_ int, s string) string {
-		spans, err := f.find(s, nil)
-		if err != nil || s == "" {
-			return s // a pattern that runs away on a token
+	m := eachToken(func(_ int, s string, w *work) (string, error) {
+		if s == "" {
+			return s, nil
 		}
-		return replaceSpans(piece{text: s}, spans, d.Content, false).text
-	}), nil
+		spans, err := f.find(s, nil, w)
+		if err != nil {
+			return s, err
+		}
+		p, err := replaceSpans(piece{text: s}, spans, d.Content, w)
+		return p.text, err
+	})
+	m.regex, _ = f.(*regexFinder)
+	return m, nil
 }
 
 func wordPieceDecoder(d jsonDecoder) stepMaker {
-	return eachToken(func(i int, s string) string {
+	return changeToken(func(i int, s string) string {
 		if rest, ok := strings.CutPrefix(s, d.Prefix); i > 0 && ok {
 			s = rest
 		} else if i > 0 {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"context"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -15,15 +16,16 @@ type Segment struct {
 }
 
 // Encode returns the ids of text, in which no special token is seen. It returns an error if
-// the file's own pattern runs away on this text (SplitTimeout), or if text has a character
-// that no token stands for and the file's unknown token is not in its vocabulary; ErrTooLong if there is a Limit.
+// text has a character that no token stands for and the file's unknown token is not in its
+// vocabulary, a *CostError if the file makes too much of the text or takes too long for it, ErrTooLong
+// if there is a Limit.
 func (t *Tokenizer) Encode(text string) ([]int32, error) {
 	return t.AppendEncode(make([]int32, 0, len(text)/3+1), text)
 }
 
 // AppendEncode is Encode that appends to ids.
 func (t *Tokenizer) AppendEncode(ids []int32, text string) ([]int32, error) {
-	e := encoder{t: t, tracked: t.alwaysTracked, out: output{ids: ids}}
+	e := encoder{t: t, out: output{ids: ids, tracked: t.alwaysTracked}}
 	err := e.encode(text)
 	return e.out.ids, err
 }
@@ -49,7 +51,7 @@ func (t *Tokenizer) EncodeSegments(segments ...Segment) (ids []int32, starts []i
 // is put before what follows a cut. So the tokens before a cut are those of the text that ends
 // there.
 func (t *Tokenizer) EncodeApart(cuts []int, segments ...Segment) (ids []int32, starts []int, err error) {
-	e := encoder{t: t, tracked: true, cuts: cuts}
+	e := encoder{t: t, out: output{tracked: true}, cuts: cuts}
 	var text strings.Builder
 	for _, s := range segments {
 		if s.Special && s.Text != "" {
@@ -67,9 +69,9 @@ type encoder struct {
 	text    string
 	trusted [][2]int // where special tokens may be, in order
 	cuts    []int    // that no token reaches across, in order
-	tracked bool
 	out     output
-	starts  []int // of each token, if tracked
+	work    work  // where the tokenizer has none of the request
+	starts  []int // of each token, if out.tracked
 	use     func(piece) error
 }
 
@@ -83,23 +85,32 @@ func (e *encoder) trust(start, end int) {
 
 // trusts reports whether all of the text from start to end may be a special token.
 func (e *encoder) trusts(start, end int) bool {
-	for _, r := range e.trusted { // they are asked for from left to right
-		if end <= r[1] {
-			return start >= r[0]
-		}
-	}
-	return false
+	i := sort.Search(len(e.trusted), func(i int) bool { return end <= e.trusted[i][1] })
+	return i < len(e.trusted) && start >= e.trusted[i][0]
 }
 
 func (e *encoder) encode(text string) error {
-	e.text, e.out.tracked = text, e.tracked
+	w := e.t.work
+	if w == nil {
+		w = &e.work
+		w.begin(context.Background())
+	}
+	w.tracked = e.out.tracked
+	w.grow(len(text))
+	defer w.watch.stop()
+	e.text, e.out.work = text, w
 	e.use = e.tokens
 	for i := len(e.t.stages) - 1; i >= 0; i-- {
 		stage, next := e.t.stages[i], e.use
-		e.use = func(p piece) error { return stage.each(p, e.tracked, next) }
+		e.use = func(p piece) error {
+			if err := w.pays(len(p.text)); err != nil {
+				return err
+			}
+			return stage.each(p, w, next)
+		}
 	}
 	done := 0
-	err := e.t.added.find(text, e.trusts, func(a added) error {
+	err := e.t.added.find(text, w, e.trusts, func(a added) error {
 		if a.start > done {
 			if err := e.section(done, a.start); err != nil {
 				return err
@@ -131,7 +142,7 @@ func (e *encoder) cutSpace(a added) int {
 
 func (e *encoder) add(id int32, start int) {
 	e.out.ids = append(e.out.ids, id)
-	if e.tracked {
+	if e.out.tracked {
 		e.starts = append(e.starts, start)
 	}
 }
@@ -141,9 +152,9 @@ func (e *encoder) add(id int32, start int) {
 func (e *encoder) section(start, end int) error {
 	p := piece{text: e.text[start:end], at: start}
 	if !e.t.raw && !utf8.ValidString(p.text) {
-		p, _ = mapper(utf8.AppendRune).apply(p, e.tracked)
+		p, _ = mapper(utf8.AppendRune).apply(p, e.out.work)
 	}
-	p, err := e.t.normalize(p, e.tracked)
+	p, err := e.t.normalize(p, e.out.work)
 	if err != nil {
 		return err
 	}
@@ -152,7 +163,7 @@ func (e *encoder) section(start, end int) error {
 		return e.trusts(p.position(i), p.position(j-utf8.RuneLen(last))+1)
 	}
 	done := 0
-	err = e.t.addedNormalized.find(p.text, trusted, func(a added) error {
+	err = e.t.addedNormalized.find(p.text, e.out.work, trusted, func(a added) error {
 		if a.start > done {
 			if err := e.apart(p.sub(done, a.start)); err != nil {
 				return err
@@ -183,10 +194,16 @@ func (e *encoder) apart(p piece) error {
 	return e.use(p)
 }
 
-func (t *Tokenizer) normalize(p piece, tracked bool) (piece, error) {
+func (t *Tokenizer) normalize(p piece, w *work) (piece, error) {
 	for _, n := range t.normalizers {
+		if err := w.spend(len(p.text)); err != nil {
+			return p, err
+		}
 		var err error
-		if p, err = n.apply(p, tracked); err != nil {
+		if p, err = n.apply(p, w); err != nil {
+			return p, err
+		}
+		if err := w.fits(len(p.text)); err != nil {
 			return p, err
 		}
 	}

@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"unicode/utf8"
+
+	"outcrop.dev/outcrop/internal/durable"
 )
 
 // FileBytesMax is the longest tokenizer.json read; Gemma's, among the largest, has 33 MB.
@@ -73,7 +74,7 @@ const File = "tokenizer.json"
 // Load reads a tokenizer.json. It returns an error that names the file and what in it is
 // wrong or not supported.
 func Load(path string) (*Tokenizer, error) {
-	f, err := os.Open(path)
+	f, err := durable.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +111,14 @@ func Parse(b []byte) (*Tokenizer, error) {
 		}
 	}
 	return t, nil
+}
+
+// vocabBytes returns what the tokens count as a text.
+func vocabBytes(vocab map[string]int32) (n int) {
+	for token := range vocab {
+		n += len(token) + tokenWork
+	}
+	return n
 }
 
 func (j *jsonModel) readVocab() error {
@@ -151,6 +160,9 @@ func checkID(id int32) error {
 func (t *Tokenizer) readNormalizers(f *file) (err error) {
 	if f.Normalizer != nil {
 		t.normalizers, err = newNormalizers(*f.Normalizer, 0)
+	}
+	if err == nil && len(t.normalizers) > partsMax {
+		err = fmt.Errorf("normalizer: %d of them, more than %d", len(t.normalizers), partsMax)
 	}
 	return err
 }
@@ -199,6 +211,9 @@ func (t *Tokenizer) readModel(f *file) (err error) {
 		if t.stages, err = newStages(*f.PreTokenizer, 0); err != nil {
 			return err
 		}
+	}
+	if len(t.stages) > partsMax {
+		return fmt.Errorf("pre_tokenizer: %d of them, more than %d", len(t.stages), partsMax)
 	}
 	for _, s := range t.stages {
 		m, ok := s.(metaspace)

@@ -13,6 +13,7 @@ type output struct {
 	ends    []int // if tracked, where in the piece each of its tokens ends
 	tracked bool
 	symbols []symbol // scratch
+	work    *work
 }
 
 func (o *output) add(id int32, end int) {
@@ -32,7 +33,7 @@ const noID = -1
 
 // errUnknown: the reference, too, finds out when it needs the token.
 func (u unknown) err(text string) error {
-	return fmt.Errorf("model.unk_token %q is not in model.vocab, and no token stands for %q", u.content, text)
+	return fmt.Errorf("model.unk_token %.40q is not in model.vocab, and no token stands for %.40q", u.content, text)
 }
 
 // byteTokens are the ids of <0x00> … <0xFF>, noID where there is none: byte_fallback.

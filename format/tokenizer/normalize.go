@@ -11,7 +11,7 @@ import (
 
 // normalizer rewrites text before it is divided into pieces. It may return an empty piece.
 type normalizer interface {
-	apply(p piece, tracked bool) (piece, error)
+	apply(p piece, w *work) (piece, error)
 }
 
 // jsonNormalizer is a normalizer of the file: the fields of all types.
@@ -91,13 +91,13 @@ func newNormalizer(n jsonNormalizer) ([]normalizer, error) {
 // mapper appends what becomes of a character; nothing drops it.
 type mapper func(b []byte, r rune) []byte
 
-func (m mapper) apply(p piece, tracked bool) (piece, error) {
-	w := newRewriter(p, tracked)
-	for i, r := range p.text {
-		w.out = m(w.out, r)
-		w.came(i)
+func (m mapper) apply(p piece, w *work) (piece, error) {
+	r := newRewriter(p, w.tracked)
+	for i, c := range p.text {
+		r.out = m(r.out, c)
+		r.came(i)
 	}
-	return w.piece(), nil
+	return r.piece(), nil
 }
 
 func dropIf(drop func(rune) bool) mapper {
@@ -125,7 +125,7 @@ func nmt(b []byte, r rune) []byte {
 // strip takes white space off the ends.
 type strip struct{ left, right bool }
 
-func (s strip) apply(p piece, _ bool) (piece, error) {
+func (s strip) apply(p piece, _ *work) (piece, error) {
 	if s.right {
 		p = p.sub(0, len(strings.TrimRightFunc(p.text, unicode.IsSpace)))
 	}
@@ -138,17 +138,17 @@ func (s strip) apply(p piece, _ bool) (piece, error) {
 // prepender puts a text before one that is not empty.
 type prepender string
 
-func (s prepender) apply(p piece, tracked bool) (piece, error) {
+func (s prepender) apply(p piece, w *work) (piece, error) {
 	if p.text == "" {
 		return p, nil
 	}
-	return prepend(p, string(s), tracked), nil
+	return prepend(p, string(s), w)
 }
 
 type byteLevelNormalizer struct{}
 
-func (byteLevelNormalizer) apply(p piece, tracked bool) (piece, error) {
-	return byteLevel(p, tracked), nil
+func (byteLevelNormalizer) apply(p piece, w *work) (piece, error) {
+	return byteLevel(p, w.tracked), nil
 }
 
 // replacer replaces what a pattern matches.
@@ -157,18 +157,18 @@ type replacer struct {
 	with string
 }
 
-func (r replacer) apply(p piece, tracked bool) (piece, error) {
+func (r replacer) apply(p piece, w *work) (piece, error) {
 	if s, ok := r.finder.(stringFinder); ok {
-		return replaceAll(p, s, r.with, tracked), nil
+		return replaceAll(p, string(s), r.with, w)
 	}
 	if p.text == "" {
 		return p, nil
 	}
-	spans, err := r.find(p.text, nil)
+	spans, err := r.find(p.text, nil, w)
 	if err != nil {
 		return piece{}, err
 	}
-	return replaceSpans(p, spans, r.with, tracked), nil
+	return replaceSpans(p, spans, r.with, w)
 }
 
 // newBert returns what BERT does to text, in order.

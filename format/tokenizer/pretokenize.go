@@ -8,9 +8,9 @@ import (
 )
 
 // stage is one pre-tokenizer: it divides a piece that is not empty further, and may rewrite
-// it. tracked asks it to keep where the bytes come from.
+// it.
 type stage interface {
-	each(p piece, tracked bool, use func(piece) error) error
+	each(p piece, w *work, use func(piece) error) error
 }
 
 // jsonPreTokenizer is a pre_tokenizer of the file: the fields of all types.
@@ -120,11 +120,11 @@ func newSplit(p jsonPreTokenizer) ([]stage, error) {
 	return []stage{splitStage{f, p.Invert, p.Behavior}}, p.Behavior.check()
 }
 
-func (s splitStage) each(p piece, _ bool, use func(piece) error) error {
+func (s splitStage) each(p piece, w *work, use func(piece) error) error {
 	if r, ok := s.finder.(ruleFinder); ok && s.everyMatch() {
 		return r.each(p, use)
 	}
-	spans, err := s.find(p.text, nil)
+	spans, err := s.find(p.text, nil, w)
 	if err != nil {
 		return err
 	}
@@ -164,18 +164,25 @@ func (f ruleFinder) each(p piece, use func(piece) error) error {
 // prefixStage puts a space before a piece that has none: ByteLevel's add_prefix_space.
 type prefixStage struct{}
 
-func (prefixStage) each(p piece, tracked bool, use func(piece) error) error {
-	if p.text[0] != ' ' {
-		p = prepend(p, " ", tracked)
+func (prefixStage) each(p piece, w *work, use func(piece) error) error {
+	if p.text[0] == ' ' {
+		return use(p)
+	}
+	p, err := prepend(p, " ", w)
+	if err != nil {
+		return err
 	}
 	return use(p)
 }
 
-func prepend(p piece, s string, tracked bool) piece {
-	r := newRewriter(p, tracked)
+func prepend(p piece, s string, w *work) (piece, error) {
+	if err := w.fits(len(s) + len(p.text)); err != nil {
+		return p, err
+	}
+	r := newRewriter(p, w.tracked)
 	r.put(s, 0)
 	r.keep(0, len(p.text))
-	return r.piece()
+	return r.piece(), nil
 }
 
 // byteStage writes every byte as the printable character that stands for it.
@@ -192,8 +199,8 @@ func newByteLevel(p jsonPreTokenizer) ([]stage, error) {
 	return append(all, byteStage{}), nil
 }
 
-func (byteStage) each(p piece, tracked bool, use func(piece) error) error {
-	return use(byteLevel(p, tracked))
+func (byteStage) each(p piece, w *work, use func(piece) error) error {
+	return use(byteLevel(p, w.tracked))
 }
 
 func byteLevel(p piece, tracked bool) piece {
@@ -235,10 +242,13 @@ func readMetaspace(replacement, scheme string, addPrefixSpace *bool) (m metaspac
 	return m, nil
 }
 
-func (m metaspace) each(p piece, tracked bool, use func(piece) error) error {
-	p = replaceAll(p, stringFinder(" "), m.replacement, tracked)
-	if !strings.HasPrefix(p.text, m.replacement) && (m.scheme == "always" || m.scheme == "first" && p.position(0) == 0) {
-		p = prepend(p, m.replacement, tracked)
+func (m metaspace) each(p piece, w *work, use func(piece) error) error {
+	p, err := replaceAll(p, " ", m.replacement, w)
+	if err == nil && !strings.HasPrefix(p.text, m.replacement) && (m.scheme == "always" || m.scheme == "first" && p.position(0) == 0) {
+		p, err = prepend(p, m.replacement, w)
+	}
+	if err != nil {
+		return err
 	}
 	if !m.split {
 		return use(p)
@@ -258,18 +268,34 @@ func (m metaspace) each(p piece, tracked bool, use func(piece) error) error {
 	return nil
 }
 
-// replaceAll replaces what f finds; f must not fail.
-func replaceAll(p piece, f stringFinder, with string, tracked bool) piece {
-	if !strings.Contains(p.text, string(f)) {
-		return p
+// replaceAll replaces a text.
+func replaceAll(p piece, old, with string, w *work) (piece, error) {
+	n := strings.Count(p.text, old)
+	if n == 0 {
+		return p, nil
 	}
-	spans, _ := f.find(p.text, nil)
-	return replaceSpans(p, spans, with, tracked)
+	if err := w.fits(len(p.text) + n*(len(with)-len(old))); err != nil {
+		return p, err
+	}
+	spans, err := stringFinder(old).find(p.text, nil, w)
+	if err != nil {
+		return p, err
+	}
+	return replaceSpans(p, spans, with, w)
 }
 
 // replaceSpans replaces the matches. What is put in comes from the last character that it replaces.
-func replaceSpans(p piece, spans []span, with string, tracked bool) piece {
-	r := newRewriter(p, tracked)
+func replaceSpans(p piece, spans []span, with string, w *work) (piece, error) {
+	made := len(p.text)
+	for _, s := range spans {
+		if s.match {
+			made += len(with) - (s.end - s.start)
+		}
+	}
+	if err := w.fits(made); err != nil {
+		return p, err
+	}
+	r := newRewriter(p, w.tracked)
 	for _, s := range spans {
 		if !s.match {
 			r.keep(s.start, s.end)
@@ -278,7 +304,7 @@ func replaceSpans(p piece, spans []span, with string, tracked bool) piece {
 		_, size := utf8.DecodeLastRuneInString(p.text[:s.end])
 		r.put(with, max(s.end-size, 0))
 	}
-	return r.piece()
+	return r.piece(), nil
 }
 
 // fixedLength cuts after every so many characters.
@@ -295,7 +321,7 @@ func newFixedLength(p jsonPreTokenizer) ([]stage, error) {
 	return []stage{fixedLength(n)}, nil
 }
 
-func (n fixedLength) each(p piece, _ bool, use func(piece) error) error {
+func (n fixedLength) each(p piece, _ *work, use func(piece) error) error {
 	for at := 0; at < len(p.text); {
 		end := at
 		for i := 0; i < int(n) && end < len(p.text); i++ {

@@ -3,17 +3,9 @@ package tokenizer
 import (
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/dlclark/regexp2/v2"
 )
-
-// SplitTimeout bounds the time that a pattern of the file may take for one text. The published
-// patterns take a microsecond for a word; one with exponential backtracking must not hang a
-// server.
-const SplitTimeout = 10 * time.Second
 
 // patternBytesMax is the longest pattern compiled; the longest published have some 300 bytes.
 const patternBytesMax = 16 << 10
@@ -26,7 +18,7 @@ type span struct {
 
 // finder divides a text that is not empty into spans that together are the text.
 type finder interface {
-	find(text string, spans []span) ([]span, error)
+	find(text string, spans []span, w *work) ([]span, error)
 }
 
 // newFinder returns the fastest finder for a pattern of the file.
@@ -42,13 +34,7 @@ func newFinder(p pattern) (finder, error) {
 	if rule, ok := knownPatterns[*p.Regex]; ok {
 		return ruleFinder{rule, classes{bmpClass()}}, nil
 	}
-	// Multiline, because ^ and $ are those of lines in Oniguruma's syntax, which files are written in.
-	re, err := regexp2.Compile(withNewCharacters(*p.Regex), regexp2.Multiline)
-	if err != nil {
-		return nil, fmt.Errorf("pattern %q: %w", *p.Regex, err)
-	}
-	re.MatchTimeout = SplitTimeout
-	return &regexFinder{re}, nil
+	return newRegexFinder(*p.Regex)
 }
 
 // newCharacters is what a property of a pattern has in the reference and not in Go: Unicode 16.
@@ -113,30 +99,13 @@ type ruleFinder struct {
 	classes
 }
 
-func (f ruleFinder) find(text string, spans []span) ([]span, error) {
+func (f ruleFinder) find(text string, spans []span, _ *work) ([]span, error) {
 	for at := 0; at < len(text); {
 		end := at + f.rule(f.classes, text[at:])
 		spans = append(spans, span{at, end, true})
 		at = end
 	}
 	return spans, nil
-}
-
-// regexFinder is the general case.
-type regexFinder struct{ re *regexp2.Regexp }
-
-func (f *regexFinder) find(text string, spans []span) ([]span, error) {
-	matches, err := f.re.FindAllStringIndex(text, -1)
-	if err != nil {
-		return nil, fmt.Errorf("split text of %d bytes: %w", len(text), err)
-	}
-	at := 0
-	for _, m := range matches {
-		spans = appendGap(spans, at, m[0])
-		spans = append(spans, span{m[0], m[1], true})
-		at = m[1]
-	}
-	return appendGap(spans, at, len(text)), nil
 }
 
 func appendGap(spans []span, start, end int) []span {
@@ -149,7 +118,7 @@ func appendGap(spans []span, start, end int) []span {
 // stringFinder finds a text that is not a pattern. The empty one is between all characters.
 type stringFinder string
 
-func (f stringFinder) find(text string, spans []span) ([]span, error) {
+func (f stringFinder) find(text string, spans []span, _ *work) ([]span, error) {
 	at := 0
 	for at <= len(text) {
 		i := strings.Index(text[at:], string(f))
@@ -173,7 +142,7 @@ func (f stringFinder) find(text string, spans []span) ([]span, error) {
 // charFinder finds single characters.
 type charFinder func(r rune) bool
 
-func (f charFinder) find(text string, spans []span) ([]span, error) {
+func (f charFinder) find(text string, spans []span, _ *work) ([]span, error) {
 	at := 0
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
@@ -200,7 +169,7 @@ func (f wordFinder) kind(s string, i int) (kind, size int) {
 	return 2, size
 }
 
-func (f wordFinder) find(text string, spans []span) ([]span, error) {
+func (f wordFinder) find(text string, spans []span, _ *work) ([]span, error) {
 	for at := 0; at < len(text); {
 		kind, size := f.kind(text, at)
 		end := at + size

@@ -20,7 +20,7 @@ func newStripDecoder(d jsonDecoder) (stepMaker, error) {
 	if err == nil && (d.Start < 0 || d.Start > stripMax || d.Stop < 0 || d.Stop > stripMax) {
 		err = fmt.Errorf("start %d, stop %d: at most %d", d.Start, d.Stop, stripMax)
 	}
-	return stepMaker{make: func() step { return &stripEach{char, d.Start, d.Stop} }}, err
+	return stepMaker{make: func(*work) step { return &stripEach{char, d.Start, d.Stop} }}, err
 }
 
 func (d *stripEach) push(s string, next func(string)) {

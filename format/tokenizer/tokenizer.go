@@ -23,12 +23,14 @@
 package tokenizer
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"strings"
 )
 
 // Tokenizer is a loaded tokenizer.json. It does not change and may be used from several
-// goroutines.
+// goroutines, but for one that Within returns.
 type Tokenizer struct {
 	kind            string // model.type
 	added           *addedTokens
@@ -42,6 +44,7 @@ type Tokenizer struct {
 	alwaysTracked   bool // a stage asks where in the text it is
 	frame           []part
 	steps           []stepMaker
+	work            *work // of a request; nil: each text has its own
 
 	reach     int      // one more than the largest id that text becomes
 	content   []string // of each id, as the file writes it
@@ -100,6 +103,7 @@ func (t *Tokenizer) Decode(ids []int32) string {
 // zero value is not usable; call NewDecoder.
 type Decoder struct {
 	t     *Tokenizer
+	work  *work
 	steps []step
 	next  []func(string) // next[i] takes what step i-1 passes on; next[0] takes tokens
 	out   []byte
@@ -107,22 +111,44 @@ type Decoder struct {
 
 // NewDecoder returns a Decoder for one stream.
 func (t *Tokenizer) NewDecoder() *Decoder {
-	d := &Decoder{t: t, next: make([]func(string), len(t.steps)+1)}
+	d := &Decoder{t: t, work: newWork(context.Background()), next: make([]func(string), len(t.steps)+1)}
+	d.work.watch.exact = true // a stream lasts: what its patterns take is measured from the first token on
 	for _, s := range t.steps {
-		d.steps = append(d.steps, s.make())
+		d.steps = append(d.steps, s.make(d.work))
 	}
-	d.next[len(d.steps)] = func(s string) { d.out = append(d.out, s...) }
+	d.next[len(d.steps)] = func(s string) {
+		if d.pays(len(d.out) + len(s)) {
+			d.out = append(d.out, s...)
+		}
+	}
 	for i, s := range d.steps {
-		d.next[i] = func(token string) { s.push(token, d.next[i+1]) }
+		d.next[i] = func(token string) {
+			if d.pays(len(token)) {
+				s.push(token, d.next[i+1])
+			}
+		}
 	}
 	return d
 }
+
+// pays reports whether a step may have n bytes more; never again once it may not.
+func (d *Decoder) pays(n int) bool {
+	if d.work.failed == nil {
+		d.work.failed = cmp.Or(d.work.fits(n), d.work.spend(n))
+	}
+	return d.work.failed == nil
+}
+
+// Err returns a *CostError if the file makes too much of the tokens, or takes too long for them: then
+// Push and Flush return nothing more.
+func (d *Decoder) Err() error { return d.work.failed }
 
 // Push takes the next id and returns the text that is now certain, which may be "". Bytes
 // that cannot become UTF-8 are returned as U+FFFD.
 func (d *Decoder) Push(id int32) string {
 	d.out = d.out[:0]
 	if d.t.has(id) && !d.t.IsSpecial(id) {
+		d.work.grow(len(d.t.content[id]) + tokenWork)
 		d.next[0](d.t.content[id])
 	}
 	return string(d.out)

@@ -50,11 +50,13 @@ func (t *trie) add(key string, value int32) {
 // step returns the node after c, 0 if no key goes on so.
 func (t *trie) step(node int32, c byte) int32 { return t.slot(node, c).child }
 
-// longest returns the end and the value of the longest key that begins at s[0].
-func (t *trie) longest(s string) (end int, value int32) {
+// longest returns the end and the value of the longest key that begins at s[0], and the number of
+// bytes that it has looked at.
+func (t *trie) longest(s string) (end int, value int32, walked int) {
 	value = noID
 	node := int32(0)
 	for i := range len(s) {
+		walked = i + 1
 		if node = t.step(node, s[i]); node == 0 {
 			break
 		}
@@ -62,5 +64,5 @@ func (t *trie) longest(s string) (end int, value int32) {
 			end, value = i+1, v
 		}
 	}
-	return end, value
+	return end, value, walked
 }

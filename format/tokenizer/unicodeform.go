@@ -11,23 +11,26 @@ import (
 // unicodeForm is one of Unicode's normalization forms (UAX #15).
 type unicodeForm struct{ form norm.Form }
 
-func (u unicodeForm) apply(p piece, tracked bool) (piece, error) {
+func (u unicodeForm) apply(p piece, w *work) (piece, error) {
 	if u.form.IsNormalString(p.text) && len(p.text) < marksMax { // the library's own limit cannot be near
 		return p, nil
 	}
-	w := newRewriter(p, tracked)
+	r, most := newRewriter(p, w.tracked), w.most()
 	for at := 0; at < len(p.text); {
 		end := at + plain(p.text[at:])
-		w.keep(at, end)
+		r.keep(at, end)
 		at = end
 		if at < len(p.text) {
 			end = u.segmentEnd(p.text, at)
-			w.out = u.appendSegment(w.out, p.text[at:end])
-			w.came(at)
+			r.out = u.appendSegment(r.out, p.text[at:end])
+			r.came(at)
 			at = end
+			if len(r.out) > most {
+				return p, w.tooMuch()
+			}
 		}
 	}
-	return w.piece(), nil
+	return r.piece(), nil
 }
 
 // plain returns the length of the ASCII that s begins with, less the last character if

@@ -72,7 +72,7 @@ func (m *unigram) tokens(out *output, text string) error {
 	best[0].score = 0
 	for at := 0; at < len(text); {
 		_, size := utf8.DecodeRuneInString(text[at:])
-		if err := m.arcs(best, text, at, size); err != nil {
+		if err := m.arcs(best, text, at, size, out.work); err != nil {
 			return err
 		}
 		at += size
@@ -82,10 +82,10 @@ func (m *unigram) tokens(out *output, text string) error {
 }
 
 // arcs enters the tokens that begin at a place, whose character has that size.
-func (m *unigram) arcs(best []arc, text string, at, size int) error {
+func (m *unigram) arcs(best []arc, text string, at, size int, w *work) error {
 	base, single := best[at].score, false
-	node := int32(0)
-	for end := at; end < len(text); {
+	node, end := int32(0), at
+	for end < len(text) {
 		if node = m.trie.step(node, text[end]); node == 0 {
 			break
 		}
@@ -95,8 +95,8 @@ func (m *unigram) arcs(best []arc, text string, at, size int) error {
 			single = single || end == at+size
 		}
 	}
-	if single {
-		return nil
+	if err := w.spend(end - at); err != nil || single {
+		return err
 	}
 	if best[at+size].improve(base+m.unkScore, at, m.unknown) && m.unknown == noID {
 		return fmt.Errorf("model.unk_id is missing, and no token stands for %q", text[at:at+size])

@@ -12,6 +12,7 @@ type wordPiece struct {
 	unknown      unknown
 	continuation string // before every token but a piece's first
 	charsMax     int    // a longer piece is unknown
+	bytesMax     int    // bytes of the longest token
 }
 
 // wordCharsMax bounds max_input_chars_per_word, because the time is quadratic; published
@@ -33,6 +34,9 @@ func readWordPiece(j *jsonModel, hidden map[string]bool) (*wordPiece, error) {
 		return nil, fmt.Errorf("model.max_input_chars_per_word is %d: at most %d", m.charsMax, wordCharsMax)
 	}
 	readWords(j, hidden, m.vocab, &m.unknown)
+	for token := range m.vocab {
+		m.bytesMax = max(m.bytesMax, len(token))
+	}
 	return m, nil
 }
 
@@ -54,7 +58,10 @@ func (m *wordPiece) tokens(out *output, text string) error {
 	}
 	n := len(out.ids)
 	for at := 0; at < len(text); {
-		end, id := m.longest(text, at)
+		end, id, tries := m.longest(text, at)
+		if err := out.work.spend(tries * (1 + m.bytesMax/16)); err != nil {
+			return err
+		}
 		if id == noID {
 			out.ids = out.ids[:n]
 			if out.tracked {
@@ -77,19 +84,24 @@ func (u unknown) add(out *output, text string) error {
 	return nil
 }
 
-func (m *wordPiece) longest(text string, at int) (end int, id int32) {
-	for end = len(text); end > at; {
+// longest returns the end and the id of the longest token at a place, and how many it has looked up.
+func (m *wordPiece) longest(text string, at int) (end int, id int32, tries int) {
+	for end = min(len(text), at+m.bytesMax); end < len(text) && end > at && !utf8.RuneStart(text[end]); {
+		end--
+	}
+	for end > at {
+		tries++
 		key := text[at:end]
 		if at > 0 {
 			key = m.continuation + key
 		}
 		if id, ok := m.vocab[key]; ok {
-			return end, id
+			return end, id, tries
 		}
 		_, size := utf8.DecodeLastRuneInString(text[at:end])
 		end -= size
 	}
-	return at, noID
+	return at, noID, tries
 }
 
 // wordLevel has a token for every word that it knows.

@@ -65,7 +65,7 @@ func CopyFile(to, from string, perm os.FileMode) error {
 
 // CopyFileContext is CopyFile, but ends with ctx's error when ctx does: a model's files are large.
 func CopyFileContext(ctx context.Context, to, from string, perm os.FileMode) error {
-	f, err := os.Open(from)
+	f, err := Open(from)
 	if err != nil {
 		return err
 	}

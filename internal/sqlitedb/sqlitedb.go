@@ -47,6 +47,7 @@ var ErrNewerSchema = errors.New("the database was written by a newer version of 
 type DB struct {
 	Writer *sql.DB
 	Reader *sql.DB
+	mark   *mark // nil for a database that nothing guards
 }
 
 // Open opens the database file at path, creating it if need be, and applies the migrations
@@ -78,7 +79,11 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 
 // Close closes both handles; the last connection folds the log into the database file.
 func (db *DB) Close() error {
-	return errors.Join(db.Reader.Close(), db.Writer.Close())
+	err := errors.Join(db.Reader.Close(), db.Writer.Close())
+	if db.mark != nil {
+		err = errors.Join(err, db.mark.close())
+	}
+	return err
 }
 
 // Update runs f in one transaction of the writing connection and commits it: when Update
@@ -92,7 +97,18 @@ func (db *DB) Update(ctx context.Context, f func(*sql.Tx) error) error {
 	if err := f(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if db.mark == nil {
+		return tx.Commit()
+	}
+	number, err := db.mark.next(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	db.mark.acknowledge(number)
+	return nil
 }
 
 // View runs f in one read transaction, so that all its queries see the same moment.

@@ -15,7 +15,6 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/chattemplate"
-	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
 )
@@ -34,10 +33,14 @@ type Addition struct {
 // Add puts the model in dir, in Hugging Face layout, into the catalog of a data directory,
 // and returns its entry. It may be called while a server runs there, which sees the model at
 // once, whole. CodeValidation says what is wrong with the ids or the model, CodeConflict that
-// an id is taken. When ctx ends before the files are copied, nothing is added.
+// an id is taken, CodeQuotaExceeded that the disk has no room. When ctx ends before the files are copied, nothing is added.
 func Add(ctx context.Context, dataDir, dir string, a Addition) (outcrop.FoundationModel, error) {
 	if a.ID == "" {
 		a.ID = DefaultID(dir)
+	}
+	src, err := newSource(dir)
+	if err != nil {
+		return outcrop.FoundationModel{}, cannotAdd(dir, err)
 	}
 	e, err := examine(dir, a)
 	if err != nil {
@@ -57,7 +60,7 @@ func Add(ctx context.Context, dataDir, dir string, a Addition) (outcrop.Foundati
 	if _, err := os.Stat(filepath.Join(to, EntryFile)); err == nil { // which does not say this id, or cannot be used
 		return outcrop.FoundationModel{}, outcrop.Errorf(outcrop.CodeConflict, "The directory %s holds another model: choose another id, or move it away.", to)
 	}
-	if err := copyModel(ctx, to, dir, e, a.Link); err != nil {
+	if err := copyModel(ctx, to, src, e, a.Link); err != nil {
 		return outcrop.FoundationModel{}, fmt.Errorf("add %s: %w", e.ID, err)
 	}
 	m, ok := c.Lookup(e.ID)
@@ -172,9 +175,13 @@ func cannotAdd(dir string, err error) error {
 
 // checkTexts checks the tokenizer and the chat template of a model.
 func checkTexts(dir string, config model.Config) error {
-	tok, err := tokenizer.Load(filepath.Join(dir, tokenizer.File))
+	path := filepath.Join(dir, tokenizer.File)
+	tok, err := tokenizer.Load(path)
 	if err != nil {
 		return err
+	}
+	if err := tok.Check(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	template, err := chattemplate.Load(dir, tok)
 	if err != nil {
@@ -246,32 +253,18 @@ func clip(s string) string {
 	return s
 }
 
-// copyModel makes the directory to from the regular files of from, and no other's links or
-// folders, and its entry.
-func copyModel(ctx context.Context, to, from string, e entry, link bool) error {
+// copyModel makes the directory to from the files of a source, and its entry.
+func copyModel(ctx context.Context, to string, src *source, e entry, link bool) error {
 	temp, err := os.MkdirTemp(filepath.Dir(to), hidden+filepath.Base(to)+"-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	entries, err := os.ReadDir(from)
-	if err != nil {
+	if err := src.checkDisk(temp, link); err != nil {
 		return err
 	}
-	weights, err := safetensors.Files(from)
-	if err != nil {
-		return err
-	}
-	for _, f := range entries {
-		path := filepath.Join(from, f.Name())
-		info, err := os.Stat(path) // the hub's cache is links to files
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() || strings.HasPrefix(f.Name(), hidden) || f.Name() == EntryFile || unsafeFile(f.Name()) || spareWeights(f.Name(), weights) {
-			continue
-		}
-		if err := bring(ctx, filepath.Join(temp, f.Name()), path, link); err != nil {
+	for _, f := range src.files {
+		if err := bring(ctx, filepath.Join(temp, f.name), f.path, link); err != nil {
 			return err
 		}
 	}
@@ -281,28 +274,10 @@ func copyModel(ctx context.Context, to, from string, e entry, link bool) error {
 	return publish(temp, to)
 }
 
-// unsafeFile tells the weights of other formats, which are never read and may be large.
-func unsafeFile(name string) bool {
-	switch filepath.Ext(name) {
-	case ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf", ".part":
-		return true
-	}
-	return false
-}
-
-// spareWeights tells safetensors that are not those which are read: the same weights once more,
-// such as the consolidated.safetensors of Mistral's models. They would double the disk that the
-// model takes, and count in its digest, which says to what an adapter belongs.
-func spareWeights(name string, read []string) bool {
-	return (filepath.Ext(name) == safetensors.Suffix || name == safetensors.IndexFile) && !slices.Contains(read, name)
-}
-
 // bring copies a file, or links it if asked to and possible.
 func bring(ctx context.Context, to, from string, link bool) error {
-	if link {
-		if file, err := filepath.EvalSymlinks(from); err == nil && os.Link(file, to) == nil {
-			return nil
-		}
+	if link && os.Link(from, to) == nil {
+		return nil
 	}
 	return durable.CopyFileContext(ctx, to, from, 0o644)
 }

@@ -29,7 +29,7 @@ func TestAddWithNames(t *testing.T) {
 	t.Parallel()
 	c, dataDir := opened(t)
 	src := filepath.Join(dataDir, Dir, PebbleID)
-	for _, name := range []string{"pytorch_model.bin", "consolidated.safetensors", "model.safetensors.index.json", ".gitattributes", "notes.txt"} {
+	for _, name := range []string{"pytorch_model.bin", "consolidated.safetensors", "model.safetensors.index.json", ".gitattributes", "notes.txt", "README.md"} {
 		if err := os.WriteFile(filepath.Join(src, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestAddWithNames(t *testing.T) {
 		t.Errorf("the alias names %q, %v", got.ID, ok)
 	}
 	for name, want := range map[string]bool{
-		"pytorch_model.bin": false, "consolidated.safetensors": false, "model.safetensors.index.json": false, ".gitattributes": false, "notes.txt": true,
+		"pytorch_model.bin": false, "consolidated.safetensors": false, "model.safetensors.index.json": false, ".gitattributes": false, "notes.txt": false, "README.md": true,
 	} {
 		if _, err := os.Stat(filepath.Join(m.Dir, name)); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)

@@ -4,12 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/internal/sums"
 )
 
 // PebbleID is the id of the embedded model.
@@ -115,9 +117,10 @@ func publish(temp, dir string) error {
 	return durable.Rename(temp, dir)
 }
 
-// same reports whether dir holds exactly these files.
+// same reports whether dir holds exactly these files. Their checksums may be beside them.
 func same(dir string, files map[string][]byte) bool {
 	entries, err := os.ReadDir(dir)
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == sums.File })
 	if err != nil || len(entries) != len(files) {
 		return false
 	}

@@ -32,8 +32,6 @@ const (
 	filesAtOnce = 4
 	// stallTimeout is how long a transfer may bring nothing before it is begun again.
 	stallTimeout = time.Minute
-	// diskSpare is what is left free on the disk, for the server that works there.
-	diskSpare = 1 << 30
 )
 
 // Download fills dir, which it makes, with the files of m, each checked. What an earlier call
@@ -110,13 +108,13 @@ func (d *download) checkDisk() error {
 			}
 		}
 	}
-	var disk unix.Statfs_t
-	if err := unix.Statfs(d.dir, &disk); err != nil {
-		return fmt.Errorf("ask for the free disk of %s: %w", d.dir, err)
+	free, err := durable.FreeDisk(d.dir)
+	if err != nil {
+		return err
 	}
-	if free := int64(disk.Bavail) * disk.Bsize; free < d.total-have+diskSpare {
+	if free < d.total-have+durable.DiskSpare {
 		return outcrop.Errorf(outcrop.CodeQuotaExceeded, "There is no room for %s: %d MB are still to come, and %s has %d MB free, of which %d stay so.",
-			d.model.Name, (d.total-have)>>20, d.dir, free>>20, diskSpare>>20)
+			d.model.Name, (d.total-have)>>20, d.dir, free>>20, durable.DiskSpare>>20)
 	}
 	return nil
 }

@@ -437,6 +437,8 @@ func TestLists(t *testing.T) {
 			{"rfilename":"tokenizer.json","size":5,"blobId":"x"},{"rfilename":"model.safetensors","size":5,"blobId":"x"}]}`, "tells no checksum of"},
 		"huge": {func(*fake) {}, `{"id":"acme/small","sha":"` + commit + `","siblings":[{"rfilename":"config.json","size":5,"blobId":"` + commit + `"},
 			{"rfilename":"tokenizer.json","size":5,"blobId":"` + commit + `"},{"rfilename":"model.safetensors","lfs":{"size":1099511627777,"sha256":"` + strings.Repeat("a", 64) + `"}}]}`, "a size of model.safetensors"},
+		"a great text": {func(*fake) {}, `{"id":"acme/small","sha":"` + commit + `","siblings":[{"rfilename":"config.json","size":67108865,"blobId":"` + commit + `"},
+			{"rfilename":"tokenizer.json","size":67108864,"blobId":"` + commit + `"},{"rfilename":"model.safetensors","lfs":{"size":5,"sha256":"` + strings.Repeat("a", 64) + `"}}]}`, "its config.json has 67108865 bytes"},
 		"no room": {func(*fake) {}, `{"id":"acme/small","sha":"` + commit + `","siblings":[{"rfilename":"config.json","size":5,"blobId":"` + commit + `"},
 			{"rfilename":"tokenizer.json","size":5,"blobId":"` + commit + `"},{"rfilename":"model.safetensors","lfs":{"size":1099511627776,"sha256":"` + strings.Repeat("a", 64) + `"}}]}`, "There is no room"},
 	} {

@@ -135,13 +135,6 @@ func (c *Client) read(ctx context.Context, path string, most int64) ([]byte, err
 	return b, nil
 }
 
-// wanted are the files that are needed beside the weights, if they are there.
-var wanted = slices.Concat([]string{
-	"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
-	"special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
-	"README.md",
-}, outcrop.LicenceFiles)
-
 // choose takes from the list what is needed.
 func (c *Client) choose(ctx context.Context, m *Model, in info) error {
 	listed := map[string]int{}
@@ -153,7 +146,7 @@ func (c *Client) choose(ctx context.Context, m *Model, in info) error {
 			return outcrop.Errorf(outcrop.CodeValidation, "%s cannot be used: it has no %s.", m.Name, need)
 		}
 	}
-	names := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { _, ok := listed[name]; return !ok })
+	names := slices.DeleteFunc(slices.Clone(outcrop.TextFiles), func(name string) bool { _, ok := listed[name]; return !ok })
 	weights, err := c.weights(ctx, m, listed)
 	if err != nil {
 		return err
@@ -228,6 +221,9 @@ func (c *Client) describe(ctx context.Context, m *Model) error {
 		}
 		if f.Size < 0 || f.Size > fileBytesMax {
 			return outcrop.Errorf(outcrop.CodeServiceUnavailable, "%s does not tell a size of %s that can be: %d.", c.endpoint.Host, f.Name, f.Size)
+		}
+		if slices.Contains(outcrop.TextFiles, f.Name) && f.Size > outcrop.TextBytesMax {
+			return outcrop.Errorf(outcrop.CodeValidation, "%s cannot be used: its %s has %d bytes, more than %d.", m.Name, f.Name, f.Size, outcrop.TextBytesMax)
 		}
 		if !digestPattern.MatchString(f.SHA256) && !commitPattern.MatchString(f.GitSHA1) {
 			return outcrop.Errorf(outcrop.CodeServiceUnavailable, "%s tells no checksum of %s: what comes could not be checked.", c.endpoint.Host, f.Name)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
@@ -14,7 +15,7 @@ import (
 func TestNamesOfModelFiles(t *testing.T) {
 	t.Parallel()
 	for _, name := range append([]string{model.ConfigFile, model.GenerationFile, tokenizer.File}, chattemplate.Files...) {
-		if !slices.Contains(wanted, name) {
+		if !slices.Contains(outcrop.TextFiles, name) {
 			t.Errorf("%s is not fetched", name)
 		}
 	}

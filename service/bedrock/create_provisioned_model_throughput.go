@@ -42,5 +42,5 @@ func (s *Service) createThroughput(ctx context.Context, in *CreateProvisionedMod
 	}
 	t := s.newThroughput(in, m, tags)
 	t.Request = request.Fingerprint
-	return throughputs.Create(ctx, s.store, t, request, s.checkRoom, checkServable)
+	return throughputs.Create(ctx, s.store, t, request, s.checkThroughputAdmission, checkServable)
 }

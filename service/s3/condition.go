@@ -56,6 +56,16 @@ func (r readConditions) check(o blob.Object) error {
 	return nil
 }
 
+// rangeApplies reports whether an If-Range header lets a Range count: it must name this very object, by
+// its tag or by the date it has in Last-Modified. A weak tag names none (RFC 9110, 13.1.5).
+func rangeApplies(header string, o blob.Object) bool {
+	if header == "" || header == quote(o.ETag) {
+		return true
+	}
+	t, err := http.ParseTime(header)
+	return err == nil && t.Equal(o.Modified.Truncate(time.Second))
+}
+
 func matches(list, etag string) bool {
 	for tag := range strings.SplitSeq(list, ",") {
 		if tag = strings.TrimSpace(tag); tag == "*" || unquote(strings.TrimPrefix(tag, "W/")) == etag {

@@ -149,6 +149,7 @@ func (c *call) explain(err error) *restxml.Error {
 		{blob.ErrPartOrder, apiError("InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order. Parts must be ordered by part number.", [2]string{"UploadId", c.query.Get("uploadId")})},
 		{blob.ErrNoParts, errMalformedXML},
 		{blob.ErrNoSpace, apiError("InsufficientStorage", http.StatusInsufficientStorage, "The disk is full. Free some space on the machine that runs Outcrop.")},
+		{blob.ErrDamaged, apiError("InternalError", http.StatusInternalServerError, "The object is damaged: "+err.Error()+".")},
 		{io.ErrUnexpectedEOF, errIncomplete},
 		{context.Canceled, apiError("RequestTimeout", http.StatusBadRequest, "The request was cancelled.")},
 	} {

@@ -28,8 +28,11 @@ func (c *call) getObject() error {
 	if err != nil {
 		return err
 	}
-	c.writeView(v)
 	body.Range(v.first, v.length)
+	if err := body.Check(); err != nil {
+		return err
+	}
+	c.writeView(v)
 	if _, err := io.Copy(c.w, body); err != nil {
 		var network *net.OpError
 		if c.ctx.Err() == nil && !errors.As(err, &network) { // neither gone nor broken: it is ours
@@ -68,7 +71,7 @@ func (c *call) view(o blob.Object) (v view, err error) {
 		}
 		return c.partView(v)
 	}
-	if byteRange != "" {
+	if byteRange != "" && rangeApplies(c.header("If-Range"), o) {
 		return v.cut(byteRange)
 	}
 	return v, nil

@@ -235,3 +235,39 @@ func BenchmarkPutObject(b *testing.B) {
 		}
 	}
 }
+
+// A client that has a part of an object goes on only with the same object: else it gets the whole
+// (If-Range), or is told (If-Match).
+func TestIfRange(t *testing.T) {
+	t.Parallel()
+	address := serve(t)
+	_ = bodyOf(t, signed(t, address, "PUT", "/bucket", "", "", nil))
+	_ = bodyOf(t, signed(t, address, "PUT", "/bucket/k", "", "old bytes", nil))
+	head := signed(t, address, "HEAD", "/bucket/k", "", "", nil)
+	tag, date := head.Header.Get("ETag"), head.Header.Get("Last-Modified")
+	modified, err := http.ParseTime(date)
+	must(t, err)
+	wantWhole := func(name, header, body string) {
+		t.Helper()
+		r := signed(t, address, "GET", "/bucket/k", "", "", map[string]string{"Range": "bytes=4-", "If-Range": header})
+		if got := bodyOf(t, r); r.StatusCode != 200 || got != body || r.Header.Get("Content-Range") != "" {
+			t.Errorf("%s: %s %q", name, r.Status, got)
+		}
+	}
+	for name, header := range map[string]string{"its tag": tag, "its date": date} {
+		r := signed(t, address, "GET", "/bucket/k", "", "", map[string]string{"Range": "bytes=4-", "If-Range": header})
+		if got := bodyOf(t, r); r.StatusCode != 206 || got != "bytes" {
+			t.Errorf("%s: %s %q", name, r.Status, got)
+		}
+	}
+	wantWhole("an old date", modified.Add(-time.Second).Format(http.TimeFormat), "old bytes")
+	wantWhole("a later date", modified.Add(time.Second).Format(http.TimeFormat), "old bytes")
+	wantWhole("a weak tag", "W/"+tag, "old bytes")
+	wantWhole("a tag without quotes", strings.Trim(tag, `"`), "old bytes")
+	wantWhole("any tag", "*", "old bytes")
+	_ = bodyOf(t, signed(t, address, "PUT", "/bucket/k", "", "new object", nil))
+	wantWhole("an old tag", tag, "new object")
+	if r := signed(t, address, "GET", "/bucket/k", "", "", map[string]string{"Range": "bytes=4-", "If-Match": tag}); r.StatusCode != 412 {
+		t.Errorf("If-Match: %s", r.Status)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
 	"outcrop.dev/outcrop/data/blob"
 )
@@ -23,8 +24,11 @@ func (s *Store) CreateBucket(ctx context.Context, name string, tags []blob.Tag) 
 		case !errors.Is(err, blob.ErrNoSuchBucket):
 			return nil, err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO buckets (name, created, tags) VALUES (?,?,?)", name, s.now().UnixMilli(), encoded)
-		return nil, err
+		created := s.now()
+		if _, err := tx.ExecContext(ctx, "INSERT INTO buckets (name, created, tags) VALUES (?,?,?)", name, created.UnixMilli(), encoded); err != nil {
+			return nil, err
+		}
+		return nil, s.noteBucket(blob.Bucket{Name: name, Created: created, Tags: tags})
 	})
 }
 
@@ -72,8 +76,14 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM uploads WHERE bucket = ?", name); err != nil {
 			return nil, err
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM buckets WHERE name = ?", name)
-		return junk, err
+		if _, err = tx.ExecContext(ctx, "DELETE FROM buckets WHERE name = ?", name); err != nil {
+			return nil, err
+		}
+		// Now, and not by the reclaimer: a bucket of the same name may be made at once.
+		if err := os.Remove(s.notePath(bucketNote(name))); err != nil && !os.IsNotExist(err) {
+			return nil, err
+		}
+		return junk, nil
 	})
 }
 
@@ -103,8 +113,12 @@ func (s *Store) SetBucketTags(ctx context.Context, name string, tags []blob.Tag)
 		if err := requireBucket(ctx, tx, name); err != nil {
 			return nil, err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE buckets SET tags = ? WHERE name = ?", encoded, name)
-		return nil, err
+		var created int64
+		err := tx.QueryRowContext(ctx, "UPDATE buckets SET tags = ? WHERE name = ? RETURNING created", encoded, name).Scan(&created)
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.noteBucket(blob.Bucket{Name: name, Created: fromMillis(created), Tags: tags})
 	})
 }
 

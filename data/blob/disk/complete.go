@@ -17,6 +17,7 @@ const partsMax = 10_000
 // *PartError, ErrPartOrder, ErrNoParts, ErrPrecondition, ErrNoSuchKey (If-Match on nothing),
 // those of in.Accept.
 func (s *Store) CompleteUpload(ctx context.Context, bucket, key, id string, in blob.CompleteInput) (o blob.Object, err error) {
+	noted := false
 	err = s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) (junk []string, err error) {
 		up, err := findUpload(ctx, tx, bucket, key, id)
 		if errors.Is(err, blob.ErrNoSuchUpload) {
@@ -45,8 +46,13 @@ func (s *Store) CompleteUpload(ctx context.Context, bucket, key, id string, in b
 				return nil, err
 			}
 		}
-		return s.completeRows(ctx, tx, o, have, chosen, in.Condition)
+		junk, err = s.completeRows(ctx, tx, o, have, chosen, in.Condition)
+		noted = err == nil
+		return junk, err
 	})
+	if err != nil && noted {
+		s.junk.add(noteOf + id)
+	}
 	return o, err
 }
 
@@ -116,5 +122,8 @@ func (s *Store) completeRows(ctx context.Context, tx *sql.Tx, o blob.Object, hav
 		return nil, err
 	}
 	files, err := replaceObject(ctx, tx, o, c)
-	return append(junk, files...), err
+	if err != nil {
+		return nil, err
+	}
+	return append(junk, files...), s.noteObject(ctx, tx, o)
 }

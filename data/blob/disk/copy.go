@@ -22,7 +22,10 @@ func (s *Store) Copy(ctx context.Context, src blob.Source, bucket, key string, i
 		return blob.Object{}, err
 	}
 	defer r.Close()
-	to := blob.Object{Bucket: bucket, Key: key, Size: from.Size, ETag: from.ETag, Checksum: from.Checksum}
+	to := blob.Object{Bucket: bucket, Key: key, Size: from.Size, ETag: from.ETag, Checksum: from.Checksum, Modified: s.now()}
+	if to.ID, err = s.newID(); err != nil {
+		return blob.Object{}, err
+	}
 	if to.Attributes, err = in.Attributes(from); err != nil {
 		return blob.Object{}, err
 	}
@@ -38,7 +41,7 @@ func (s *Store) Copy(ctx context.Context, src blob.Source, bucket, key string, i
 		to.ETag = hex.EncodeToString(d.Sums[blob.MD5])
 		to.Checksum = fullChecksum(algorithm, d)
 	}
-	return s.commitObject(ctx, to, r.pinned, in.Condition)
+	return s.commitObject(ctx, to, r.pinned, in.Condition, false)
 }
 
 // UploadPartCopy makes a part of a range of an object's bytes, shared like those of Copy.
@@ -108,7 +111,9 @@ func digest(ctx context.Context, r io.Reader, a blob.Algorithm) (blob.Digest, er
 
 // commitPart puts a part in the place of one with the same number.
 func (s *Store) commitPart(ctx context.Context, bucket, key, id string, p blob.Part, segments []segment) (blob.Part, error) {
-	p.Modified = s.now()
+	if p.Modified.IsZero() {
+		p.Modified = s.now()
+	}
 	err := s.commit(ctx, segments, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		if _, err := findUpload(ctx, tx, bucket, key, id); err != nil {
 			return nil, err

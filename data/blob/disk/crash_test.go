@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/data/blob"
+	"outcrop.dev/outcrop/internal/lost"
+	"outcrop.dev/outcrop/internal/sqlitedb"
 )
 
 // The crash tests run this test binary again as a child that writes to a store and prints
@@ -245,5 +248,57 @@ func TestDamagedContent(t *testing.T) {
 	r.Range(0, 11)
 	if _, err := r.Read(b); err == nil {
 		t.Error("read a file that is not there")
+	}
+}
+
+// What a crash left over is kept; an index that is gone, or an older one, is not opened, so that
+// no object is.
+func TestNothingIsDeletedForWantOfARow(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	must(t, s.CreateBucket(ctx, "b", nil))
+	put(t, s, "k", "hello")
+	must(t, s.Close())
+	index := filepath.Join(dir, "index.db")
+	older, err := os.ReadFile(index)
+	must(t, err)
+	s = openStore(t, dir)
+	put(t, s, "k2", "world")
+	must(t, s.Close())
+	newest, err := os.ReadFile(index)
+	must(t, err)
+
+	must(t, os.Remove(index))
+	if _, err := Open(ctx, dir, testOptions()); !errors.Is(err, sqlitedb.ErrMissing) {
+		t.Errorf("opened without an index: %v", err)
+	}
+	must(t, os.WriteFile(index, nil, 0o600))
+	if _, err := Open(ctx, dir, testOptions()); !errors.Is(err, sqlitedb.ErrMissing) {
+		t.Errorf("opened with an empty index: %v", err)
+	}
+	must(t, os.WriteFile(index, older, 0o600))
+	if _, err := Open(ctx, dir, testOptions()); !errors.Is(err, sqlitedb.ErrOlder) {
+		t.Errorf("opened with an older index: %v", err)
+	}
+	must(t, os.Remove(index+sqlitedb.MarkSuffix)) // as whoever restores a backup does
+	s = openStore(t, dir)
+	if contentFiles(t, s) != 1 || get(t, s, "b", "k") != "hello" {
+		t.Error("the older index lost its object")
+	}
+	must(t, s.Close())
+	items, err := lost.List(filepath.Join(dir, lost.Name))
+	if err != nil || len(items) != 1 {
+		t.Fatalf("lost+found has %v, %v", items, err)
+	}
+
+	_, file, _ := strings.Cut(filepath.Base(items[0].Path), "-")
+	must(t, os.Rename(items[0].Path, filepath.Join(dir, "data", file[:2], file)))
+	must(t, os.WriteFile(index, newest, 0o600))
+	must(t, os.Remove(index+sqlitedb.MarkSuffix))
+	s = openStore(t, dir)
+	defer s.Close()
+	if get(t, s, "b", "k2") != "world" {
+		t.Error("what was found is not what was lost")
 	}
 }

@@ -58,7 +58,9 @@ func (s *Store) SetTags(ctx context.Context, bucket, key string, tags []blob.Tag
 		if err != nil {
 			return nil, err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE objects SET attributes = ? WHERE bucket = ? AND key = ?", string(attributes), bucket, []byte(key))
-		return nil, err
+		if _, err = tx.ExecContext(ctx, "UPDATE objects SET attributes = ? WHERE bucket = ? AND key = ?", string(attributes), bucket, []byte(key)); err != nil {
+			return nil, err
+		}
+		return nil, s.noteObject(ctx, tx, o)
 	})
 }

@@ -17,7 +17,7 @@ import (
 
 const (
 	// bufferBytes is the unit of copying: large enough that system calls do not matter.
-	bufferBytes = 256 << 10
+	bufferBytes = 4 * blockBytes
 	// buffersMax is how many buffers one upload uses, so that the network, the hashes and
 	// the disk can work at the same time. It bounds an upload's memory to 1 MiB.
 	buffersMax = 4
@@ -43,9 +43,9 @@ type written struct {
 	checksum blob.Checksum
 }
 
-// write stores in.Body in a file of its own, which is safe on disk when write returns. An
-// empty body has no file.
-func (s *Store) write(ctx context.Context, in blob.PutInput) (w written, err error) {
+// write stores in.Body in a file of its own, which is safe on disk when write returns; describe
+// says what it is the body of. An empty body has no file.
+func (s *Store) write(ctx context.Context, in blob.PutInput, describe func(written) origin) (w written, err error) {
 	id, err := s.newID()
 	if err != nil {
 		return w, err
@@ -57,7 +57,8 @@ func (s *Store) write(ctx context.Context, in blob.PutInput) (w written, err err
 	}
 	defer os.Remove(tmp) // no effect once it is renamed
 	defer f.Close()
-	if w.digest, err = s.fill(ctx, f, in); err != nil {
+	var of sums
+	if w.digest, of, err = s.fill(ctx, f, in); err != nil {
 		return w, err
 	}
 	if in.Accept != nil {
@@ -65,10 +66,18 @@ func (s *Store) write(ctx context.Context, in blob.PutInput) (w written, err err
 			return w, err
 		}
 	}
+	is := describe(w)
 	if w.digest.Size == 0 {
 		return w, nil
 	}
 	w.segments = []segment{{id, 0, w.digest.Size}}
+	foot := footer{size: w.digest.Size, sums: of}
+	if foot.origin, err = encodeOrigin(is); err != nil {
+		return w, err
+	}
+	if _, err := f.Write(foot.encode()); err != nil {
+		return w, diskError(err)
+	}
 	return w, s.settle(f, tmp, id)
 }
 
@@ -91,22 +100,23 @@ func (s *Store) settle(f *os.File, tmp, id string) error {
 	return nil
 }
 
-// fill copies the body into f and computes its digests.
-func (s *Store) fill(ctx context.Context, f *os.File, in blob.PutInput) (blob.Digest, error) {
+// fill copies the body into f and computes its digests, and the sums of its blocks.
+func (s *Store) fill(ctx context.Context, f *os.File, in blob.PutInput) (d blob.Digest, of sums, err error) {
 	hashes := map[blob.Algorithm]hash.Hash{blob.MD5: blob.MD5.New()}
 	for _, a := range in.Algorithms {
 		hashes[a] = a.New()
 	}
 	n, err := pump(f, contextReader{ctx, in.Body}, func(b []byte) {
+		of.add(b)
 		for _, h := range hashes {
 			h.Write(b)
 		}
 	})
-	d := blob.Digest{Size: n, Sums: map[blob.Algorithm][]byte{}}
+	d = blob.Digest{Size: n, Sums: map[blob.Algorithm][]byte{}}
 	for a, h := range hashes {
 		d.Sums[a] = h.Sum(nil)
 	}
-	return d, err
+	return d, of, err
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, bufferBytes); return &b }}

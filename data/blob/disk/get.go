@@ -3,9 +3,7 @@ package disk
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"io"
-	"os"
 	"sync"
 
 	"outcrop.dev/outcrop/data/blob"
@@ -52,22 +50,32 @@ func (s *Store) ListObjectParts(ctx context.Context, o blob.Object, after, max i
 	return findParts(ctx, s.db.Reader, o.ID, after, max)
 }
 
-// reader reads segments one after the other. One file is open at a time.
+// reader reads segments one after the other, a block at a time, and hands out no byte of a block
+// before the block has been compared with its checksum. One file is open at a time.
 type reader struct {
 	s      *Store
 	pinned []segment
 	todo   []segment
-	f      *os.File
+	c      *content
+	buffer *[]byte // nil until it is needed
+	block  []byte  // of buffer: checked, and not handed out yet
 	close  sync.Once
 }
 
+var blockBuffers = sync.Pool{New: func() any { b := make([]byte, blockBytes); return &b }}
+
 // Range makes the next Read begin at first and end after n bytes.
 func (r *reader) Range(first, n int64) {
-	if r.f != nil {
-		r.f.Close()
-		r.f = nil
-	}
+	r.closeContent()
+	r.block = nil
 	r.todo = cut(r.pinned, first, n)
+}
+
+func (r *reader) closeContent() {
+	if r.c != nil {
+		r.c.f.Close()
+		r.c = nil
+	}
 }
 
 // cut returns the segments that hold the n bytes from first.
@@ -90,69 +98,78 @@ func cut(segments []segment, first, n int64) []segment {
 	return out
 }
 
-// Read reads on. A file that is shorter than its row says is an error, never a short object.
-func (r *reader) Read(p []byte) (int, error) {
-	if len(r.todo) == 0 {
-		return 0, io.EOF
+// Check reads the first block of the range. Errors: blob.ErrDamaged, those of the file system.
+func (r *reader) Check() error {
+	if err := r.fill(); err != io.EOF {
+		return err
 	}
-	g := &r.todo[0]
-	if r.f == nil {
-		f, err := os.Open(r.s.path(g.file))
-		if err != nil {
-			return 0, fmt.Errorf("open a content file: %w", err)
-		}
-		r.f = f
-	}
-	n, err := r.f.ReadAt(p[:min(int64(len(p)), g.length)], g.offset)
-	g.offset += int64(n)
-	g.length -= int64(n)
-	switch {
-	case g.length == 0:
-		r.f.Close()
-		r.f = nil
-		r.todo = r.todo[1:]
-		err = nil
-	case err == io.EOF:
-		err = fmt.Errorf("content file %s is %d bytes too short", g.file, g.length)
-	}
-	return n, err
+	return nil
 }
 
-// WriteTo writes the rest to w, letting the kernel do it where it can (sendfile).
+// Read reads on. A file that is shorter than its row says is an error, never a short object.
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.fill(); err != nil {
+		return 0, err
+	}
+	n := copy(p, r.block)
+	r.block = r.block[n:]
+	return n, nil
+}
+
+// WriteTo writes the rest to w.
 func (r *reader) WriteTo(w io.Writer) (total int64, err error) {
-	for len(r.todo) > 0 {
-		g := r.todo[0]
-		f, err := os.Open(r.s.path(g.file))
-		if err != nil {
-			return total, fmt.Errorf("open a content file: %w", err)
+	for {
+		if err := r.fill(); err == io.EOF {
+			return total, nil
+		} else if err != nil {
+			return total, err
 		}
-		n, err := copyRange(w, f, g)
-		f.Close()
-		total += n
+		n, err := w.Write(r.block)
+		total += int64(n)
+		r.block = r.block[n:]
 		if err != nil {
 			return total, err
 		}
-		r.todo = r.todo[1:]
 	}
-	return total, nil
 }
 
-func copyRange(w io.Writer, f *os.File, g segment) (int64, error) {
-	if _, err := f.Seek(g.offset, io.SeekStart); err != nil {
-		return 0, err
+// fill makes sure that there are checked bytes. io.EOF if none are left.
+func (r *reader) fill() (err error) {
+	if len(r.block) > 0 {
+		return nil
 	}
-	n, err := io.CopyN(w, f, g.length)
-	if err == io.EOF {
-		err = fmt.Errorf("content file %s is %d bytes too short", g.file, g.length-n)
+	if len(r.todo) == 0 {
+		return io.EOF
 	}
-	return n, err
+	g := &r.todo[0]
+	if r.c == nil {
+		if r.c, err = r.s.openContent(g.file); err != nil {
+			return err
+		}
+	}
+	if r.buffer == nil {
+		r.buffer = blockBuffers.Get().(*[]byte)
+	}
+	if r.block, err = r.c.block(*g, *r.buffer); err != nil {
+		return r.s.damage(g.file, err)
+	}
+	g.offset += int64(len(r.block))
+	if g.length -= int64(len(r.block)); g.length == 0 {
+		r.todo = r.todo[1:]
+		if len(r.todo) == 0 || r.todo[0].file != g.file {
+			r.closeContent()
+		}
+	}
+	return nil
 }
 
 // Close releases the files.
 func (r *reader) Close() error {
 	r.close.Do(func() {
-		if r.f != nil {
-			r.f.Close()
+		r.closeContent()
+		if r.buffer != nil {
+			blockBuffers.Put(r.buffer)
+			r.buffer, r.block, r.todo = nil, nil, nil
 		}
 		r.s.junk.add(r.s.pins.drop(r.pinned)...)
 	})

@@ -15,32 +15,44 @@ func (s *Store) Put(ctx context.Context, bucket, key string, in blob.PutInput) (
 	if err := requireBucket(ctx, s.db.Reader, bucket); err != nil {
 		return blob.Object{}, err // before a byte is read
 	}
-	w, err := s.write(ctx, in)
-	if err != nil {
-		return blob.Object{}, err
-	}
-	o := blob.Object{
-		Bucket: bucket, Key: key, Size: w.digest.Size, ETag: hex.EncodeToString(w.digest.Sums[blob.MD5]),
-		Checksum: w.checksum, Attributes: in.Attributes,
-	}
-	return s.commitObject(ctx, o, w.segments, in.Condition)
-}
-
-// commitObject makes a new object of bytes that are on disk.
-func (s *Store) commitObject(ctx context.Context, o blob.Object, segments []segment, c blob.Condition) (blob.Object, error) {
+	o := blob.Object{Bucket: bucket, Key: key, Attributes: in.Attributes}
 	var err error
 	if o.ID, err = s.newID(); err != nil {
 		return blob.Object{}, err
 	}
-	o.Modified = s.now()
-	err = s.commit(ctx, segments, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	describe := func(w written) origin {
+		o.Size, o.ETag, o.Checksum, o.Modified = w.digest.Size, hex.EncodeToString(w.digest.Sums[blob.MD5]), w.checksum, s.now()
+		return originOf(o)
+	}
+	w, err := s.write(ctx, in, describe)
+	if err != nil {
+		return blob.Object{}, err
+	}
+	return s.commitObject(ctx, o, w.segments, in.Condition, len(w.segments) > 0)
+}
+
+// originOf is what a footer says of an object.
+func originOf(o blob.Object) origin {
+	or := origin{Bucket: o.Bucket, Key: []byte(o.Key)}
+	o.Bucket, o.Key = "", "" // a key need not be text
+	or.Object = &o
+	return or
+}
+
+// commitObject makes a new object of bytes that are on disk. noted: their file says what it is.
+func (s *Store) commitObject(ctx context.Context, o blob.Object, segments []segment, c blob.Condition, noted bool) (blob.Object, error) {
+	err := s.commit(ctx, segments, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		files, err := replaceObject(ctx, tx, o, c)
 		if err != nil {
 			return nil, err
 		}
-		return files, insertSegments(ctx, tx, o.ID, 0, segments)
+		if err := insertSegments(ctx, tx, o.ID, 0, segments); err != nil || noted {
+			return files, err
+		}
+		return files, s.noteObject(ctx, tx, o)
 	})
 	if err != nil {
+		s.junk.add(noteOf + o.ID)
 		return blob.Object{}, err
 	}
 	return o, nil

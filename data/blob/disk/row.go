@@ -94,12 +94,13 @@ func checkCondition(c blob.Condition, exists bool, old blob.Object) error {
 	return nil
 }
 
-// removeObject deletes an object's rows and returns its files.
+// removeObject deletes an object's rows and returns its files and its note.
 func removeObject(ctx context.Context, tx *sql.Tx, o blob.Object) (files []string, err error) {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM objects WHERE bucket = ? AND key = ?", o.Bucket, []byte(o.Key)); err != nil {
 		return nil, err
 	}
-	return removeOwner(ctx, tx, o.ID)
+	files, err = removeOwner(ctx, tx, o.ID)
+	return append(files, noteOf+o.ID), err
 }
 
 // removeOwner deletes the parts and segments of an object or upload and returns its files.
@@ -137,6 +138,17 @@ func filesOf(ctx context.Context, q querier, query string, args ...any) ([]strin
 		return err
 	})
 	return files, err
+}
+
+// ownersOf names the objects and uploads that a file belongs to, for people.
+func (s *Store) ownersOf(file string) []string {
+	const query = `SELECT bucket || '/' || CAST(key AS TEXT) FROM objects WHERE id IN (SELECT owner FROM segments WHERE file = ?1)
+		UNION SELECT bucket || '/' || CAST(key AS TEXT) FROM uploads WHERE id IN (SELECT owner FROM segments WHERE file = ?1) LIMIT 10`
+	names, err := filesOf(context.Background(), s.db.Reader, query, file)
+	if err != nil {
+		return []string{"unknown: " + err.Error()}
+	}
+	return names
 }
 
 func insertSegments(ctx context.Context, tx *sql.Tx, owner string, part int, segments []segment) error {

@@ -1,8 +1,13 @@
 // Package disk keeps buckets and objects in one directory:
 //
 //	index.db     who is what: buckets, objects, uploads, parts, segments (SQLite)
-//	data/ab/ab…  the bytes, in files named by random ids, never changed once written
+//	data/ab/ab…  the bytes, in files named by random ids, never changed once written; each ends
+//	             with the checksums of its blocks, compared before a byte is handed out
+//	sums/ab…     the checksums of files of older programs, from the scrub
+//	notes/…      what the index says and no content file does: with it, Repair makes the index anew
 //	tmp/…        files that are being written; emptied on opening
+//	hold         locked by who copies the files: none is removed meanwhile
+//	lost+found/… files that no row named on opening; kept for 30 days
 //
 // An object is a row and a list of segments, each a range of a file. So a multipart upload
 // is completed, and an object copied, by writing rows; no byte moves. A file that no segment
@@ -10,7 +15,9 @@
 //
 // What a write acknowledges is on disk: the file is synced, renamed into place, its
 // directory synced, and only then the row committed with SQLite's full sync. A crash leaves
-// at most files that no row names; opening finds and removes them.
+// at most files that no row names; opening finds them and moves them to lost+found. An index
+// that is missing, or older than the last change that was acknowledged, is not opened: it would
+// call good files unnamed.
 //
 // One process at a time may open a directory; the caller sees to that.
 package disk
@@ -19,14 +26,17 @@ import (
 	"context"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/internal/lost"
 	"outcrop.dev/outcrop/internal/sqlitedb"
 )
 
@@ -47,6 +57,11 @@ type Store struct {
 	opt  Options
 	pins pins
 	junk *reclaimer
+	lost lost.Folder
+
+	damages  damages
+	endScrub context.CancelFunc
+	scrubbed chan struct{} // closed when the background scrub has ended
 
 	// step, if not nil, is called between the steps of a write. Tests stop the process there.
 	step func(name string)
@@ -57,34 +72,45 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err := makeDirs(dir); err != nil {
 		return nil, err
 	}
-	db, err := sqlitedb.Open(ctx, filepath.Join(dir, "index.db"), migrations)
+	db, err := sqlitedb.OpenGuarded(ctx, filepath.Join(dir, "index.db"), migrations,
+		sqlitedb.Guard{Beside: []string{filepath.Join(dir, "data")}, Advice: advice})
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{dir: dir, db: db, opt: opt}
+	s.lost = lost.Folder{Dir: filepath.Join(dir, lost.Name), Now: opt.Now, Log: opt.Log}
 	s.pins.count = map[string]int{}
 	old, err := s.leftovers()
-	if err != nil {
-		db.Close()
-		return nil, err
+	if err == nil {
+		err = s.beginNotes(ctx)
 	}
-	s.junk = startReclaimer(s)
-	s.junk.add(old...)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.junk = startReclaimer(s, old)
+	ctx, s.endScrub = context.WithCancel(context.WithoutCancel(ctx))
+	s.scrubbed = make(chan struct{})
+	go s.scrubSlowly(ctx, s.scrubbed)
 	return s, nil
 }
 
+// advice is what to do when the index is lost, and no copy of it is there.
+const advice = "If it is lost, take it from a backup, or stop the server and run `outcrop doctor --repair`: it makes the index anew from what lies beside the objects."
+
 // Close ends the background work and closes the index.
 func (s *Store) Close() error {
+	s.endScrub()
+	<-s.scrubbed
 	s.junk.stop()
 	return s.db.Close()
 }
 
-// makeDirs makes the directory's fixed part: 256 folders, so that none grows huge.
+// makeDirs makes the directory's fixed part.
 func makeDirs(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
 		return err
 	}
-	for i := range 256 {
+	for i := range folders {
 		if err := os.MkdirAll(filepath.Join(dir, "data", hex.EncodeToString([]byte{byte(i)})), 0o700); err != nil {
 			return err
 		}
@@ -111,19 +137,28 @@ func (s *Store) leftovers() ([]string, error) {
 		}
 	}
 	var files []string
-	for i := range 256 {
-		d, err := os.Open(filepath.Join(s.dir, "data", hex.EncodeToString([]byte{byte(i)})))
-		if err != nil {
-			return nil, err
-		}
-		names, err := d.Readdirnames(-1)
-		d.Close()
+	for i := range folders {
+		names, err := s.names(i)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, names...)
 	}
 	return files, nil
+}
+
+// folders is how many there are in data, so that none grows huge.
+const folders = 256
+
+// names lists the i-th folder of data.
+func (s *Store) names(i int) ([]string, error) {
+	d, err := os.Open(filepath.Join(s.dir, "data", hex.EncodeToString([]byte{byte(i)})))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	return slices.DeleteFunc(names, func(name string) bool { return len(name) < 2 }), err // none of ours
 }
 
 const idBytes = 16

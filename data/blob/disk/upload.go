@@ -66,11 +66,15 @@ func (s *Store) UploadPart(ctx context.Context, bucket, key, id string, number i
 	if _, err := s.FindUpload(ctx, bucket, key, id); err != nil {
 		return blob.Part{}, err
 	}
-	w, err := s.write(ctx, in)
+	p := blob.Part{Number: number}
+	describe := func(w written) origin {
+		p.Size, p.ETag, p.Checksum, p.Modified = w.digest.Size, hex.EncodeToString(w.digest.Sums[blob.MD5]), w.checksum, s.now()
+		return origin{Bucket: bucket, Key: []byte(key), Upload: id, Part: &p}
+	}
+	w, err := s.write(ctx, in, describe)
 	if err != nil {
 		return blob.Part{}, err
 	}
-	p := blob.Part{Number: number, Size: w.digest.Size, ETag: hex.EncodeToString(w.digest.Sums[blob.MD5]), Checksum: w.checksum}
 	return s.commitPart(ctx, bucket, key, id, p, w.segments)
 }
 

@@ -48,15 +48,19 @@ type querier interface {
 }
 
 // Open opens the database file at path, creating it if need be; now is the clock by which
-// records are stamped and leases run out. Errors: those of the file system and of SQLite,
-// and sqlitedb.ErrNewerSchema.
-func Open(ctx context.Context, path string, now func() time.Time) (*Store, error) {
-	db, err := sqlitedb.Open(ctx, path, migrations)
+// records are stamped and leases run out. beside names folders whose files only the database
+// explains. Errors: those of the file system and of SQLite, and of sqlitedb.OpenGuarded.
+func Open(ctx context.Context, path string, now func() time.Time, beside ...string) (*Store, error) {
+	db, err := sqlitedb.OpenGuarded(ctx, path, migrations, sqlitedb.Guard{Beside: beside, Advice: advice})
 	if err != nil {
 		return nil, err
 	}
 	return &Store{reader: reader{db.Reader}, db: db, now: now}, nil
 }
+
+// advice is what to do when the database is lost, and no copy of it is there.
+const advice = "If it is lost, take it from a backup; or, to go on without the jobs and models that it knew, " +
+	"move the tuned models away, delete the database and its .mark file, and start again."
 
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
