@@ -44,6 +44,19 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed, such as 10.0.0.0/8.
 	TrustedProxies []string
 
+	// TLSCert and TLSKey are the files of a certificate and its key: other machines are spoken to by
+	// TLS. TLSSelfSigned makes them in DataDir. InsecureHTTP speaks to other machines in clear text.
+	TLSCert, TLSKey string
+	TLSSelfSigned   bool
+	InsecureHTTP    bool
+
+	Hosts     []string // names and addresses by which the server is called, beside its own
+	Domains   []string // the same, and each has a host for every bucket: BUCKET.DOMAIN
+	Advertise string   // the host:port by which clients reach the server; "": where it listens
+	Metrics   string   // host:port where /metrics is for everybody; "": with the key alone
+
+	DrainDelay time.Duration // for how long /readyz says no before the port closes
+
 	NoSigV2 bool // URLs presigned with Signature Version 2 are refused
 
 	Log   *slog.Logger     // nil discards
@@ -66,6 +79,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.Account = cmp.Or(c.Account, DefaultAccount)
 	if !accountForm.MatchString(c.Account) {
 		return c, fmt.Errorf("the account %q is not 12 digits", c.Account)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") || c.TLSCert != "" && c.TLSSelfSigned {
+		return c, fmt.Errorf("TLS needs a certificate and its key (--tls-cert and --tls-key), or --tls-self-signed")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,9 @@ const (
 	pathMetrics = "/metrics"
 )
 
+// metricsRealm asks for the key in the one form that Prometheus can send it.
+const metricsRealm = `Basic realm="Outcrop: the access key id and the secret access key"`
+
 // handler is everything that a request passes, outermost first.
 func (s *Server) handler() http.Handler {
 	return through(http.HandlerFunc(s.authenticate), // checks the signature, finds the service
@@ -29,6 +33,7 @@ func (s *Server) handler() http.Handler {
 		s.identify,    // a request id on every answer
 		s.logAccess,   // one line for each request
 		s.recoverLast, // a panic is our bug: logged, answered, the server lives
+		s.checkHost,   // a request for another server is refused
 		s.operate,     // health, metrics, workers: no AWS signature
 	)
 }
@@ -127,15 +132,30 @@ func (s *Server) operate(next http.Handler) http.Handler {
 		case pathReady:
 			s.ready(w, r)
 		case pathMetrics:
-			s.metrics.ServeHTTP(w, r)
+			s.measure(w, r)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// ready answers whether requests can be served: the database answers.
+// measure shows the metrics to who has the key: they name models and accounts.
+func (s *Server) measure(w http.ResponseWriter, r *http.Request) {
+	id, secret, _ := r.BasicAuth()
+	if subtle.ConstantTimeCompare([]byte(id+" "+secret), []byte(s.root.AccessKeyID+" "+s.root.SecretAccessKey)) != 1 {
+		w.Header().Set("WWW-Authenticate", metricsRealm)
+		plain(w, http.StatusUnauthorized, "metrics are shown to who has the key (basic authentication), or on an address of their own (outcrop serve --metrics)")
+		return
+	}
+	s.metrics.ServeHTTP(w, r)
+}
+
+// ready answers whether requests can be served: the database answers, and the server is not stopping.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.stopping.Load() {
+		plain(w, http.StatusServiceUnavailable, "the server is stopping")
+		return
+	}
 	if _, _, err := s.rooms.store.List(r.Context(), outcrop.Query{Kind: outcrop.KindThroughput, AllScopes: true, Limit: 1}); err != nil {
 		s.cfg.Log.Error("not ready", "err", err)
 		plain(w, http.StatusServiceUnavailable, "the database does not answer")
@@ -146,6 +166,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", fmt.Sprint(len(text)+1))
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintln(w, text) // the caller has gone; there is nobody to tell
 }

@@ -18,7 +18,11 @@ const InfoFile = attempt.ServerFile
 // Info is what InfoFile says.
 type Info struct {
 	PID int    `json:"pid"`
-	URL string `json:"url"`
+	URL string `json:"url"` // for this machine alone, in clear text
+	// Public is the address for clients, and CABundle the file with the certificate that it has
+	// made for itself, if it has.
+	Public   string `json:"public,omitempty"`
+	CABundle string `json:"caBundle,omitempty"`
 }
 
 // writeInfo tells the address. The file of a server that was killed is replaced.

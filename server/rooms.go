@@ -25,7 +25,6 @@ import (
 	"outcrop.dev/outcrop/service/bedrockruntime"
 	"outcrop.dev/outcrop/work"
 	"outcrop.dev/outcrop/work/attempt"
-	"outcrop.dev/outcrop/work/customize"
 	"outcrop.dev/outcrop/work/launch/local"
 	"outcrop.dev/outcrop/work/throughput"
 )
@@ -149,10 +148,13 @@ func (s *Server) buildWork(_ context.Context, r *rooms) error {
 	r.attempts = work.NewAttempts(r.store, launcher, r.signer, r.meter, work.ProcessOptions{
 		ScratchRoot: s.path(scratchDir), Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
-	s.supervise(r,
-		work.Processes(r.attempts, customize.Rules{Files: r.models.Files, ModelDir: r.models.Dir}),
+	var kinds []work.Kind
+	for _, p := range processes {
+		kinds = append(kinds, p.rule(r))
+	}
+	s.supervise(r, append(kinds,
 		throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log),
-	)
+	)...)
 	r.meter.Watch(r.rows.Counts, r.attempts.Running)
 	r.meter.Gauge("outcrop_damaged_files", "Files of objects, and models, that are known to hold wrong bytes.", func() float64 {
 		return float64(r.blobs.Damaged() + r.scrub.Damaged())

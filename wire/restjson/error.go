@@ -62,7 +62,10 @@ const StatusClientGone = 499
 // CodeInternal, is our own fault: its text stays in the log, and the caller gets the request
 // id to ask with.
 func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
-	if gone(ctx, err) {
+	var stopping *outcrop.Error // what the server says that ends the request
+	if gone(ctx, err) && errors.As(context.Cause(ctx), &stopping) {
+		err = stopping
+	} else if gone(ctx, err) {
 		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(RequestIDHeader), "err", err)
 		w.WriteHeader(StatusClientGone)
 		return
