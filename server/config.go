@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/data/iam"
+	"outcrop.dev/outcrop/service/bedrock"
 )
 
 // What a server is when nothing else is said. The account is the one that AWS's own
@@ -36,7 +37,9 @@ type Config struct {
 	// ModelBytes bounds the weights of all models that are served (infer.Options.WeightBytes); 0: nothing does.
 	ModelBytes  int64
 	CacheBytes  int64 // of keys and values (infer.Options.CacheBytes); 0 is infer's default
-	MemoryBytes int64 // of the machine: jobs that do not fit are refused; 0: not known
+	MemoryBytes int64 // of the machine: what bodies of requests may take goes by it; 0: not known
+
+	Planner bedrock.Planner // checks and plans jobs; nil: none are taken
 
 	// TrustedProxies are the networks whose X-Forwarded-For is believed, such as 10.0.0.0/8.
 	TrustedProxies []string

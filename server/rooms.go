@@ -46,7 +46,6 @@ type rooms struct {
 	blobs      *disk.Store
 	catalog    *catalog.Catalog
 	models     *models.Models
-	exec       nn.Exec // what serving, and the planning of jobs, runs on
 	engine     *infer.Engine
 	meter      *meter.Meter
 	signer     attempt.Signer
@@ -112,9 +111,8 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	}
 	pool := tensor.NewPool(s.threads())
 	s.onClose(func() error { pool.Close(); return nil })
-	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
-		Exec:        r.exec,
+		Exec:        nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8},
 		Check:       r.scrub.Check,
 		WeightBytes: s.cfg.ModelBytes,
 		CacheBytes:  s.cfg.CacheBytes,

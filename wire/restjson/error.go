@@ -66,7 +66,7 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	if gone(ctx, err) && errors.As(context.Cause(ctx), &stopping) {
 		err = stopping
 	} else if gone(ctx, err) {
-		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(headerRequestID), "err", err)
+		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(RequestIDHeader), "err", err)
 		w.WriteHeader(StatusClientGone)
 		return
 	}
@@ -74,7 +74,7 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	var e *outcrop.Error
 	switch {
 	case code == outcrop.CodeInternal:
-		id := w.Header().Get(headerRequestID)
+		id := w.Header().Get(RequestIDHeader)
 		msg = fmt.Sprintf("An internal error occurred; the server's log tells more under request id %s.", id)
 		logInternal(ctx, log, id, err)
 	case errors.As(err, &e):
@@ -85,7 +85,7 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amzn-ErrorType", string(code))
 	if reason := outcrop.ReasonOf(err); reason != "" && code != outcrop.CodeInternal {
-		h.Set(outcrop.HeaderReason, string(reason))
+		h.Set(HeaderReason, string(reason))
 	}
 	h.Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(Status(code))
