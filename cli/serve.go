@@ -133,7 +133,7 @@ func orderly(err error) error {
 	return err
 }
 
-// serverConfig adds what the environment says, and what plans jobs. done ends that.
+// serverConfig adds what the environment says, what plans jobs, and what works on them. done ends that.
 func (a *app) serverConfig(cfg server.Config) (c server.Config, done func(), err error) {
 	exec, err := a.exec(threadsFlag(cfg.Threads).count())
 	if err != nil {
@@ -145,6 +145,6 @@ func (a *app) serverConfig(cfg server.Config) (c server.Config, done func(), err
 	}
 	cfg.Kernel = a.getenv(kernelVariable)
 	cfg.MemoryBytes = int64(totalMemory())
-	cfg.Planner = customize.Planner{Exec: exec, MemoryBytes: cfg.MemoryBytes}
+	cfg.Planner, cfg.Processes = customize.Planner{Exec: exec, MemoryBytes: cfg.MemoryBytes}, processKinds()
 	return cfg, exec.Pool.Close, nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop/engine/customize"
-	"outcrop.dev/outcrop/server"
 	"outcrop.dev/outcrop/work/attempt"
 )
 
@@ -49,7 +48,7 @@ func (a *app) work(ctx context.Context) int {
 	if code, done := api.Redeliver(working); done {
 		return code
 	}
-	progress, err := server.Work(working, api, spec, customize.Options{
+	progress, err := runProcess(working, api, spec, customize.Options{
 		Exec: exec, Now: time.Now, MemoryBytes: int64(availableMemory()), Log: log,
 	})
 	if err != nil {

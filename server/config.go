@@ -10,6 +10,7 @@ import (
 
 	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/service/bedrock"
+	"outcrop.dev/outcrop/work"
 )
 
 // What a server is when nothing else is said. The account is the one that AWS's own
@@ -39,7 +40,8 @@ type Config struct {
 	CacheBytes  int64 // of keys and values (infer.Options.CacheBytes); 0 is infer's default
 	MemoryBytes int64 // of the machine: what bodies of requests may take goes by it; 0: not known
 
-	Planner bedrock.Planner // checks and plans jobs; nil: none are taken
+	Planner   bedrock.Planner             // checks and plans jobs; nil: none are taken
+	Processes []func(work.Site) work.Kind // the kinds of work that processes do
 
 	// TrustedProxies are the networks whose X-Forwarded-For is believed, such as 10.0.0.0/8.
 	TrustedProxies []string

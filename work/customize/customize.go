@@ -13,12 +13,11 @@ import (
 	"outcrop.dev/outcrop/work/attempt"
 )
 
+// Kind returns the work on model customization jobs.
+func Kind(s work.Site) work.Kind { return work.Processes(s.Attempts, Rules(s)) }
+
 // Rules are those of model customization jobs.
-type Rules struct {
-	// Files finds a job's base model by its BaseModelID. CodeNotFound if there is none any more.
-	Files    func(ctx context.Context, model string) (outcrop.ModelFiles, error)
-	ModelDir func(id string) string // absolute, on the file system of the scratch directories; where a custom model is published
-}
+type Rules work.Site
 
 var _ work.Rules[*outcrop.Job] = Rules{}
 
