@@ -85,12 +85,15 @@ func (m *Model) FoundationARN() ARN { return m.Scope.ARN(KindFoundationModel, m.
 
 // Target is what an invocation runs on: a model, and the capacity that answers for it.
 type Target struct {
-	Scope      Scope // the caller's
-	Resource   ARN   // what usage is metered on: the throughput, or the foundation model on demand
-	Throughput Key   // zero on demand
-	Units      int   // model units
-	Files      ModelFiles
-	Dialect    string // of the body, FoundationModel.Dialect
+	Scope    Scope // the caller's
+	Resource ARN   // what usage is metered on: the throughput, or the foundation model on demand
+	Units    int   // model units
+	Files    ModelFiles
+	Dialect  string // of the body, FoundationModel.Dialect
+	// Reserved is the record of capacity that may not be ready yet; zero on demand. CheckServes says
+	// whether it takes requests: CodeModelNotReady if that is worth waiting for, another error if not.
+	Reserved    Key
+	CheckServes func(reserved Record) error
 }
 
 // LicenceFiles are the files in which a model's directory may say what is allowed with it. They go

@@ -96,9 +96,26 @@ func (a *app) examine(ctx context.Context, dir string) []finding {
 		examineMemory(),
 		examineDataDir(dir),
 		examineServer(dir),
+		a.examineProxy(),
 		examineCatalog(dir),
 		a.examineModel(ctx),
 	}
+}
+
+// examineProxy warns of a proxy that would see what other programs send to this server.
+func (a *app) examineProxy() finding {
+	f := finding{What: "proxy", OK: true, Detail: "none is set"}
+	for _, name := range []string{"http_proxy", "HTTP_PROXY"} {
+		if a.getenv(name) == "" {
+			continue
+		}
+		f.Detail = name + " is set; NO_PROXY excepts this machine"
+		if spared := a.getenv("no_proxy") + "," + a.getenv("NO_PROXY"); !strings.Contains(spared, "127.0.0.1") {
+			f.Detail = name + " is set: boto3 and other SDKs send to it even what is for 127.0.0.1, prompts and all. The NO_PROXY that `outcrop env` prints stops that"
+		}
+		break
+	}
+	return f
 }
 
 // cpuName is the processor's own name, as Linux shows it.

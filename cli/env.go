@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+
 	"github.com/spf13/cobra"
 )
 
@@ -24,7 +26,7 @@ the data directory. The keys are secret: the lines hold them.`,
 }
 
 func (a *app) printEnv(t target) error {
-	names, values := t.environment()
+	names, values := t.environment(a.getenv)
 	if a.output == outputJSON {
 		return a.printJSON(values)
 	}
@@ -35,11 +37,19 @@ func (a *app) printEnv(t target) error {
 }
 
 // environment is what an AWS SDK must find in its environment to speak to the target. The
-// metadata service is switched off so that no SDK goes looking for it on the network.
-func (t target) environment() (names []string, values map[string]string) {
-	return []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"},
+// metadata service is switched off so that no SDK goes looking for it on the network, and no proxy
+// is to see what is for this server: SDKs would send it even what is for 127.0.0.1.
+func (t target) environment(getenv func(string) string) (names []string, values map[string]string) {
+	names = []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED", "NO_PROXY", "no_proxy"}
+	if t.caBundle != "" {
+		names = append(names, "AWS_CA_BUNDLE")
+	}
+	return names,
 		map[string]string{
-			"AWS_ENDPOINT_URL":          t.url,
+			"AWS_CA_BUNDLE":             t.caBundle,
+			"NO_PROXY":                  t.noProxy(cmp.Or(getenv("NO_PROXY"), getenv("no_proxy"))),
+			"no_proxy":                  t.noProxy(cmp.Or(getenv("no_proxy"), getenv("NO_PROXY"))),
+			"AWS_ENDPOINT_URL":          cmp.Or(t.public, t.url),
 			"AWS_ACCESS_KEY_ID":         t.key.AccessKeyID,
 			"AWS_SECRET_ACCESS_KEY":     t.key.SecretAccessKey,
 			"AWS_REGION":                t.region,

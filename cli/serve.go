@@ -8,8 +8,10 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"outcrop.dev/outcrop/data/iam"
+	"outcrop.dev/outcrop/engine/customize"
 	"outcrop.dev/outcrop/server"
 )
 
@@ -59,7 +61,12 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			cfg.DataDir, cfg.Threads, cfg.Log, cfg.Int8 = dir, int(threads), a.logger(verbose), weights.int8()
-			cfg = a.serverConfig(cfg)
+			cfg, done, err := a.serverConfig(cfg)
+			if err != nil {
+				return err
+			}
+			defer done()
+			unix.Umask(privateMask)
 			total := uint64(cfg.MemoryBytes)
 			cfg.ModelBytes, cfg.CacheBytes = memory.or(total/100*modelMemoryPercent), cache.or(total/100*cacheMemoryPercent)
 			limitHeap(total, uint64(cfg.CacheBytes))
@@ -67,23 +74,55 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.note("Outcrop serves %s from %s", s.URL(), dir)
-			a.note(`In another terminal: eval "$(outcrop env%s)"`, a.dataArgument())
+			a.noteServer(s)
 			return orderly(s.Run(c.Context()))
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&cfg.Listen, "listen", server.DefaultListen, "`address` to listen on; port 0 takes a free one")
+	serveFlags(c, &cfg)
 	f.StringVar(&cfg.Account, "account", server.DefaultAccount, "account number, 12 digits")
 	f.Var(&threads, "threads", "threads to serve with; 0 is one for each core")
 	f.Var(&weights, "weights", weightsUsage)
 	f.Var(&memory, "model-memory", fmt.Sprintf("what the weights of all models in memory may take together, such as 12GiB; 0 is %d %% of the machine's memory", modelMemoryPercent))
 	f.Var(&cache, "cache-memory", fmt.Sprintf("what the keys and values of all requests may take together, such as 4GiB; 0 is %d %% of the machine's memory", cacheMemoryPercent))
 	f.BoolVar(&cfg.NoReuse, "no-reuse", false, "keep nothing of prompts in memory: read every one from its beginning")
-	f.BoolVar(&cfg.NoSigV2, "no-sigv2", false, "refuse URLs that are presigned with Signature Version 2")
-	f.StringSliceVar(&cfg.TrustedProxies, "trusted-proxy", nil, "network (`CIDR`) of proxies whose X-Forwarded-For tells whom limits count a request for; may be given again")
 	f.BoolVar(&verbose, "verbose", false, "log every request")
 	return c
+}
+
+// privateMask keeps all that the server and its workers make from other users.
+const privateMask = 0o077
+
+// noteServer tells where the server is, and how to reach it.
+func (a *app) noteServer(s *server.Server) {
+	a.note("Outcrop serves %s from %s", s.PublicURL(), s.DataDir())
+	if print := s.Fingerprint(); print != "" {
+		a.note("Its certificate has the SHA-256 fingerprint %s", print)
+	}
+	if file := s.CABundle(); file != "" {
+		a.note("Its clients need a copy of that certificate: export AWS_CA_BUNDLE=%s", shellQuote(file))
+	}
+	if s.BothFamilies() {
+		a.note("It listens on IPv4 and IPv6")
+	}
+	a.note(`In another terminal: eval "$(outcrop env%s)"`, a.dataArgument())
+}
+
+// serveFlags are the flags of who reaches the server, and how.
+func serveFlags(c *cobra.Command, cfg *server.Config) {
+	f := c.Flags()
+	f.StringVar(&cfg.Listen, "listen", server.DefaultListen, "`address` to listen on; port 0 takes a free one; [::] is IPv6 and IPv4")
+	f.StringVar(&cfg.TLSCert, "tls-cert", "", "`file` of the certificate for TLS, with those that sign it; read again when it changes")
+	f.StringVar(&cfg.TLSKey, "tls-key", "", "`file` of its key")
+	f.BoolVar(&cfg.TLSSelfSigned, "tls-self-signed", false, "TLS, with a certificate that is made and kept in the data directory")
+	f.BoolVar(&cfg.InsecureHTTP, "insecure-http", false, "let other machines in without TLS, as behind a proxy")
+	f.StringSliceVar(&cfg.Hosts, "host", nil, "`name` or address by which clients call the server, beside its own addresses and localhost; may be given again")
+	f.StringSliceVar(&cfg.Domains, "domain", nil, "the same, and BUCKET.`name` is a bucket")
+	f.StringVar(&cfg.Advertise, "advertise", "", "`host:port` by which clients reach the server, for outcrop env")
+	f.StringVar(&cfg.Metrics, "metrics", "", "`address` where /metrics is shown to everybody; else it is shown to who has the key")
+	f.StringSliceVar(&cfg.TrustedProxies, "trusted-proxy", nil, "network (`CIDR`) of proxies whose X-Forwarded-For tells whom limits count a request for; may be given again")
+	f.DurationVar(&cfg.DrainDelay, "drain-delay", 0, "for how long /readyz says no before the port closes, when the server is told to stop")
+	f.BoolVar(&cfg.NoSigV2, "no-sigv2", false, "refuse URLs that are presigned with Signature Version 2")
 }
 
 // orderly is nil for a server that ended because it was asked to.
@@ -94,8 +133,12 @@ func orderly(err error) error {
 	return err
 }
 
-// serverConfig adds what the environment says.
-func (a *app) serverConfig(cfg server.Config) server.Config {
+// serverConfig adds what the environment says, what plans jobs, and what works on them. done ends that.
+func (a *app) serverConfig(cfg server.Config) (c server.Config, done func(), err error) {
+	exec, err := a.exec(threadsFlag(cfg.Threads).count())
+	if err != nil {
+		return cfg, nil, err
+	}
 	cfg.RootKey = iam.Key{
 		AccessKeyID:     a.getenv("OUTCROP_ROOT_ACCESS_KEY_ID"),
 		SecretAccessKey: a.getenv("OUTCROP_ROOT_SECRET_ACCESS_KEY"),
@@ -103,5 +146,6 @@ func (a *app) serverConfig(cfg server.Config) server.Config {
 	cfg.Kernel = a.getenv(kernelVariable)
 	cfg.Program = "outcrop " + readVersion().Version
 	cfg.MemoryBytes = int64(totalMemory())
-	return cfg
+	cfg.Planner, cfg.Processes = customize.Planner{Exec: exec, MemoryBytes: cfg.MemoryBytes}, processKinds()
+	return cfg, exec.Pool.Close, nil
 }

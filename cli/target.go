@@ -47,6 +47,8 @@ type target struct {
 	session       string // AWS_SESSION_TOKEN
 	region        string
 	dataDirLooked string
+	public        string // the address for other programs, if that is another than url
+	caBundle      string // the file with the certificate of an https address, "" for the system's
 }
 
 // target finds the server. An explicit --data wins; else AWS_ENDPOINT_URL and the keys that
@@ -79,7 +81,10 @@ func (a *app) newTarget() (target, error) {
 }
 
 func (a *app) fromEnvironment(t *target, url string) error {
-	t.url, t.urlFrom = strings.TrimRight(url, "/"), "AWS_ENDPOINT_URL"
+	t.url, t.urlFrom, t.caBundle = strings.TrimRight(url, "/"), "AWS_ENDPOINT_URL", a.getenv("AWS_CA_BUNDLE")
+	if info, err := readServerInfo(t.dataDirLooked); err == nil {
+		t.public = info.Public
+	}
 	t.key = iam.Key{AccessKeyID: a.getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: a.getenv("AWS_SECRET_ACCESS_KEY")}
 	t.session, t.keyFrom = a.getenv("AWS_SESSION_TOKEN"), "AWS_ACCESS_KEY_ID"
 	if t.key.AccessKeyID == "" || t.key.SecretAccessKey == "" {
@@ -98,6 +103,7 @@ func (a *app) fromDataDir(t *target) error {
 		return err
 	}
 	t.url, t.urlFrom = info.URL, "server.json in "+t.dataDirLooked
+	t.public, t.caBundle = info.Public, info.CABundle
 	return a.keyFromDataDir(t)
 }
 
@@ -133,6 +139,7 @@ func (t target) config() aws.Config {
 		BaseEndpoint: aws.String(t.url),
 		Credentials:  credentials.NewStaticCredentialsProvider(t.key.AccessKeyID, t.key.SecretAccessKey, t.session),
 		AppID:        "outcrop-cli",
+		HTTPClient:   t.httpClient(),
 	}
 }
 

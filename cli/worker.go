@@ -48,7 +48,7 @@ func (a *app) work(ctx context.Context) int {
 	if code, done := api.Redeliver(working); done {
 		return code
 	}
-	progress, err := customize.Run(working, api, spec, customize.Options{
+	progress, err := runProcess(working, api, spec, customize.Options{
 		Exec: exec, Now: time.Now, MemoryBytes: int64(availableMemory()), Log: log,
 	})
 	if err != nil {

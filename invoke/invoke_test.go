@@ -19,8 +19,21 @@ var (
 	files = outcrop.ModelFiles{Dir: "/custom/model", BaseDir: "/base", ContextLength: 64}
 	// onDemand needs no throughput, provisioned does.
 	onDemand    = outcrop.Target{Scope: scope, Resource: scope.ARN(outcrop.KindFoundationModel, "acme.x"), Units: 1, Files: files}
-	provisioned = outcrop.Target{Scope: scope, Resource: arn, Units: 1, Files: files, Throughput: outcrop.Key{Kind: outcrop.KindThroughput, Scope: scope, Ref: "readyready12"}}
+	provisioned = outcrop.Target{Scope: scope, Resource: arn, Units: 1, Files: files, Reserved: outcrop.Key{Kind: outcrop.KindThroughput, Scope: scope, Ref: "readyready12"}, CheckServes: checkServes}
 )
+
+// checkServes is what a noun of reserved capacity says of its states.
+func checkServes(rec outcrop.Record) error {
+	switch rec.Status {
+	case outcrop.ThroughputInService, outcrop.ThroughputUpdating:
+		return nil
+	case outcrop.ThroughputCreating:
+		return outcrop.Errorf(outcrop.CodeModelNotReady, "%s is not ready.", rec.Name)
+	case outcrop.ThroughputFailed:
+		return outcrop.Errorf(outcrop.CodeModelError, "%s has failed.", rec.Name)
+	}
+	return errors.New("an unknown state: " + string(rec.Status))
+}
 
 // fakeStore has one throughput, whose status is what a function says.
 type fakeStore struct {
@@ -30,14 +43,10 @@ type fakeStore struct {
 
 func (s fakeStore) Get(_ context.Context, key outcrop.Key) (outcrop.Record, error) {
 	status := s.status()
-	if key != provisioned.Throughput || status == "" {
+	if key != provisioned.Reserved || status == "" {
 		return outcrop.Record{}, outcrop.Errorf(outcrop.CodeNotFound, "There is no %s.", key.Ref)
 	}
-	th := &outcrop.Throughput{
-		Meta:           outcrop.Meta{Kind: outcrop.KindThroughput, Scope: scope, ID: key.Ref, ARN: arn, Name: "mine", Status: status},
-		FailureMessage: "The weights are not on disk.",
-	}
-	return th.Record(), nil
+	return outcrop.Record{Meta: outcrop.Meta{Kind: outcrop.KindThroughput, Scope: scope, ID: key.Ref, ARN: arn, Name: "mine", Status: status}}, nil
 }
 
 // fakeEngine takes a second for each word, and remembers what it was asked.
@@ -161,7 +170,7 @@ func TestAwait(t *testing.T) {
 	}{
 		"in service":          {is(outcrop.ThroughputInService), "", "", 0},
 		"updating":            {is(outcrop.ThroughputUpdating), "", "", 0},
-		"failed":              {is(outcrop.ThroughputFailed), outcrop.CodeModelError, "mine has failed, and is not tried again by itself: The weights are not on disk.", 0},
+		"failed":              {is(outcrop.ThroughputFailed), outcrop.CodeModelError, "mine has failed.", 0},
 		"gone":                {is(""), outcrop.CodeNotFound, "", 0},
 		"soon ready":          {until(time.Second, outcrop.ThroughputInService), "", "", time.Second},
 		"ready at the last":   {until(DefaultReadyWait, outcrop.ThroughputInService), "", "", DefaultReadyWait},

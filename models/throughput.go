@@ -47,6 +47,24 @@ func (m *Models) reserved(ctx context.Context, sc outcrop.Scope, identifier stri
 	}
 	return outcrop.Target{
 		Scope: sc, Resource: th.ARN, Units: th.ModelUnits, Files: files, Dialect: f.Dialect,
-		Throughput: outcrop.Key{Kind: outcrop.KindThroughput, Scope: sc, Ref: th.ID},
+		Reserved: outcrop.Key{Kind: outcrop.KindThroughput, Scope: sc, Ref: th.ID}, CheckServes: checkThroughputServes,
 	}, nil
+}
+
+// checkThroughputServes returns why a throughput takes no requests, nil if it does.
+func checkThroughputServes(rec outcrop.Record) error {
+	switch rec.Status {
+	case outcrop.ThroughputInService, outcrop.ThroughputUpdating:
+		return nil
+	case outcrop.ThroughputCreating:
+		return outcrop.Errorf(outcrop.CodeModelNotReady, "Provisioned throughput %s is still %s.", rec.Name, rec.Status)
+	case outcrop.ThroughputFailed:
+		th, err := outcrop.ThroughputOf(rec)
+		if err != nil {
+			return err
+		}
+		return outcrop.Errorf(outcrop.CodeModelError,
+			"Provisioned throughput %s has failed, and is not tried again by itself: %s Update it with a desiredModelId that can be served, which may be the same again, or delete it.", th.Name, th.FailureMessage)
+	}
+	return fmt.Errorf("throughput %s has the status %q", rec.ARN, rec.Status)
 }

@@ -59,7 +59,7 @@ func (d *denied) do(t *testing.T, service, method, target, body string) *httptes
 	sum := sha256.Sum256([]byte(body))
 	hash := hex.EncodeToString(sum[:])
 	r.Header.Set("X-Amz-Content-Sha256", hash)
-	r.RequestURI = ""
+	r.RequestURI, r.Host = "", "localhost"
 	key := aws.Credentials{AccessKeyID: testKey.AccessKeyID, SecretAccessKey: testKey.SecretAccessKey}
 	path := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" }
 	if err := v4.NewSigner().SignHTTP(t.Context(), key, r, hash, service, "us-east-1", time.Now(), path); err != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/data/iam"
+	"outcrop.dev/outcrop/service/bedrock"
+	"outcrop.dev/outcrop/work"
 )
 
 // What a server is when nothing else is said. The account is the one that AWS's own
@@ -36,10 +38,26 @@ type Config struct {
 	// ModelBytes bounds the weights of all models that are served (infer.Options.WeightBytes); 0: nothing does.
 	ModelBytes  int64
 	CacheBytes  int64 // of keys and values (infer.Options.CacheBytes); 0 is infer's default
-	MemoryBytes int64 // of the machine: jobs that do not fit are refused; 0: not known
+	MemoryBytes int64 // of the machine: what bodies of requests may take goes by it; 0: not known
+
+	Planner   bedrock.Planner             // checks and plans jobs; nil: none are taken
+	Processes []func(work.Site) work.Kind // the kinds of work that processes do
 
 	// TrustedProxies are the networks whose X-Forwarded-For is believed, such as 10.0.0.0/8.
 	TrustedProxies []string
+
+	// TLSCert and TLSKey are the files of a certificate and its key: other machines are spoken to by
+	// TLS. TLSSelfSigned makes them in DataDir. InsecureHTTP speaks to other machines in clear text.
+	TLSCert, TLSKey string
+	TLSSelfSigned   bool
+	InsecureHTTP    bool
+
+	Hosts     []string // names and addresses by which the server is called, beside its own
+	Domains   []string // the same, and each has a host for every bucket: BUCKET.DOMAIN
+	Advertise string   // the host:port by which clients reach the server; "": where it listens
+	Metrics   string   // host:port where /metrics is for everybody; "": with the key alone
+
+	DrainDelay time.Duration // for how long /readyz says no before the port closes
 
 	NoSigV2 bool // URLs presigned with Signature Version 2 are refused
 
@@ -66,6 +84,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.Account = cmp.Or(c.Account, DefaultAccount)
 	if !accountForm.MatchString(c.Account) {
 		return c, fmt.Errorf("the account %q is not 12 digits", c.Account)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") || c.TLSCert != "" && c.TLSSelfSigned {
+		return c, fmt.Errorf("TLS needs a certificate and its key (--tls-cert and --tls-key), or --tls-self-signed")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

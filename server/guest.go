@@ -39,6 +39,8 @@ type guests struct {
 	most, each int
 	conns      *connections
 
+	inside sync.WaitGroup // all, strangers or not
+
 	mu        sync.Mutex
 	strangers int
 	by        map[peer]*list.List // of *guest, the first that came in front
@@ -133,6 +135,8 @@ func (s *Server) host(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		g := s.guests.enter(s.trusted.peer(r), control, lineOf(r.Context()))
+		s.guests.inside.Add(1)
+		defer s.guests.inside.Done()
 		defer g.leave()
 		if r.Context().Err() != nil {
 			panic(http.ErrAbortHandler) // it was sent away with its connection
@@ -142,4 +146,17 @@ func (s *Server) host(next http.Handler) http.Handler {
 			_ = control.Flush() // HTTP/1 has one request a connection, and that its own limit
 		}
 	})
+}
+
+// wait waits until all have left, but not for longer than that.
+func (gs *guests) wait(most time.Duration) {
+	left := make(chan struct{})
+	go func() {
+		gs.inside.Wait()
+		close(left)
+	}()
+	select {
+	case <-left:
+	case <-time.After(most):
+	}
 }

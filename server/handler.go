@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,13 +11,8 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/wire/restjson"
+	"outcrop.dev/outcrop/wire/restxml"
 	"outcrop.dev/outcrop/work/attempt"
-)
-
-// The headers by which clients quote a request: Bedrock's, and S3's.
-const (
-	headerRequestID   = "X-Amzn-Requestid"
-	headerS3RequestID = "X-Amz-Request-Id"
 )
 
 // Paths that are not AWS's. No bucket is called _outcrop: names have no underscore.
@@ -26,6 +22,9 @@ const (
 	pathMetrics = "/metrics"
 )
 
+// metricsRealm asks for the key in the one form that Prometheus can send it.
+const metricsRealm = `Basic realm="Outcrop: the access key id and the secret access key"`
+
 // handler is everything that a request passes, outermost first.
 func (s *Server) handler() http.Handler {
 	return through(http.HandlerFunc(s.authenticate), // checks the signature, finds the service
@@ -34,6 +33,7 @@ func (s *Server) handler() http.Handler {
 		s.identify,    // a request id on every answer
 		s.logAccess,   // one line for each request
 		s.recoverLast, // a panic is our bug: logged, answered, the server lives
+		s.checkHost,   // a request for another server is refused
 		s.operate,     // health, metrics, workers: no AWS signature
 	)
 }
@@ -49,8 +49,8 @@ func through(h http.Handler, layers ...func(http.Handler) http.Handler) http.Han
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := newRequestID()
-		w.Header().Set(headerRequestID, id)
-		w.Header().Set(headerS3RequestID, id)
+		w.Header().Set(restjson.RequestIDHeader, id)
+		w.Header().Set(restxml.RequestIDHeader, id)
 		w.Header().Set("Server", "Outcrop")
 		next.ServeHTTP(w, r)
 	})
@@ -64,7 +64,7 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 		s.cfg.Log.LogAttrs(r.Context(), accessLevel(sw.status), "request",
 			slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()),
 			slog.Int("status", sw.status), slog.Duration("took", s.cfg.Clock().Sub(start).Round(time.Microsecond)),
-			slog.String("requestID", w.Header().Get(headerRequestID)))
+			slog.String("requestID", w.Header().Get(restjson.RequestIDHeader)))
 	})
 }
 
@@ -132,15 +132,30 @@ func (s *Server) operate(next http.Handler) http.Handler {
 		case pathReady:
 			s.ready(w, r)
 		case pathMetrics:
-			s.metrics.ServeHTTP(w, r)
+			s.measure(w, r)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// ready answers whether requests can be served: the database answers.
+// measure shows the metrics to who has the key: they name models and accounts.
+func (s *Server) measure(w http.ResponseWriter, r *http.Request) {
+	id, secret, _ := r.BasicAuth()
+	if subtle.ConstantTimeCompare([]byte(id+" "+secret), []byte(s.root.AccessKeyID+" "+s.root.SecretAccessKey)) != 1 {
+		w.Header().Set("WWW-Authenticate", metricsRealm)
+		plain(w, http.StatusUnauthorized, "metrics are shown to who has the key (basic authentication), or on an address of their own (outcrop serve --metrics)")
+		return
+	}
+	s.metrics.ServeHTTP(w, r)
+}
+
+// ready answers whether requests can be served: the database answers, and the server is not stopping.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.stopping.Load() {
+		plain(w, http.StatusServiceUnavailable, "the server is stopping")
+		return
+	}
 	if _, _, err := s.rooms.store.List(r.Context(), outcrop.Query{Kind: outcrop.KindThroughput, AllScopes: true, Limit: 1}); err != nil {
 		s.cfg.Log.Error("not ready", "err", err)
 		plain(w, http.StatusServiceUnavailable, "the database does not answer")
@@ -151,6 +166,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", fmt.Sprint(len(text)+1))
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintln(w, text) // the caller has gone; there is nobody to tell
 }

@@ -18,8 +18,12 @@ const InfoFile = attempt.ServerFile
 // Info is what InfoFile says.
 type Info struct {
 	PID int    `json:"pid"`
-	URL string `json:"url"`
-	Run string `json:"run"` // tells this run of a server from all others
+	URL string `json:"url"` // for this machine alone, in clear text
+	// Public is the address for clients, and CABundle the file with the certificate that it has
+	// made for itself, if it has.
+	Public   string `json:"public,omitempty"`
+	CABundle string `json:"caBundle,omitempty"`
+	Run      string `json:"run"` // tells this run of a server from all others
 }
 
 // writeInfo tells the address. The file of a server that was killed is replaced.

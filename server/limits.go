@@ -14,6 +14,9 @@ const (
 	headerBytesMax  = 64 << 10         // S3 allows 8 KB of headers, presigned URLs and tokens some more
 	streamsMax      = 100              // of one connection; RFC 9113 (6.5.2) recommends no fewer
 	shutdownTimeout = 20 * time.Second // for requests in flight, once told to stop
+	endingTimeout   = 5 * time.Second  // for the last words of those that are ended then
+
+	metricsConnections = 16 // where metrics have an address of their own
 )
 
 // Limits on answers.

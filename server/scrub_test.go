@@ -72,7 +72,7 @@ func TestDamageIsNotServed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), filepath.Base(files[0])) || strings.Contains(err.Error(), dir) {
 		t.Errorf("a damaged object: %v", err)
 	}
-	if _, body := get(t, s.URL()+"/metrics"); !strings.Contains(body, "outcrop_damaged_files 2") {
+	if _, body := get(t, s.URL()+"/metrics", "Authorization", basic(s.RootKey().AccessKeyID, s.RootKey().SecretAccessKey)); !strings.Contains(body, "outcrop_damaged_files 2") {
 		t.Errorf("the gauge:\n%s", body)
 	}
 	r, err = server.Scrub(t.Context(), dir, time.Now, log)

@@ -10,6 +10,7 @@
 //	lock                    held by the server that runs, with its pid
 //	server.json             where that server listens
 //	format.json             the number of the directory's form, and the program that gave it
+//	tls-cert.pem, tls-key.pem  the certificate that it makes for itself, if it is asked to
 //	root-credentials.json   the root key, unless it comes from the environment
 //	attempt-key             with which workers' tokens are made
 //	outcrop.db              jobs, models, throughputs
@@ -21,6 +22,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -29,6 +31,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -41,10 +44,16 @@ import (
 
 // Server is Outcrop's control plane and model server.
 type Server struct {
-	cfg      Config
-	root     iam.Key
-	rooms    *rooms
-	listener net.Listener
+	cfg   Config
+	root  iam.Key
+	rooms *rooms
+
+	listeners       []net.Listener
+	metricsListener net.Listener // nil: none
+	public, local   string       // host:port, for clients and for this machine
+	certificate     *certificate // nil: clear text
+	stopping        atomic.Bool
+	both            bool // it listens on IPv4 and IPv6
 
 	endpoints endpoints
 	verifier  sigv4.Verifier
@@ -52,13 +61,14 @@ type Server struct {
 	metrics   http.Handler
 	attempts  http.Handler
 
-	trusted     proxies
-	conns       *connections
-	guests      *guests
-	bodyTimeout time.Duration // the constant, less in tests
-	run         string        // tells this run from all others
-	lock        *dirLock
-	lockEvery   time.Duration // the constant, less in tests
+	trusted proxies
+	conns   *connections
+	guests  *guests
+
+	run  string // tells this run from all others
+	lock *dirLock
+
+	bodyTimeout, shutdownTimeout, lockEvery time.Duration // the constants, less in tests
 
 	closers []func() error // in the order of construction
 }
@@ -75,7 +85,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the networks of trusted proxies: %w", err)
 	}
-	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout, lockEvery: lockEvery, run: newID()}
+	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout, shutdownTimeout: shutdownTimeout, lockEvery: lockEvery, run: newID()}
 	s.guests = newGuests(strangersMax, strangersEach, s.conns)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -84,8 +94,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context) error {
-	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
+	if err := s.ownDirectory(); err != nil {
+		return fmt.Errorf("the data directory: %w", err)
 	}
 	var err error
 	if s.lock, err = lockDir(s.cfg.DataDir); err != nil {
@@ -98,10 +108,9 @@ func (s *Server) open(ctx context.Context) error {
 	if s.root, err = iam.LoadRoot(s.cfg.DataDir, s.cfg.RootKey); err != nil {
 		return err
 	}
-	if s.listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
+	if err = s.listen(); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.closeListener)
 	if s.rooms, err = s.build(ctx); err != nil {
 		return err
 	}
@@ -112,8 +121,52 @@ func (s *Server) open(ctx context.Context) error {
 	return nil
 }
 
-// URL is where the server can be reached, such as http://127.0.0.1:4510.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+// ownDirectory makes the data directory, which nobody else may look into.
+func (s *Server) ownDirectory() error {
+	if err := os.MkdirAll(s.cfg.DataDir, dataDirMode); err != nil {
+		return err
+	}
+	info, err := os.Stat(s.cfg.DataDir)
+	if err != nil || info.Mode().Perm()&^dataDirMode == 0 {
+		return err
+	}
+	s.cfg.Log.Warn("others could look into the data directory; now they cannot", "directory", s.cfg.DataDir, "mode", info.Mode().Perm())
+	return os.Chmod(s.cfg.DataDir, dataDirMode)
+}
+
+const dataDirMode = 0o700
+
+// URL is where this machine reaches the server, such as http://127.0.0.1:4510.
+func (s *Server) URL() string { return "http://" + s.local }
+
+// PublicURL is where clients reach it.
+func (s *Server) PublicURL() string {
+	scheme := "http://"
+	if s.certificate != nil {
+		scheme = "https://"
+	}
+	return scheme + cmp.Or(s.cfg.Advertise, s.public)
+}
+
+// BothFamilies tells whether clients come by IPv4 and by IPv6.
+func (s *Server) BothFamilies() bool { return s.both }
+
+// CABundle is the file with the certificate that the server has made for itself, "" if it has not, and
+// Fingerprint its SHA-256.
+func (s *Server) CABundle() string {
+	if !s.cfg.TLSSelfSigned {
+		return ""
+	}
+	return s.path(selfCertFile)
+}
+
+// Fingerprint is the SHA-256 of the server's certificate; "" without TLS.
+func (s *Server) Fingerprint() string {
+	if s.certificate == nil {
+		return ""
+	}
+	return s.certificate.fingerprint()
+}
 
 // DataDir is the data directory, absolute.
 func (s *Server) DataDir() string { return s.cfg.DataDir }
@@ -124,7 +177,7 @@ func (s *Server) RootKey() iam.Key { return s.root }
 // Run serves until ctx ends, then lets requests in flight finish and closes everything.
 // Workers go on by themselves; the next server finds them again. Run may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	info := Info{PID: os.Getpid(), URL: s.URL(), Run: s.run}
+	info := Info{PID: os.Getpid(), URL: s.URL(), Public: s.PublicURL(), CABundle: s.CABundle(), Run: s.run}
 	if err := writeInfo(s.cfg.DataDir, info); err != nil {
 		return errors.Join(err, s.close())
 	}
@@ -136,7 +189,7 @@ func (s *Server) Run(ctx context.Context) error {
 		found := lost.Folder{Dir: filepath.Join(s.path(modelsDir), lost.Name), Now: s.cfg.Clock, Log: s.cfg.Log}
 		return s.rooms.models.Run(running, found, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})
-	g.Go(func() error { return serveUntil(running, newHTTPServer(s.handler(), s.conns, s.cfg.Log), s.listener) })
+	g.Go(func() error { return s.serve(running) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // told to stop before it had quite begun
@@ -152,14 +205,6 @@ func (s *Server) close() error {
 	}
 	s.closers = nil
 	return err
-}
-
-// closeListener closes the listener if no HTTP server has.
-func (s *Server) closeListener() error {
-	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
 }
 
 // secretFile returns n random bytes that are made once and kept in the data directory.

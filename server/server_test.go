@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -145,6 +146,10 @@ func get(t *testing.T, url string, header ...string) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
 func TestUnsignedRequests(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -155,7 +160,9 @@ func TestUnsignedRequests(t *testing.T) {
 	}{
 		{"/healthz", "", 200, "ok"},
 		{"/readyz", "", 200, "ready"},
-		{"/metrics", "", 200, "outcrop_"},
+		{"/metrics", "", 401, "the key"},
+		{"/metrics", basic(s.RootKey().AccessKeyID, "wrong"), 401, "the key"},
+		{"/metrics", basic(s.RootKey().AccessKeyID, s.RootKey().SecretAccessKey), 200, "outcrop_"},
 		{"/", "", 403, "<Code>AccessDenied</Code>"},
 		{"/bucket/key", "", 403, "<Code>AccessDenied</Code>"},
 		{"/foundation-models", "", 403, "not signed"},

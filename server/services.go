@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"outcrop.dev/outcrop/engine/datacheck"
 	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
@@ -16,9 +15,6 @@ import (
 	"outcrop.dev/outcrop/work/attempt"
 )
 
-// s3Domain is the host under which BUCKET.localhost is a bucket: the AWS SDK for Go writes it so.
-const s3Domain = "localhost"
-
 // route puts the services over the rooms and behind the endpoints. A service more is one line
 // among them.
 func (s *Server) route() {
@@ -26,11 +22,11 @@ func (s *Server) route() {
 	objects := r.blobs.Objects()
 
 	router := restjson.NewRouter(newRequestID, log)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
-		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
+	router.Hide(s.cfg.DataDir)
+	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, s.cfg.Planner, s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
 	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
 	bedrockruntime.Register(router, bedrockruntime.New(r.models, invoker))
-	buckets := s3.New(r.blobs, s3.Options{Domains: []string{s3Domain}, NewRequestID: newRequestID, Log: log})
+	buckets := s3.New(r.blobs, s3.Options{Domains: s.cfg.domains(), NewRequestID: newRequestID, Log: log})
 
 	s.verifier = sigv4.Verifier{Secrets: secretOf(s.root), NoV2: s.cfg.NoSigV2, Bucket: buckets.BucketOf, Reserve: newBodyBudget(s.cfg.MemoryBytes, bodyWait).reserve}
 	s.endpoints = endpoints{

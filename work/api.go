@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 	"outcrop.dev/outcrop/work/attempt"
 )
 
@@ -77,7 +78,7 @@ func (a *Attempts) Finish(ctx context.Context, id attempt.ID, res attempt.Result
 	if err != nil {
 		return err
 	}
-	err = outcrop.Edit(ctx, a.store, outcrop.Key{ARN: id.Job}, func(rec outcrop.Record) ([]outcrop.Change, error) {
+	err = rows.Edit(ctx, a.store, outcrop.Key{ARN: id.Job}, func(rec outcrop.Record) ([]outcrop.Change, error) {
 		k := a.kinds[rec.Kind]
 		if k == nil {
 			return nil, errNoKind

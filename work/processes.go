@@ -13,6 +13,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/pause"
+	"outcrop.dev/outcrop/internal/rows"
 	"outcrop.dev/outcrop/work/attempt"
 	"outcrop.dev/outcrop/work/launch"
 )
@@ -236,7 +237,7 @@ func (a *Attempts) all(ctx context.Context, statuses []outcrop.Status) iter.Seq2
 
 // live returns every record of a kind in one of the statuses, oldest first.
 func live(ctx context.Context, store outcrop.Store, kind outcrop.Kind, statuses []outcrop.Status) iter.Seq2[outcrop.Record, error] {
-	return outcrop.All(ctx, store.List, outcrop.Query{Kind: kind, AllScopes: true, Statuses: statuses, Ascending: true})
+	return rows.All(ctx, store.List, outcrop.Query{Kind: kind, AllScopes: true, Statuses: statuses, Ascending: true})
 }
 
 func (a *Attempts) listener(arn outcrop.ARN) listener {

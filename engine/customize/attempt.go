@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/engine/train"
 	"outcrop.dev/outcrop/work/attempt"
 )
@@ -33,7 +33,7 @@ type Attempt interface {
 
 // Options are what a run needs of the process it runs in.
 type Options struct {
-	Exec        nn.Exec          // what the arithmetic runs on
+	Exec        model.Exec       // what the arithmetic runs on
 	Now         func() time.Time // for rates and intervals; no result depends on it
 	MemoryBytes int64            // what the process may use; 0: not known
 	Log         *slog.Logger

@@ -100,7 +100,7 @@ func (r *run) card(p parity) []byte {
 	}
 	var b bytes.Buffer
 	if err := cardTemplate.Execute(&b, data); err != nil {
-		panic("tune: " + err.Error()) // our own bug: the template and its data are constant in shape
+		panic("customize: " + err.Error()) // our own bug: the template and its data are constant in shape
 	}
 	return b.Bytes()
 }

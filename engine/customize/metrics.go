@@ -90,7 +90,7 @@ func (r *run) trainingReport() []byte {
 		EndedEarly: !r.trainer.Done(), PublishedStep: r.progress.PublishedStep, Evaluations: r.evaluations,
 	}, "", "  ")
 	if err != nil {
-		panic("tune: a report that cannot be marshalled: " + err.Error()) // losses are finite: others end the run
+		panic("customize: a report that cannot be marshalled: " + err.Error()) // losses are finite: others end the run
 	}
 	return append(b, '\n')
 }

@@ -16,7 +16,7 @@ import (
 func (r *run) prepare(ctx context.Context) error {
 	r.rows = &train.Rows{All: r.examples(r.data.Training), Seed: r.job.Train.Seed}
 	if r.data.Documents {
-		r.rows.Packs = train.Pack(r.rows.All, r.rowLength())
+		r.rows.Packs = pack(r.rows.All, r.rowLength())
 	}
 	for _, set := range r.data.Validation {
 		r.validation = append(r.validation, r.examples(set))

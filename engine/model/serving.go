@@ -153,7 +153,7 @@ func (s *Serving) planned() (n int) {
 }
 
 // loadingBytes is the most that LoadServing takes beside weights: pages of the files, and of the
-// arenas what is left of their last huge pages (measured: tune's TestPlannedMemory).
+// arenas what is left of their last huge pages (measured: TestPlannedMemory of engine/customize).
 const loadingBytes = 8 << 20
 
 // LoadServingBytes returns the most memory that LoadServing takes: beside the weights the largest of

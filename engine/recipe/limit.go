@@ -22,7 +22,7 @@ const (
 	targetsMax                   = 16           // more kinds of linear layers no family has
 
 	// RankMax is the largest rank of an adapter. Model.RankMax is the same limit where files are
-	// read; a test of tune holds the two together.
+	// read; a test of engine/customize holds the two together.
 	rankMin, RankMax = 1, 256
 
 	// A batch of fewer tokens leaves the kernels idle; one of more takes memory and gains nothing.

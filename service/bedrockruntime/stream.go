@@ -33,9 +33,12 @@ var (
 // which the caller makes of the returned error; later it is an exception in the stream, and
 // what is returned is only for the log.
 func endStream(ctx context.Context, w *eventstream.Writer, err error, names map[outcrop.Code]string) error {
+	var stopping *outcrop.Error // what the server says that ends the request
 	switch {
 	case err == nil || !w.Started():
 		return err
+	case errors.As(context.Cause(ctx), &stopping):
+		err = stopping
 	case ctx.Err() != nil: // a frame could not be written, say: with the caller gone that is no fault of ours
 		return errors.Join(ctx.Err(), err)
 	}

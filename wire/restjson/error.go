@@ -62,8 +62,11 @@ const StatusClientGone = 499
 // CodeInternal, is our own fault: its text stays in the log, and the caller gets the request
 // id to ask with.
 func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
-	if gone(ctx, err) {
-		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(headerRequestID), "err", err)
+	var stopping *outcrop.Error // what the server says that ends the request
+	if gone(ctx, err) && errors.As(context.Cause(ctx), &stopping) {
+		err = stopping
+	} else if gone(ctx, err) {
+		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(RequestIDHeader), "err", err)
 		w.WriteHeader(StatusClientGone)
 		return
 	}
@@ -71,7 +74,7 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	var e *outcrop.Error
 	switch {
 	case code == outcrop.CodeInternal:
-		id := w.Header().Get(headerRequestID)
+		id := w.Header().Get(RequestIDHeader)
 		msg = fmt.Sprintf("An internal error occurred; the server's log tells more under request id %s.", id)
 		logInternal(ctx, log, id, err)
 	case errors.As(err, &e):
@@ -82,7 +85,7 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amzn-ErrorType", string(code))
 	if reason := outcrop.ReasonOf(err); reason != "" && code != outcrop.CodeInternal {
-		h.Set(outcrop.HeaderReason, string(reason))
+		h.Set(HeaderReason, string(reason))
 	}
 	h.Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(Status(code))

@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"outcrop.dev/outcrop"
 )
@@ -77,7 +78,11 @@ func Handle[In, Out any](r *Router, api *API, op Operation, f func(context.Conte
 		if err != nil {
 			return err
 		}
-		return writeOutput(w, op.Status, out, answer)
+		var paths *strings.Replacer
+		if op.Method == http.MethodGet {
+			paths = r.paths
+		}
+		return writeOutput(w, op.Status, out, answer, paths)
 	})
 }
 
@@ -164,10 +169,13 @@ func readBody(req *http.Request, max int64) ([]byte, error) {
 	return data, nil
 }
 
-func writeOutput(w http.ResponseWriter, status int, s *schema, v any) error {
+func writeOutput(w http.ResponseWriter, status int, s *schema, v any, paths *strings.Replacer) error {
 	a, err := encodeOutput(s, v)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
+	}
+	if paths != nil {
+		a.body = []byte(paths.Replace(string(a.body)))
 	}
 	h := w.Header()
 	for name, value := range a.header {

@@ -2,6 +2,8 @@ package restjson
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -15,8 +17,8 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// headerRequestID is where boto3 and the other SDKs look for the request's id.
-const headerRequestID = "X-Amzn-Requestid"
+// RequestIDHeader is where boto3 and the other SDKs look for the request's id.
+const RequestIDHeader = "X-Amzn-Requestid"
 
 // pathSegmentsMax bounds the segments of a path whose ARN we put together: the longest path
 // of the API has seven, and an ARN as people write it adds two slashes.
@@ -32,6 +34,29 @@ type Router struct {
 	ops   map[string]Operation // by pattern
 	newID func() string
 	log   *slog.Logger
+	paths *strings.Replacer // makes what callers are told of paths relative; nil: as they are
+}
+
+// Hide has callers be told of paths below dir without it: where a server keeps its files is not
+// theirs to know. That is in the messages of errors, and in what operations of the method GET answer.
+func (r *Router) Hide(dir string) {
+	quoted, _ := json.Marshal(dir) // strings always marshal
+	escaped := strings.Trim(string(quoted), `"`)
+	r.paths = strings.NewReplacer(dir+"/", "", escaped+"/", "", dir, "the data directory", escaped, "the data directory")
+}
+
+// told is err as its caller is told of it; the log has the rest.
+func (r *Router) told(log *slog.Logger, err error) error {
+	var e *outcrop.Error
+	if r.paths == nil || !errors.As(err, &e) {
+		return err
+	}
+	msg := r.paths.Replace(e.Msg)
+	if msg == e.Msg {
+		return err
+	}
+	log.Warn("the caller was told this without the directory", "message", e.Msg)
+	return &outcrop.Error{Code: e.Code, Op: e.Op, Msg: msg, Err: err}
 }
 
 // NewRouter returns a Router without operations. newID makes request ids: it is asked for
@@ -42,10 +67,10 @@ func NewRouter(newID func() string, log *slog.Logger) *Router {
 
 // ServeHTTP answers one request.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	id := w.Header().Get(headerRequestID)
+	id := w.Header().Get(RequestIDHeader)
 	if id == "" {
 		id = r.newID()
-		w.Header().Set(headerRequestID, id)
+		w.Header().Set(RequestIDHeader, id)
 	}
 	ctx := context.WithValue(req.Context(), requestIDKey{}, id)
 	req = req.WithContext(context.WithValue(ctx, headerKey{}, w.Header()))
@@ -169,7 +194,7 @@ func (r *Router) fail(w *trackingWriter, req *http.Request, op Operation, err er
 		logInternal(req.Context(), log, RequestID(req.Context()), fmt.Errorf("after the answer had begun: %w", err))
 		return
 	}
-	WriteError(req.Context(), log, w, err)
+	WriteError(req.Context(), log, w, r.told(log, err))
 }
 
 // recovered returns f's error, or its panic as one. http.ErrAbortHandler goes through: it is

@@ -133,13 +133,23 @@ func (v *Verifier) bufferBody(r *http.Request) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// believedMax is how much memory a body has before any of it has come. Whoever sends that much is
+// believed the rest.
+const believedMax = 1 << 20
+
 // readAll reads a body of that many bytes, or of any number if it is negative, into memory of
 // its size: what grows has garbage as large beside it.
 func readAll(body io.Reader, length int64) ([]byte, error) {
 	if length >= 0 {
-		b := make([]byte, length)
-		if _, err := io.ReadFull(body, b); err != nil && err != io.EOF {
+		b := make([]byte, min(length, believedMax))
+		if _, err := io.ReadFull(body, b); err != nil {
 			return nil, asIncomplete(err)
+		}
+		if length > believedMax {
+			b = append(make([]byte, 0, length), b...)[:length]
+			if _, err := io.ReadFull(body, b[believedMax:]); err != nil {
+				return nil, asIncomplete(err)
+			}
 		}
 		return b, nil
 	}
@@ -152,7 +162,7 @@ func readAll(body io.Reader, length int64) ([]byte, error) {
 
 // asIncomplete makes a refusal of an end that came early.
 func asIncomplete(err error) error {
-	if err == io.ErrUnexpectedEOF {
+	if err == io.ErrUnexpectedEOF || err == io.EOF {
 		return errIncomplete()
 	}
 	return err

@@ -45,6 +45,8 @@ func TestHandlerStatus(t *testing.T) {
 		"wrong method":     {"DELETE", "spec", "", 405},
 		"not JSON":         {"POST", "heartbeat", "{", 400},
 		"no phase":         {"POST", "heartbeat", "{}", 400},
+		"longest phase":    {"POST", "heartbeat", `{"Phase":"` + strings.Repeat("x", phaseBytesMax) + `"}`, 200},
+		"a longer one":     {"POST", "heartbeat", `{"Phase":"` + strings.Repeat("x", phaseBytesMax+1) + `"}`, 400},
 		"negative step":    {"POST", "heartbeat", `{"Phase":"Training","Progress":{"Step":-1}}`, 400},
 		"wrong type":       {"POST", "heartbeat", `{"Phase":3}`, 400},
 		"many validators":  {"POST", "heartbeat", `{"Phase":"Training","Progress":{"ValidationLosses":[1,2,3,4,5,6,7,8,9,10,11]}}`, 400},

@@ -6,7 +6,8 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// The phases of a job, as a heartbeat names them.
+// The phases of a model customization job, as a heartbeat names them. Other kinds of work have
+// phases of their own.
 const (
 	PhaseValidation     = "Validation"
 	PhaseDataProcessing = "DataProcessing"
@@ -38,6 +39,9 @@ type Reply struct {
 	Base string `json:",omitempty"`
 }
 
+// phaseBytesMax bounds the name of a phase: ours are words.
+const phaseBytesMax = 64
+
 // validatorsMax is Bedrock's limit on a job's validators.
 const validatorsMax = 10
 
@@ -45,8 +49,8 @@ const validatorsMax = 10
 func (h *Heartbeat) check() error {
 	p := &h.Progress
 	switch {
-	case h.Phase != PhaseValidation && h.Phase != PhaseDataProcessing && h.Phase != PhaseTraining:
-		return outcrop.Errorf(outcrop.CodeValidation, "The phase %q does not exist.", h.Phase)
+	case h.Phase == "" || len(h.Phase) > phaseBytesMax:
+		return outcrop.Errorf(outcrop.CodeValidation, "A phase has 1 to %d bytes, and not %d.", phaseBytesMax, len(h.Phase))
 	case p.Step < 0 || p.Steps < 0 || p.Epoch < 0 || p.Tokens < 0 || h.Done < 0 || h.Starved < 0:
 		return outcrop.Errorf(outcrop.CodeValidation, "Progress has a negative count.")
 	case len(p.ValidationLosses) > validatorsMax:

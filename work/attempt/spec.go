@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -15,8 +16,8 @@ type ID struct {
 }
 
 // Spec is what an attempt has to do. It holds no secrets. The first fields and Grant are any
-// work's; what belongs to one kind of work is an embedded struct, so that on the wire its
-// members stand beside the others.
+// work's. What belongs to one kind of work is Task. Customization is older than Task: on the wire
+// its members stand beside the others.
 type Spec struct {
 	JobARN     outcrop.ARN
 	JobID      string
@@ -25,6 +26,7 @@ type Spec struct {
 	Heartbeat  time.Duration // how often the server wants to hear
 	Threads    int
 	Grant
+	Task json.RawMessage `json:",omitempty"` // what is to be done, in words that the kind of work alone knows
 	Customization
 }
 

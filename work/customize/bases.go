@@ -13,7 +13,7 @@ import (
 // Bases knows the digests of base models. To read one may take minutes. So each is read once, in the
 // background, and again when its files look different.
 type Bases struct {
-	read func(outcrop.ModelFiles) (string, error)
+	read func(dir, baseDir string) (string, error)
 
 	mu    sync.Mutex
 	known map[outcrop.ModelFiles]base
@@ -26,7 +26,7 @@ type base struct {
 }
 
 // NewBases returns digests that read takes from the files.
-func NewBases(read func(outcrop.ModelFiles) (string, error)) *Bases {
+func NewBases(read func(dir, baseDir string) (string, error)) *Bases {
 	return &Bases{read: read, known: map[outcrop.ModelFiles]base{}}
 }
 
@@ -44,7 +44,7 @@ func (b *Bases) Digest(files outcrop.ModelFiles) string {
 }
 
 func (b *Bases) find(files outcrop.ModelFiles, looks string) {
-	digest, err := b.read(files)
+	digest, err := b.read(files.Dir, files.BaseDir)
 	if err != nil || looksOf(files) != looks {
 		digest = "" // half of it was another's, perhaps; the worker, who reads it too, says what is wrong
 	}

@@ -27,10 +27,10 @@ func TestBases(t *testing.T) {
 	write("base/weights", "two", 1)
 	synctest.Test(t, func(t *testing.T) {
 		reads := 0
-		b := NewBases(func(f outcrop.ModelFiles) (string, error) {
+		b := NewBases(func(dir, baseDir string) (string, error) {
 			reads++
-			a, err := os.ReadFile(filepath.Join(f.Dir, "weights"))
-			below, belowErr := os.ReadFile(filepath.Join(f.BaseDir, "weights"))
+			a, err := os.ReadFile(filepath.Join(dir, "weights"))
+			below, belowErr := os.ReadFile(filepath.Join(baseDir, "weights"))
 			return string(a) + string(below), errors.Join(err, belowErr)
 		})
 		for i, change := range []struct {
@@ -65,10 +65,10 @@ func TestBasesThatChange(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		b := NewBases(func(f outcrop.ModelFiles) (string, error) {
+		b := NewBases(func(dir, baseDir string) (string, error) {
 			n++
 			if n == 1 {
-				return "half", os.WriteFile(filepath.Join(f.Dir, "weights"), nil, 0o600)
+				return "half", os.WriteFile(filepath.Join(dir, "weights"), nil, 0o600)
 			}
 			return "whole", nil
 		})

@@ -13,6 +13,14 @@ import (
 	"outcrop.dev/outcrop/work/attempt"
 )
 
+// Kind returns the work on model customization jobs. digest is that of a base model, as a job's worker
+// takes it (attempt.Client.UseBase), from its directory and, of adapters, their base's, else "".
+func Kind(digest func(dir, baseDir string) (string, error)) func(work.Site) work.Kind {
+	return func(s work.Site) work.Kind {
+		return work.Processes(s.Attempts, Rules{Files: s.Files, ModelDir: s.ModelDir, Bases: NewBases(digest)})
+	}
+}
+
 // Rules are those of model customization jobs.
 type Rules struct {
 	// Files finds a job's base model by its BaseModelID. CodeNotFound if there is none any more.

@@ -144,7 +144,7 @@ func TestTaggableKinds(t *testing.T) {
 	t.Parallel()
 	_, err := Tags(caller(t), newStore(t), "arn:aws:bedrock:us-east-1::foundation-model/acme.x")
 	refusals(t, "a foundation model", err, outcrop.CodeValidation,
-		"cannot have tags: give the ARN of a model customization job, a custom model or a provisioned model throughput.")
+		"cannot have tags: give the ARN of a model customization job, a custom model")
 }
 
 func ExampleNoun_Create() {
