@@ -34,17 +34,15 @@ func (l *Launcher) State(ctx context.Context, handle string) (launch.State, erro
 	if err != nil {
 		return launch.State{}, err
 	}
-	c := l.child(handle)
-	ours := c != nil
-	if !ours {
-		if ours, err = l.works(id.pid); err != nil {
-			return launch.State{}, fmt.Errorf("state of process %d: %w", id.pid, err)
-		}
+	ours, err := l.runs(handle, id)
+	if err != nil {
+		return launch.State{}, fmt.Errorf("state of process %d: %w", id.pid, err)
 	}
-	switch {
-	case ours && id.alive():
+	if ours {
 		return launch.State{Phase: launch.Running}, nil
-	case c == nil:
+	}
+	c := l.child(handle)
+	if c == nil {
 		return launch.State{Phase: launch.Gone}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, exitPatience)

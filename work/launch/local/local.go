@@ -196,9 +196,8 @@ func (l *Launcher) Kill(ctx context.Context, handle string) error {
 	}
 	if c := l.child(handle); c != nil {
 		c.killed.Store(true)
-		return id.kill(ctx)
 	}
-	ours, err := l.works(id.pid)
+	ours, err := l.runs(handle, id)
 	if err != nil || !ours {
 		return err
 	}

@@ -167,6 +167,14 @@ func isOurs(root string, l openLock) bool {
 	return err == nil && os.SameFile(info, l.info)
 }
 
+// runs reports whether the process of a handle lives and is ours.
+func (l *Launcher) runs(handle string, id identity) (bool, error) {
+	if !id.alive() || l.child(handle) != nil {
+		return id.alive(), nil
+	}
+	return l.works(id.pid)
+}
+
 // works reports whether a process is a worker of this launcher's data directory: it holds the lock
 // of one of its scratch directories. A handle alone does not tell: the row that it stands in may
 // have been copied with its data directory, and the worker be the original's.
