@@ -41,8 +41,8 @@ type Error struct {
 }
 
 // Reason tells errors of one Code apart, so that nobody has to read a Msg for it. It travels
-// with the error: in HeaderReason, and in the result of an attempt. A server or a worker of an
-// earlier version sends none, and then nothing but Code and Msg is known.
+// with the error, in a header and in the result of an attempt. A server or a worker of an earlier
+// version sends none, and then nothing but Code and Msg is known.
 type Reason string
 
 // The reasons that somebody acts on.
@@ -59,9 +59,6 @@ const (
 	// ReasonUnreadable is of a record that the disk, or somebody else, has damaged.
 	ReasonUnreadable Reason = "Unreadable"
 )
-
-// HeaderReason is the header of an error's answer that has its Reason, beside AWS's body.
-const HeaderReason = "X-Outcrop-Reason"
 
 // ReasonOf returns the first Reason in err's chain, and "" if there is none.
 func ReasonOf(err error) Reason {

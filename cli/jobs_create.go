@@ -15,6 +15,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/models/catalog"
+	"outcrop.dev/outcrop/wire/restjson"
 )
 
 // defaultBaseModel is the model that every server has.
@@ -181,7 +182,7 @@ func (n *newJob) input(train string, validation []string) *bedrock.CreateModelCu
 // gives no reason: then it is a refusal like any other.
 func dataRefused(err error) error {
 	var answer *smithyhttp.ResponseError
-	if errors.As(err, &answer) && answer.Response.Header.Get(outcrop.HeaderReason) == string(outcrop.ReasonBadData) {
+	if errors.As(err, &answer) && answer.Response.Header.Get(restjson.HeaderReason) == string(outcrop.ReasonBadData) {
 		return &exitError{code: exitBadData, text: explain(err)}
 	}
 	return err

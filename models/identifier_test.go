@@ -339,10 +339,10 @@ func (w *world) countTokens(id string) (string, error) {
 	return w.asked(), err
 }
 
-// Check makes a world a bedrock.DataChecker: all data are good.
-func (w *world) Check(_ context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
-	w.files = ask.Model
-	return bedrock.DataReport{Train: ask.Train}, nil
+// PlanJob makes a world a bedrock.Planner: all data are good.
+func (w *world) PlanJob(_ context.Context, job *outcrop.Job, base outcrop.ModelFiles, _ outcrop.Objects) (outcrop.TrainSpec, []byte, error) {
+	w.files = base
+	return job.Train, nil, nil
 }
 
 // engine remembers which files it was asked to run.

@@ -12,13 +12,8 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/wire/restjson"
+	"outcrop.dev/outcrop/wire/restxml"
 	"outcrop.dev/outcrop/work/attempt"
-)
-
-// The headers by which clients quote a request: Bedrock's, and S3's.
-const (
-	headerRequestID   = "X-Amzn-Requestid"
-	headerS3RequestID = "X-Amz-Request-Id"
 )
 
 // Paths that are not AWS's. No bucket is called _outcrop: names have no underscore.
@@ -55,8 +50,8 @@ func through(h http.Handler, layers ...func(http.Handler) http.Handler) http.Han
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := newRequestID()
-		w.Header().Set(headerRequestID, id)
-		w.Header().Set(headerS3RequestID, id)
+		w.Header().Set(restjson.RequestIDHeader, id)
+		w.Header().Set(restxml.RequestIDHeader, id)
 		w.Header().Set("Server", "Outcrop")
 		next.ServeHTTP(w, r)
 	})
@@ -70,7 +65,7 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 		s.cfg.Log.LogAttrs(r.Context(), accessLevel(sw.status), "request",
 			slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()),
 			slog.Int("status", sw.status), slog.Duration("took", s.cfg.Clock().Sub(start).Round(time.Microsecond)),
-			slog.String("requestID", w.Header().Get(headerRequestID)))
+			slog.String("requestID", w.Header().Get(restjson.RequestIDHeader)))
 	})
 }
 

@@ -46,7 +46,6 @@ type rooms struct {
 	blobs      *disk.Store
 	catalog    *catalog.Catalog
 	models     *models.Models
-	exec       nn.Exec // what serving, and the planning of jobs, runs on
 	engine     *infer.Engine
 	meter      *meter.Meter
 	signer     attempt.Signer
@@ -116,9 +115,8 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	}
 	pool := tensor.NewPool(s.threads())
 	s.onClose(func() error { pool.Close(); return nil })
-	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
-		Exec:        r.exec,
+		Exec:        nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8},
 		Check:       r.scrub.Check,
 		WeightBytes: s.cfg.ModelBytes,
 		CacheBytes:  s.cfg.CacheBytes,
@@ -154,13 +152,11 @@ func (s *Server) buildWork(_ context.Context, r *rooms) error {
 	r.attempts = work.NewAttempts(r.store, launcher, r.signer, r.meter, work.ProcessOptions{
 		ScratchRoot: s.path(scratchDir), Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
-	var kinds []work.Kind
-	for _, p := range processes {
-		kinds = append(kinds, p.rule(r))
+	kinds := []work.Kind{throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log)}
+	for _, kind := range s.cfg.Processes {
+		kinds = append(kinds, kind(work.Site{Attempts: r.attempts, Files: r.models.Files, ModelDir: r.models.Dir}))
 	}
-	s.supervise(r, append(kinds,
-		throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log),
-	)...)
+	s.supervise(r, kinds...)
 	r.meter.Watch(r.rows.Counts, r.attempts.Running)
 	r.meter.Gauge("outcrop_damaged_files", "Files of objects, and models, that are known to hold wrong bytes.", func() float64 {
 		return float64(r.blobs.Damaged() + r.scrub.Damaged())

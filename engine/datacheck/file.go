@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"outcrop.dev/outcrop/engine/train"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/dataset"
 )
@@ -41,7 +40,7 @@ type fileCheck struct {
 	own, train *seen
 	keep       bool
 	lengths    []int
-	packer     train.Packer
+	packer     Packer
 	problems   []dataset.Problem // that only the model's tokens show: the first dataset.ProblemsMax
 	bad        int               // all of them
 	examples   []chattemplate.Example

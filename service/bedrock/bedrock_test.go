@@ -263,27 +263,31 @@ type checker struct {
 	model outcrop.ModelFiles
 }
 
-func (c *checker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
+func (c *checker) PlanJob(ctx context.Context, job *outcrop.Job, base outcrop.ModelFiles, o outcrop.Objects) (spec outcrop.TrainSpec, report []byte, err error) {
 	if c.during != nil {
 		c.during()
 	}
-	asked := []string{ask.Model.Dir, fmt.Sprint(ask.Model.ContextLength), ask.CustomizationType}
-	for _, d := range append([]bedrock.Dataset{ask.Training}, ask.Validations...) {
-		r, err := d.Open(ctx)
+	asked := []string{base.Dir, fmt.Sprint(base.ContextLength), job.CustomizationType}
+	for _, uri := range append([]string{job.TrainingURI}, job.ValidationURIs...) {
+		bucket, key, _ := outcrop.ParseS3URI(uri)
+		r, _, err := o.Get(ctx, bucket, key)
 		if err != nil {
-			return bedrock.DataReport{}, err
+			return spec, nil, err
 		}
 		data, err := io.ReadAll(r)
 		if err != nil {
-			return bedrock.DataReport{}, err
+			return spec, nil, err
 		}
-		asked = append(asked, d.Name, string(data))
+		asked = append(asked, uri, string(data))
 		_ = r.Close()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.model, c.asked = ask.Model, asked
-	return bedrock.DataReport{Err: c.bad, JSON: []byte(`{"rows":1}`), Train: recipe.Resolve(ask.Train, recipe.Facts{Rows: 100})}, c.err
+	c.model, c.asked = base, asked
+	if c.bad != nil {
+		return spec, []byte(`{"rows":1}`), c.bad
+	}
+	return recipe.Resolve(job.Train, recipe.Facts{Rows: 100}), nil, c.err
 }
 
 // objects is S3 in memory. A bucket exists if any key begins with its name.

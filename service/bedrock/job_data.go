@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
@@ -26,27 +25,21 @@ func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *outc
 	if err := s.checkWritable(ctx, job); err != nil {
 		return err
 	}
-	validations := make([]Dataset, len(job.ValidationURIs))
-	for i, uri := range job.ValidationURIs {
-		validations[i] = s.dataset(uri)
-	}
 	files, err := s.models.Files(ctx, base.Ref())
 	if err != nil {
 		return err
 	}
-	report, err := s.data.Check(ctx, DataCheck{
-		Model: files, CustomizationType: job.CustomizationType, Train: job.Train, Training: s.dataset(job.TrainingURI), Validations: validations,
-	})
-	if err != nil {
+	if s.planner == nil {
+		return errInvalid("This server was started without what plans jobs, and takes none. Start it with `outcrop serve`.")
+	}
+	spec, report, err := s.planner.PlanJob(ctx, job, files, s.objects)
+	var bad *outcrop.Error
+	if report == nil || !errors.As(err, &bad) {
+		job.Train = spec
 		return err
 	}
-	var bad *outcrop.Error
-	if !errors.As(report.Err, &bad) {
-		job.Train = report.Train
-		return report.Err
-	}
 	uri := outcrop.JoinS3URI(job.OutputPrefix(), outcrop.DataReportFile)
-	if err := s.put(ctx, uri, "application/json", report.JSON); err != nil {
+	if err := s.put(ctx, uri, "application/json", report); err != nil {
 		return err
 	}
 	return &outcrop.Error{Code: bad.Code, Reason: bad.Reason, Msg: fmt.Sprintf("%s The full report is at %s.", bad.Msg, uri)}
@@ -128,16 +121,4 @@ func (s *Service) put(ctx context.Context, uri, contentType string, data []byte)
 			bucket + " at key " + path.Join(path.Dir(key), writeCheckFile) + ". Check that the bucket of outputDataConfig.s3Uri exists."}
 	}
 	return err
-}
-
-// dataset returns the file at an S3 URI that was found to be readable.
-func (s *Service) dataset(uri string) Dataset {
-	return Dataset{Name: uri, Open: func(ctx context.Context) (io.ReadCloser, error) {
-		bucket, key, err := outcrop.ParseS3URI(uri)
-		if err != nil {
-			return nil, err
-		}
-		r, _, err := s.objects.Get(ctx, bucket, key)
-		return r, err
-	}}
 }

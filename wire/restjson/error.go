@@ -67,35 +67,20 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 	if gone(ctx, err) && errors.As(context.Cause(ctx), &stopping) {
 		err = stopping
 	} else if gone(ctx, err) {
-		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(headerRequestID), "err", err)
+		log.DebugContext(ctx, "the caller has gone", "requestID", w.Header().Get(RequestIDHeader), "err", err)
 		w.WriteHeader(StatusClientGone)
 		return
 	}
-	code, msg := outcrop.CodeOf(err), ""
-	if code == outcrop.CodeInternal && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
-		code, err = errFull.Code, &outcrop.Error{Code: errFull.Code, Msg: errFull.Msg, Err: err}
+	if outcrop.CodeOf(err) == outcrop.CodeInternal && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+		err = &outcrop.Error{Code: errFull.Code, Msg: errFull.Msg, Err: err}
 	}
-	var e *outcrop.Error
-	switch {
-	case code == outcrop.CodeInternal && outcrop.ReasonOf(err) == outcrop.ReasonUnreadable && errors.As(err, &e):
-		msg = e.Msg
-		logInternal(ctx, log, w.Header().Get(headerRequestID), err)
-	case code == outcrop.CodeInternal:
-		id := w.Header().Get(headerRequestID)
-		msg = fmt.Sprintf("An internal error occurred; the server's log tells more under request id %s.", id)
-		logInternal(ctx, log, id, err)
-	case errors.As(err, &e):
-		msg = e.Msg
-		if code == outcrop.CodeServiceUnavailable && e.Err != nil {
-			log.WarnContext(ctx, "not served", "requestID", w.Header().Get(headerRequestID), "error", err)
-		}
-	}
+	code, msg := outcrop.CodeOf(err), explain(ctx, log, w.Header().Get(RequestIDHeader), err)
 	body, _ := json.Marshal(map[string]string{"message": msg}) // strings always marshal
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amzn-ErrorType", string(code))
 	if reason := outcrop.ReasonOf(err); reason != "" && code != outcrop.CodeInternal {
-		h.Set(outcrop.HeaderReason, string(reason))
+		h.Set(HeaderReason, string(reason))
 	}
 	h.Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(Status(code))
@@ -104,6 +89,23 @@ func WriteError(ctx context.Context, log *slog.Logger, w http.ResponseWriter, er
 
 // errFull is for what does not say itself how full the disk is.
 var errFull = outcrop.Errorf(outcrop.CodeServiceUnavailable, "The server's disk is full. Delete objects or models, or free space on the machine that runs Outcrop, and try again.")
+
+// explain returns what the caller reads of err, and logs what nobody else does.
+func explain(ctx context.Context, log *slog.Logger, id string, err error) string {
+	var e *outcrop.Error
+	known := errors.As(err, &e)
+	switch {
+	case !known || e.Code == outcrop.CodeInternal:
+		logInternal(ctx, log, id, err)
+		if known && e.Reason == outcrop.ReasonUnreadable {
+			return e.Msg
+		}
+		return fmt.Sprintf("An internal error occurred; the server's log tells more under request id %s.", id)
+	case e.Code == outcrop.CodeServiceUnavailable && e.Err != nil:
+		log.WarnContext(ctx, "not served", "requestID", id, "error", err)
+	}
+	return e.Msg
+}
 
 // gone reports that err says no more than that the caller has gone.
 func gone(ctx context.Context, err error) bool { return ctx.Err() != nil && errors.Is(err, ctx.Err()) }

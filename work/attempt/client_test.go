@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -443,5 +444,28 @@ func TestFinishWithoutAServer(t *testing.T) {
 	}
 	if r, ok := readResult(w.spec.ScratchDir); !ok || r.ExitCode != ExitTemporary {
 		t.Errorf("result %+v, %v", r, ok)
+	}
+}
+
+// A copy's server has the port, and the tokens, of the original's, which is gone: the worker of the original
+// does not take it for its own. An older program's server, which says nothing of its run, it does.
+func TestServerOfAnotherRun(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		file, says string
+		own        bool
+	}{"own": {"a", "a", true}, "another": {"a", "b", false}, "an older program's": {"", "b", true}, "an older program": {"a", "", true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.start(NewHandler(NewSigner(testKey), w.jobs, w.objects, tc.says, slog.New(slog.DiscardHandler)))
+			writeServerFile(t, w.dataDir, `{"url":"`+w.server.URL+`","run":"`+tc.file+`"}`)
+			o := w.options()
+			o.Patience = 10 * time.Millisecond
+			_, err := Connect(t.Context(), o)
+			if (err == nil) != tc.own || err != nil && outcrop.CodeOf(err) != outcrop.CodeServiceUnavailable {
+				t.Errorf("Connect: %v", err)
+			}
+		})
 	}
 }

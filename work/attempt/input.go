@@ -18,6 +18,7 @@ import (
 // that goes on after a crash sees the bytes that the first one saw, whatever has been
 // uploaded since. CodeNotFound if the object is missing.
 func (c *Client) Get(ctx context.Context, uri string) (io.ReadCloser, error) {
+	defer c.Alive()
 	path := filepath.Join(c.spec.ScratchDir, InputsDir, hexDigest([]byte(uri)))
 	f, err := os.Open(path)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {

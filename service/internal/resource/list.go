@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // Listing is what the List operations of all nouns ask. Zero fields select everything.
@@ -57,7 +58,7 @@ func (k Noun[N]) List(ctx context.Context, log *slog.Logger, r outcrop.Reader, l
 // All returns every noun in a scope and in one of the statuses, if any are named. It is for what a
 // quota bounds.
 func (k Noun[N]) All(ctx context.Context, r outcrop.Reader, sc outcrop.Scope, statuses ...outcrop.Status) (all []N, err error) {
-	for rec, err := range outcrop.All(ctx, r.List, outcrop.Query{Kind: k.Kind, Scope: sc, Statuses: statuses}) {
+	for rec, err := range rows.All(ctx, r.List, outcrop.Query{Kind: k.Kind, Scope: sc, Statuses: statuses}) {
 		if err != nil {
 			return nil, err
 		}
