@@ -30,6 +30,7 @@ race: ## everything but the kernels under the race detector (needs a C compiler)
 
 long: race ## slow tests: the race detector, the portable build, twenty kills
 	$(GO) test -tags purego ./...
+	$(GO) test -tags long -run 'Long$$' ./service/bedrock
 	$(GO) test -tags long -timeout 60m -v ./e2e/kill
 
 gen: ## everything generated, again

@@ -64,6 +64,7 @@ type Job struct {
 	CustomizationType string
 	TrainingURI       string
 	ValidationURIs    []string
+	Inputs            []Input // of each URI once; none in a job that an earlier program has accepted
 	OutputURI         string
 	HyperParameters   map[string]string // as the caller sent them
 	Train             TrainSpec         // what they mean for this base model

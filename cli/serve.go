@@ -12,6 +12,7 @@ import (
 
 	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/engine/customize"
+	"outcrop.dev/outcrop/engine/datacheck"
 	"outcrop.dev/outcrop/server"
 )
 
@@ -146,6 +147,8 @@ func (a *app) serverConfig(cfg server.Config) (c server.Config, done func(), err
 	cfg.Kernel = a.getenv(kernelVariable)
 	cfg.Program = "outcrop " + readVersion().Version
 	cfg.MemoryBytes = int64(totalMemory())
-	cfg.Planner, cfg.Processes = customize.Planner{Exec: exec, MemoryBytes: cfg.MemoryBytes}, processKinds()
+	turns := make(datacheck.Turns, max(1, exec.Pool.Threads()/2))
+	cfg.Planner = customize.Planner{Exec: exec, MemoryBytes: cfg.MemoryBytes, Turns: turns}
+	cfg.Processes = processKinds()
 	return cfg, exec.Pool.Close, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/blob/disk"
+	"outcrop.dev/outcrop/data/inputs"
 	"outcrop.dev/outcrop/data/meter"
 	"outcrop.dev/outcrop/data/store/sqlite"
 	"outcrop.dev/outcrop/engine/infer"
@@ -44,6 +45,7 @@ type rooms struct {
 	rows       *sqlite.Store
 	store      *notifyingStore // rows, telling the supervisor what is written
 	blobs      *disk.Store
+	inputs     *inputs.Inputs
 	catalog    *catalog.Catalog
 	models     *models.Models
 	engine     *infer.Engine
@@ -95,6 +97,7 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 		return fmt.Errorf("open the object store: %w", err)
 	}
 	s.onClose(r.blobs.Close)
+	r.inputs = inputs.New(r.blobs, rows, s.cfg.Clock)
 	if r.catalog, err = catalog.Open(s.cfg.DataDir, bedrockruntime.Dialects()...); err != nil {
 		return fmt.Errorf("open the catalog: %w", err)
 	}

@@ -193,6 +193,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.rooms.supervisor.Run(running) })
 	g.Go(func() error { return s.rooms.scrub.Run(running) })
 	g.Go(func() error {
+		return s.rooms.inputs.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
+	})
+	g.Go(func() error {
 		found := lost.Folder{Dir: filepath.Join(s.path(modelsDir), lost.Name), Now: s.cfg.Clock, Log: s.cfg.Log}
 		return s.rooms.models.Run(running, found, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
 	})

@@ -23,7 +23,9 @@ func (s *Server) route() {
 
 	router := restjson.NewRouter(newRequestID, log)
 	router.Hide(s.cfg.DataDir)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, s.cfg.Planner, s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
+	control := bedrock.New(r.store, objects, r.catalog, r.models, s.cfg.Planner, s.cfg.Clock, newID, bedrock.DefaultQuotas(), log)
+	s.onClose(control.Close)
+	bedrock.Register(router, control)
 	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
 	bedrockruntime.Register(router, bedrockruntime.New(r.models, invoker))
 	buckets := s3.New(r.blobs, s3.Options{Domains: s.cfg.domains(), NewRequestID: newRequestID, Log: log})

@@ -217,6 +217,10 @@ func (f files) Put(_ context.Context, bucket, key, _ string, r io.Reader) (outcr
 	})
 }
 
+func (f files) Copy(context.Context, string, string, string, string) (outcrop.ObjectInfo, error) {
+	return outcrop.ObjectInfo{}, errors.ErrUnsupported
+}
+
 func (f files) Delete(context.Context, string, string) error { return errors.ErrUnsupported }
 
 func (f files) List(context.Context, string, string, string, int) ([]outcrop.ObjectInfo, error) {

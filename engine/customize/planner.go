@@ -14,6 +14,9 @@ import (
 type Planner struct {
 	Exec        model.Exec // what workers run on
 	MemoryBytes int64      // what training may take; 0: not known
+	// Turns are those of all checks of data together. Whoever asks a model meanwhile has the rest of
+	// the processors. Nil: a check has all of them.
+	Turns datacheck.Turns
 }
 
 // PlanJob reads every row of a job's data from objects, and chooses what the job's Train leaves open.
@@ -25,7 +28,7 @@ func (p Planner) PlanJob(ctx context.Context, job *outcrop.Job, base outcrop.Mod
 	for _, uri := range job.ValidationURIs {
 		validations = append(validations, objectSource(objects, uri))
 	}
-	checker := datacheck.Checker{Customization: job.CustomizationType, Context: base.ContextLength}
+	checker := datacheck.Checker{Workers: cap(p.Turns), Turns: p.Turns, Customization: job.CustomizationType, Context: base.ContextLength}
 	// The form of conversations is the whole model's: adapters lack the config.json that may name the end of text.
 	whole := cmp.Or(base.BaseDir, base.Dir)
 	found, err := checker.Check(ctx, whole, RowLength(base.ContextLength, job.Train), objectSource(objects, job.TrainingURI), validations)

@@ -48,6 +48,7 @@ type Service struct {
 	newID   func() string
 	quotas  Quotas
 	log     *slog.Logger
+	checks  *checks
 }
 
 // New returns a Service. Without a planner it takes no jobs. newID makes resource ids: 12 of
@@ -56,7 +57,14 @@ func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, models M
 	now func() time.Time, newID func() string, quotas Quotas, log *slog.Logger) *Service {
 	return &Service{
 		store: store, objects: objects, catalog: catalog, models: models, planner: planner, now: now, newID: newID, quotas: quotas, log: log,
+		checks: newChecks(),
 	}
+}
+
+// Close ends the checks of data that go on without a caller. Requests must have ended.
+func (s *Service) Close() error {
+	s.checks.close()
+	return nil
 }
 
 // errInvalid returns a ValidationException.

@@ -125,6 +125,8 @@ func BenchmarkCreateJob(b *testing.B) {
 	e, service := checking(b, rows.String())
 	for i := 0; b.Loop(); i++ {
 		in := direct(jobRequest(fmt.Sprint("job-", i)))
+		key := fmt.Sprint("train-", i) // another one, so that its check is not the last one's
+		e.objects.data["data/"+key], in.TrainingDataConfig.S3Uri = e.objects.data["data/train.jsonl"], "s3://data/"+key
 		out, err := service.CreateModelCustomizationJob(e.ctx(), in)
 		if err != nil {
 			b.Fatal(err)

@@ -192,6 +192,10 @@ type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
 
+func (o *fakeObjects) Copy(context.Context, string, string, string, string) (outcrop.ObjectInfo, error) {
+	return outcrop.ObjectInfo{}, io.ErrUnexpectedEOF
+}
+
 func (o *fakeObjects) Delete(context.Context, string, string) error { return io.ErrUnexpectedEOF }
 
 func (o *fakeObjects) Put(_ context.Context, bucket, key, _ string, r io.Reader) (outcrop.ObjectInfo, error) {

@@ -175,9 +175,12 @@ func (h *Handler) result(w http.ResponseWriter, r *http.Request, id ID) error {
 }
 
 func (h *Handler) getObject(w http.ResponseWriter, r *http.Request, id ID) error {
-	bucket, key, err := h.allow(r, id, (*Grant).Reads)
+	grant, bucket, key, err := h.allow(r, id, (*Grant).Reads)
 	if err != nil {
 		return err
+	}
+	if in, ok := grant.Accepted(r.URL.Query().Get("uri")); ok {
+		bucket, key = outcrop.SystemBucket, outcrop.BlobKey(in.SHA256)
 	}
 	body, info, err := h.objects.Get(r.Context(), bucket, key)
 	if err != nil {
@@ -194,7 +197,7 @@ func (h *Handler) getObject(w http.ResponseWriter, r *http.Request, id ID) error
 }
 
 func (h *Handler) putObject(w http.ResponseWriter, r *http.Request, id ID) error {
-	bucket, key, err := h.allow(r, id, (*Grant).Writes)
+	_, bucket, key, err := h.allow(r, id, (*Grant).Writes)
 	if err != nil {
 		return err
 	}
@@ -223,20 +226,19 @@ func cannotPut(bucket, key string, err error) error {
 }
 
 // allow returns the object that the request names, if the attempt may touch it.
-func (h *Handler) allow(r *http.Request, id ID, may func(*Grant, string) bool) (bucket, key string, err error) {
+func (h *Handler) allow(r *http.Request, id ID, may func(*Grant, string) bool) (grant Grant, bucket, key string, err error) {
 	uri := r.URL.Query().Get("uri")
-	grant, err := h.jobs.Grant(r.Context(), id)
-	if err != nil {
-		return "", "", err
+	if grant, err = h.jobs.Grant(r.Context(), id); err != nil {
+		return grant, "", "", err
 	}
 	if !may(&grant, uri) {
-		return "", "", outcrop.Errorf(outcrop.CodeAccessDenied, "The attempt has no access to %q: it is neither an input of its job nor below its output prefix.", uri)
+		return grant, "", "", outcrop.Errorf(outcrop.CodeAccessDenied, "The attempt has no access to %q: it is neither an input of its job nor below its output prefix.", uri)
 	}
 	bucket, key, err = outcrop.ParseS3URI(uri)
 	if err == nil && key == "" {
 		err = outcrop.Errorf(outcrop.CodeValidation, "%q names a bucket, not an object.", uri)
 	}
-	return bucket, key, err
+	return grant, bucket, key, err
 }
 
 func readJSON(w http.ResponseWriter, r *http.Request, v any) error {

@@ -52,7 +52,7 @@ func (r Rules) Spec(ctx context.Context, j *outcrop.Job) (attempt.Spec, error) {
 
 // Grant implements work.Rules.
 func (Rules) Grant(j *outcrop.Job) attempt.Grant {
-	return attempt.Grant{TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputPrefix: j.OutputPrefix()}
+	return attempt.Grant{TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputPrefix: j.OutputPrefix(), Inputs: j.Inputs}
 }
 
 // Base implements work.Rules.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/blob"
 )
 
@@ -88,11 +89,11 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 }
 
 // ListBuckets returns up to max buckets with the prefix, after the name after, by name and
-// without their tags.
+// without their tags. The system's own is not among them.
 func (s *Store) ListBuckets(ctx context.Context, prefix, after string, max int) ([]blob.Bucket, error) {
 	var buckets []blob.Bucket
-	err := each(ctx, s.db.Reader, "SELECT name, created FROM buckets WHERE name > ? AND substr(name, 1, length(?)) = ? ORDER BY name LIMIT ?",
-		[]any{after, prefix, prefix, max}, func(rows *sql.Rows) error {
+	err := each(ctx, s.db.Reader, "SELECT name, created FROM buckets WHERE name > ? AND name <> ? AND substr(name, 1, length(?)) = ? ORDER BY name LIMIT ?",
+		[]any{after, outcrop.SystemBucket, prefix, prefix, max}, func(rows *sql.Rows) error {
 			var b blob.Bucket
 			var created int64
 			err := rows.Scan(&b.Name, &created)
