@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/blob"
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/internal/lost"
@@ -22,8 +23,8 @@ import (
 // RepairReport says what Repair has done.
 type RepairReport struct {
 	Good             bool // the index is as it should be, and was left alone
-	Buckets, Objects int
-	Unnamed          int // files that belong to no object: of uploads that were not completed
+	Buckets, Objects int  // of users: the system's own bucket is not counted
+	Unnamed          int  // files that belong to no object: of uploads that were not completed
 }
 
 // repaired is an object as it was found.
@@ -230,7 +231,17 @@ func (p *repair) write(ctx context.Context, path string) (r RepairReport, err er
 		}
 		return nil
 	})
-	r = RepairReport{Buckets: len(p.buckets), Objects: len(p.order), Unnamed: len(p.files) - len(used)}
+	r = RepairReport{Unnamed: len(p.files) - len(used)}
+	for name := range p.buckets {
+		if name != outcrop.SystemBucket {
+			r.Buckets++
+		}
+	}
+	for _, key := range p.order {
+		if p.objects[key].o.Bucket != outcrop.SystemBucket {
+			r.Objects++
+		}
+	}
 	return r, errors.Join(err, db.Close())
 }
 
