@@ -6,14 +6,17 @@ import (
 )
 
 // Dither moves the masters of matrices that are read or saved as bfloat16, and that stand exactly
-// on its grid, to random places within the cells that round to them: not a bit of what a bf16 kernel
-// computes changes, nor of what Save writes. A model that was saved as bfloat16 has all its masters on the grid, and then no update
-// shows before it has passed half a cell, 1/512 of the weight: training with small rates learns late,
-// and most of what it has learnt is rounded away when it is saved. From dithered masters the share of the weights that
-// round to the next number is as large as the update is, from the first step on.
+// on its grid, to random places within their own cells. Not a bit changes of what a bf16 kernel
+// computes, nor of what Save writes as bfloat16.
 //
-// The same seed moves alike, and moves nothing a second time. Vectors stay, which are float32 in
-// files and in products; so do zeros, frozen weights, and adapters. A float32 kernel computes with the moved masters.
+// All masters of a model that was saved as bfloat16 stand on the grid. From there no update shows before
+// it has passed half a cell, 1/512 of the weight: training at a small rate learns late, and most of
+// what it has learnt is rounded away when it is saved. From dithered masters the share of the
+// weights that round to the next number is as large as the update, from the first step on.
+//
+// The same seed moves alike, and moves nothing a second time. Vectors stay, because files and
+// products have them as float32; so do zeros, frozen weights and adapters. A float32 kernel computes
+// with the moved masters.
 func (m *Model) Dither(seed uint64) {
 	if m.frozen {
 		return

@@ -10,8 +10,8 @@ import (
 )
 
 // TestDither: with every kernel, for weights that are saved as bfloat16 and for others, Dither moves
-// the matrices that are rounded when they are read and no vector, and leaves what is read as it was: the logits
-// of a bf16 kernel to the bit, and what Save writes as bfloat16.
+// the matrices that are rounded when they are read, and no vector. What is read stays as it was: the
+// logits of a bf16 kernel, to the bit, and what Save writes as bfloat16.
 func TestDither(t *testing.T) {
 	t.Parallel()
 	for _, k := range gemm.Kernels() {

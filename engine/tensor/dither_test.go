@@ -81,3 +81,15 @@ func TestDither(t *testing.T) {
 		t.Errorf("%v became %v", stays, got)
 	}
 }
+
+// BenchmarkDither tells what a job pays, once.
+func BenchmarkDither(b *testing.B) {
+	w := slices.Repeat([]float32{1}, 1<<20)
+	b.SetBytes(int64(4 * len(w)))
+	for b.Loop() {
+		for i := range w {
+			w[i] = 1
+		}
+		Dither(w, 1)
+	}
+}
