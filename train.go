@@ -13,6 +13,7 @@ type TrainSpec struct {
 	Schedule     Schedule // of the rate after the warm-up
 	WeightDecay  float64  // of matrices
 	GradientClip float64  // the largest norm of the gradient
+	Dither       bool     // begin from weights spread within what bfloat16 rounds to them: model.Dither
 	LoRA         LoRASpec
 	Seed         uint64
 

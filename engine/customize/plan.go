@@ -195,6 +195,7 @@ func (w *workload) options(t outcrop.TrainSpec) train.Options {
 	o := train.FineTune(steps, t.PeakRate(), t.WarmupSteps)
 	o.Schedule = schedule(t.Schedule, min(t.WarmupSteps, steps), steps)
 	o.WeightDecay, o.Clip = t.WeightDecay, t.GradientClip
+	o.Dither, o.Seed = t.Dither, t.Seed
 	o.MicroTokens, o.Recompute = t.MicroTokens, t.Recompute
 	o.Largest = w.largest(t)
 	return o

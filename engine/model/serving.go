@@ -101,7 +101,7 @@ func (s *Serving) keep(p *nn.Param, w []float32) {
 		p.W = s.arena.F32(len(w))
 		copy(p.W, w)
 	}
-	if !s.multiplies(p) {
+	if !s.weights.multiplies(p) {
 		return
 	}
 	m := gemm.Matrix{Rows: p.Cols, Cols: p.Rows, Stride: p.Cols, Trans: true, F32: w}
@@ -116,8 +116,7 @@ func (s *Serving) keep(p *nn.Param, w []float32) {
 func (s *Serving) looksUp(p *nn.Param) bool { return p == s.weights.embed || p == s.weights.positions }
 
 // multiplies tells whether p is a factor of a product.
-func (s *Serving) multiplies(p *nn.Param) bool {
-	w := s.weights
+func (w *weights) multiplies(p *nn.Param) bool {
 	return (p != w.embed || p == w.head) && p != w.positions && !p.Vector
 }
 
@@ -139,7 +138,7 @@ func (c Config) ServingBytes(exec nn.Exec) int { return c.serving(exec).planned(
 // planned is ServingBytes.
 func (s *Serving) planned() (n int) {
 	for _, p := range s.weights.all() {
-		if s.multiplies(p) {
+		if s.weights.multiplies(p) {
 			n += gemm.PackedBytes(s.exec.Kernel, p.Cols, p.Rows, s.exec.Int8)
 		}
 		switch {
@@ -169,7 +168,7 @@ func (c Config) KeptBytes(exec nn.Exec) int {
 	s := c.serving(exec)
 	var packed []int
 	for _, p := range s.weights.all() {
-		if s.multiplies(p) {
+		if s.weights.multiplies(p) {
 			packed = append(packed, gemm.PackedBytes(exec.Kernel, p.Cols, p.Rows, false))
 		}
 	}

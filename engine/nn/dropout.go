@@ -1,6 +1,10 @@
 package nn
 
-import "math"
+import (
+	"math"
+
+	"outcrop.dev/outcrop/engine/tensor"
+)
 
 // Dropout sets each element of an input to zero with probability P; what is computed from the
 // others is multiplied by 1/(1−P). Which elements of a row are dropped is a pure function of
@@ -68,9 +72,9 @@ func (d *Dropout) choose(task int, x []float32, from, c int, layer uint64) dropp
 		return nil
 	}
 	chosen := d.chosen[task][:0]
-	key := mix(mix(mix(d.Seed)+d.Step) + layer)
+	key := tensor.Mix(tensor.Mix(tensor.Mix(d.Seed)+d.Step) + layer)
 	for i := range len(x) / c {
-		row := dropRow{gaps: d.gaps, key: mix(key + uint64(d.Row+from+i))}
+		row := dropRow{gaps: d.gaps, key: tensor.Mix(key + uint64(d.Row+from+i))}
 		for j := row.next(); j < c; j += 1 + row.next() {
 			chosen = append(chosen, element{i*c + j, x[i*c+j]})
 		}
@@ -129,19 +133,10 @@ type dropRow struct {
 
 func (r *dropRow) next() int {
 	if r.drawn%perWord == 0 {
-		r.word = mix(r.key + r.drawn)
+		r.word = tensor.Mix(r.key + r.drawn)
 	}
 	gap := r.gaps[r.word%(1<<gapBits)]
 	r.word >>= gapBits
 	r.drawn++
 	return int(gap)
-}
-
-// mix is one step of SplitMix64: neighbouring x give words that look independent.
-// Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number Generators", figure 15.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -126,6 +126,9 @@ func autoWeightDecay(t *spec, _ Facts) {
 
 func autoClip(t *spec, _ Facts) { t.GradientClip = 1 }
 
+// autoDither is for masters, which adapters leave frozen.
+func autoDither(t *spec, _ Facts) { t.Dither = t.Method == outcrop.MethodFull }
+
 // autoRank grows with what there is to learn.
 func autoRank(t *spec, f Facts) {
 	switch {

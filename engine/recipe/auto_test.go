@@ -61,6 +61,7 @@ func TestAuto(t *testing.T) {
 		{"weightDecay", "auto", "", small, "0.01"},
 		{"weightDecay", "auto", "method lora", small, "0"},
 		{"gradientClip", "auto", "", small, "1"},
+		{"dither", "auto", "", small, "true"},
 		{"loraRank", "auto", "method lora", small, "16"},
 		{"loraRank", "auto", "method lora", with(small, func(f *facts) { f.Rows = 999 }), "8"},
 		{"loraRank", "auto", "method lora", with(small, func(f *facts) { f.Rows = 10_000 }), "32"},

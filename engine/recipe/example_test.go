@@ -22,7 +22,7 @@ func Example() {
 	_, err = recipe.Parse(base, map[string]string{"epochCount": "11"})
 	fmt.Println(err)
 	// Output:
-	// left open: [loraRank loraAlpha microBatchTokens activationCheckpointing evaluationInterval bestCheckpoint learningRate]
+	// left open: [dither loraRank loraAlpha microBatchTokens activationCheckpointing evaluationInterval bestCheckpoint learningRate]
 	// chosen: rank 16 rate 0.002 steps 626
 	// ValidationException: The value "11" of hyperparameter epochCount is not valid: it must be an integer from 1 to 10, or auto.
 }

@@ -32,6 +32,7 @@ var fields = []field{
 	word("schedule", func(t *spec) *outcrop.Schedule { return &t.Schedule }, outcrop.ScheduleLinear, outcrop.ScheduleCosine, outcrop.ScheduleConstant, outcrop.ScheduleWSD).auto(autoSchedule),
 	number("weightDecay", decayMin, decayMax, func(t *spec) *float64 { return &t.WeightDecay }).auto(autoWeightDecay),
 	number("gradientClip", clipMin, clipMax, func(t *spec) *float64 { return &t.GradientClip }).auto(autoClip),
+	boolean("dither", func(t *spec) *bool { return &t.Dither }).auto(autoDither).open(),
 	integer("loraRank", rankMin, RankMax, func(t *spec) *int { return &t.LoRA.Rank }).auto(autoRank).lora(),
 	boolean("rsLora", func(t *spec) *bool { return &t.LoRA.RSLoRA }).auto(autoRSLoRA).lora(),
 	number("loraAlpha", alphaMin, alphaMax, func(t *spec) *float64 { return &t.LoRA.Alpha }).auto(autoAlpha).open().lora(),

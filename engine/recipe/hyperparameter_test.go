@@ -33,7 +33,7 @@ func TestParseHyperParameters(t *testing.T) {
 	t.Parallel()
 	got := parse(t, "epochCount", "3", "batchSize", "8", "learningRate", "0.00001", "learningRateWarmupSteps", "10", "seed", "7")
 	want := recipe.Default(outcrop.TrainDefaults{Epochs: 3, BatchSize: 8, LearningRate: 0.00001 * 50, WarmupSteps: 10})
-	want.Seed, want.Open = 7, []string{"loraAlpha", "microBatchTokens", "activationCheckpointing", "evaluationInterval", "bestCheckpoint"}
+	want.Seed, want.Open = 7, []string{"dither", "loraAlpha", "microBatchTokens", "activationCheckpointing", "evaluationInterval", "bestCheckpoint"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -68,6 +68,7 @@ func TestHyperParameterRanges(t *testing.T) {
 		"schedule":                {[]string{"linear", "cosine", "constant", "wsd", "auto"}, []string{"", "step"}},
 		"weightDecay":             {[]string{"0", "1", "auto"}, []string{"-0.1", "1.1"}},
 		"gradientClip":            {[]string{"0.01", "100", "auto"}, []string{"0", "101"}},
+		"dither":                  {[]string{"true", "false", "auto"}, []string{"", "1"}},
 		"loraRank":                {[]string{"1", "256", "auto"}, []string{"0", "257"}},
 		"loraAlpha":               {[]string{"0.1", "1024", "auto"}, []string{"0", "1025"}},
 		"loraDropout":             {[]string{"0", "0.5", "auto"}, []string{"-0.1", "0.51"}},

@@ -34,7 +34,7 @@ const (
 func Default(d outcrop.TrainDefaults) outcrop.TrainSpec {
 	return outcrop.TrainSpec{
 		Method: outcrop.MethodFull, Epochs: d.Epochs, BatchSize: d.BatchSize, LearningRate: d.LearningRate, RateFactor: 1, WarmupSteps: d.WarmupSteps,
-		Schedule: outcrop.ScheduleLinear, WeightDecay: 0.01, GradientClip: 1, LoRA: outcrop.LoRASpec{Rank: 16, Alpha: 32},
+		Schedule: outcrop.ScheduleLinear, WeightDecay: 0.01, GradientClip: 1, Dither: true, LoRA: outcrop.LoRASpec{Rank: 16, Alpha: 32},
 		MicroTokens: microTokensUsual, MinGain: 0.001, Best: outcrop.BestLast,
 	}
 }

@@ -22,6 +22,10 @@ type Options struct {
 	Largest Batch
 	// Recompute keeps fewer activations and computes them again: less memory, more time, the same bits.
 	Recompute bool
+	// Dither has the first step begin from masters that model.Dither has moved, with Seed. Checkpoints
+	// hold the masters, so a run that goes on from one finds them so.
+	Dither bool
+	Seed   uint64
 	// Between is called after each batch, if it is not nil. Its error ends the step or evaluation, which
 	// then has changed nothing.
 	Between func() error

@@ -43,6 +43,7 @@ type setup struct {
 	rate    float64
 	steps   int
 	lora    *model.LoRA
+	dither  bool // weights that come from a bfloat16 file are dithered
 }
 
 func newTrainer(t *testing.T, s setup) *Trainer {
@@ -63,7 +64,14 @@ func newTrainer(t *testing.T, s setup) *Trainer {
 	}
 	rows := &Rows{All: examples(20), BatchSize: 8, Epochs: 100, Seed: 3}
 	o := FineTune(s.steps, s.rate, 4)
-	o.MicroTokens = s.micro
+	o.MicroTokens, o.Dither, o.Seed = s.micro, s.dither, 11
+	if s.dither {
+		for _, p := range m.Params() {
+			for i, w := range p.W {
+				p.W[i] = tensor.ToBF16(w).Float32()
+			}
+		}
+	}
 	tr, err := New(m, rows, 20, o)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +97,8 @@ func weights(tr *Trainer) (w []float32) {
 }
 
 var (
-	usual = setup{threads: 2, micro: 64, rate: 1e-2, steps: 60}
+	usual    = setup{threads: 2, micro: 64, rate: 1e-2, steps: 60}
+	dithered = setup{threads: 2, micro: 64, rate: 1e-2, steps: 60, dither: true}
 	// lowRank trains adapters, with dropout, in place of the weights.
 	lowRank = setup{threads: 2, micro: 64, rate: 5e-2, steps: 60, lora: &model.LoRA{Rank: 4, Alpha: 8, Dropout: 0.1, Seed: 5}}
 )
@@ -135,7 +144,7 @@ func TestLoRALearns(t *testing.T) {
 // TestResume: a run that is cut off twice ends with the same bytes as one that is not.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]setup{"full": usual, "LoRA": lowRank} {
+	for name, s := range map[string]setup{"full": usual, "dithered": dithered, "LoRA": lowRank} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); testResume(t, s) })
 	}
 }
@@ -171,7 +180,7 @@ func testResume(t *testing.T, usual setup) {
 func TestThreads(t *testing.T) {
 	t.Parallel()
 	for _, k := range gemm.Kernels() {
-		for _, one := range []setup{usual, lowRank} {
+		for _, one := range []setup{usual, dithered, lowRank} {
 			one.threads, one.kernel = 1, k
 			two := one
 			two.threads = 2

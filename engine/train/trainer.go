@@ -73,6 +73,9 @@ func (t *Trainer) History() []Result { return t.history }
 // Step runs the next step: its examples forward and backward, the gradient clipped, the
 // weights updated. Errors: *Diverged, or an example that does not fit the model.
 func (t *Trainer) Step() (Result, error) {
+	if t.step == 0 && t.options.Dither { // a second time, after an error, it moves nothing
+		t.model.Dither(t.options.Seed)
+	}
 	examples := t.source.Examples(t.step)
 	r := Result{Step: t.step + 1, Rate: t.options.LearningRate * t.options.Schedule(t.step)}
 	for _, e := range examples {
