@@ -38,12 +38,12 @@ func TestMain(m *testing.M) { harness.Main(m, &bin) }
 // the plainest kind, and one with all that could make a difference to one which goes on.
 var tunings = map[string]harness.Tuning{
 	"plain": {
-		Base: "outcrop.pebble-v1", Rows: trials.N(300, 600), Validation: 24, Epochs: 2, Batch: 8, LearningRate: "0.0005",
+		Base: "outcrop.pebble-v1", Rows: trials.N(100, 600), Validation: 16, Epochs: trials.N(1, 2), Batch: 8, LearningRate: "0.0005",
 	},
 	"everything": {
-		Base: "outcrop.pebble-v1", Rows: trials.N(300, 600), Validation: 24, Epochs: 2, Batch: 8, LearningRate: "0.002",
+		Base: "outcrop.pebble-v1", Rows: trials.N(100, 600), Validation: 16, Epochs: trials.N(1, 2), Batch: 8, LearningRate: "0.002",
 		More: map[string]string{
-			"method": "lora", "loraDropout": "0.1", "schedule": "cosine", "keepCheckpoints": "1", "evaluationInterval": "20",
+			"method": "lora", "loraDropout": "0.1", "schedule": "cosine", "keepCheckpoints": "1", "evaluationInterval": "5",
 			"bestCheckpoint": "validationLoss", "earlyStoppingPatience": "2", "activationCheckpointing": "true",
 		},
 	},
@@ -52,7 +52,9 @@ var tunings = map[string]harness.Tuning{
 const (
 	jobTimeout = 5 * time.Minute
 	// pauseMax bounds the time between two kills: a job is then hit several times.
-	pauseMax = 2 * time.Second
+	pauseMax = 4 * time.Second
+	// perJobMax is how many kills one job is to bear: it waits longer after each.
+	perJobMax = 9
 	// depthMax is how many more times the server is killed while it recovers from a kill, and
 	// recoveryMax when: it needs 0.3 s to answer.
 	depthMax    = 3
@@ -112,7 +114,7 @@ type killer struct {
 // during kills until the job has ended or enough has been killed, then lets it end.
 func (k *killer) during(arn string) {
 	k.t.Helper()
-	for k.next < k.last {
+	for first := k.next; k.next < min(k.last, first+perJobMax); {
 		r := rand.New(rand.NewPCG(*seed, uint64(k.next)))
 		time.Sleep(time.Duration(r.Int64N(int64(pauseMax))))
 		job, err := bedrock.NewFromConfig(k.s.Config()).GetModelCustomizationJob(k.t.Context(),
@@ -181,7 +183,7 @@ func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:
 
 // namesTheJob are the files of a model that differ between two jobs, because they name the
 // job and its data, or hold the checksum of one that does.
-var namesTheJob = []string{"README.md", "manifest.json"}
+var namesTheJob = []string{"README.md", "manifest.json", "checksums.json"}
 
 func hashTree(t *testing.T, root string, into map[string][]byte) {
 	t.Helper()

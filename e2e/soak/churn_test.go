@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	churn = flag.Duration("churn", time.Duration(trials.N(15, 15*60))*time.Second, "how long each number of clients comes and goes, by each protocol")
+	churn = flag.Duration("churn", time.Duration(trials.N(10, 15*60))*time.Second, "how long each number of clients comes and goes, by each protocol")
 	bin   string
 )
 
