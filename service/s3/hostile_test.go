@@ -1,6 +1,8 @@
 package s3_test
 
 import (
+	"crypto/md5"
+	"encoding/base64"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -54,6 +56,10 @@ func (s *site) send(method, target, body string, header map[string]string) *http
 	r := httptest.NewRequestWithContext(s.Context(), method, "http://localhost/", strings.NewReader(body))
 	r.URL.Path, r.URL.RawPath, r.URL.RawQuery, r.RequestURI = u.Path, u.RawPath, u.RawQuery, ""
 	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+	if body != "" {
+		sum := md5.Sum([]byte(body))
+		r.Header.Set("Content-Md5", base64.StdEncoding.EncodeToString(sum[:]))
+	}
 	for k, v := range header {
 		r.Header.Set(k, v)
 	}
@@ -146,7 +152,7 @@ func TestXMLBombs(t *testing.T) {
 	for name, bomb := range bombs {
 		for _, op := range []string{"POST /bucket?delete", "PUT /bucket?tagging", "PUT /bucket/k?tagging", "POST /bucket/k?uploadId=x", "PUT /another", "PUT /bucket?acl", "PUT /bucket?versioning"} {
 			method, target, _ := strings.Cut(op, " ")
-			w := s.send(method, target, bomb, map[string]string{"Content-Md5": ""})
+			w := s.send(method, target, bomb, nil)
 			if w.Code >= 400 && !strings.Contains(w.Body.String(), "<Error><Code>") {
 				t.Errorf("%s to %s: %d %.200s", name, op, w.Code, w.Body)
 			}
