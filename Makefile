@@ -25,7 +25,7 @@ demo: build ## a real fine-tune from end to end, in under 3 minutes
 
 test: lint ## all that must pass; under 8 minutes
 	$(GO) test $(APART)
-	$(GO) test -p 1 ./e2e/...
+	$(GO) test -p 1 -timeout 20m ./e2e/...
 
 lint: ## formatting, vet, staticcheck; the import rules are checked by test (internal/arch)
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt these files:"; echo "$$out"; exit 1; fi
