@@ -59,7 +59,7 @@ bench: build ## tokens a second, FLOP/s and share of the measured peak
 	$(BIN) bench generate
 
 bench-peers: build ## the same beside PyTorch and llama.cpp (needs python3, node, npm)
-	sh engine/bench/peers/run.sh
+	sh cli/bench/peers/run.sh
 
 e2e: ## the guide's scripts, the SDK for JavaScript, the AWS CLI
 	sh e2e/run.sh

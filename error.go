@@ -41,8 +41,8 @@ type Error struct {
 }
 
 // Reason tells errors of one Code apart, so that nobody has to read a Msg for it. It travels
-// with the error: in HeaderReason, and in the result of an attempt. A server or a worker of an
-// earlier version sends none, and then nothing but Code and Msg is known.
+// with the error, in a header and in the result of an attempt. A server or a worker of an earlier
+// version sends none, and then nothing but Code and Msg is known.
 type Reason string
 
 // The reasons that somebody acts on.
@@ -56,10 +56,9 @@ const (
 	ReasonDenied    Reason = "Denied" // by the file system
 	ReasonDiskFault Reason = "DiskFault"
 	ReasonNoMemory  Reason = "NoMemory"
+	// ReasonUnreadable is of a record that the disk, or somebody else, has damaged.
+	ReasonUnreadable Reason = "Unreadable"
 )
-
-// HeaderReason is the header of an error's answer that has its Reason, beside AWS's body.
-const HeaderReason = "X-Outcrop-Reason"
 
 // ReasonOf returns the first Reason in err's chain, and "" if there is none.
 func ReasonOf(err error) Reason {
@@ -76,6 +75,13 @@ func ReasonOf(err error) Reason {
 // Errorf returns an *Error with a formatted message.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Msg: fmt.Sprintf(format, args...)}
+}
+
+// ErrUnreadable says that a record is damaged: who asked for it is told, and lists leave it out. cause
+// is what was found.
+func ErrUnreadable(arn ARN, cause error) *Error {
+	return &Error{Code: CodeInternal, Reason: ReasonUnreadable, Err: cause,
+		Msg: fmt.Sprintf("The record of %s cannot be read: it is damaged in the server's database. It can be deleted, or restored from a backup.", arn)}
 }
 
 // Error returns the code and the message, and the cause when there is one.

@@ -64,6 +64,7 @@ type Job struct {
 	CustomizationType string
 	TrainingURI       string
 	ValidationURIs    []string
+	Inputs            []Input // of each URI once; none in a job that an earlier program has accepted
 	OutputURI         string
 	HyperParameters   map[string]string // as the caller sent them
 	Train             TrainSpec         // what they mean for this base model
@@ -106,24 +107,6 @@ type Work struct {
 // Worked returns the part itself, for those who know nothing else of the noun.
 func (w *Work) Worked() *Work { return w }
 
-// HeaderProgress is the header of an answer to GetModelCustomizationJob that tells watchers
-// what the service model has no member for: a ProgressView as JSON.
-const HeaderProgress = "X-Outcrop-Progress"
-
-// ProgressView is how far a job is, and what it trains with.
-type ProgressView struct {
-	Step            int     `json:"step"`
-	Steps           int     `json:"steps"`
-	Epoch           int     `json:"epoch"`
-	Tokens          int64   `json:"tokens"` // trained so far
-	TokensPerSecond float64 `json:"tokensPerSecond"`
-	ETASeconds      float64 `json:"etaSeconds"`
-	// PublishedStep is the one whose weights the model has, when that is known.
-	PublishedStep int `json:"publishedStep,omitempty"`
-	// HyperParameters are all that the job trains with: the caller's, the defaults, what was chosen.
-	HyperParameters map[string]string `json:"hyperParameters"`
-}
-
 // Attempt is the try at a job that is under way. Failures and Losses begin again at 0 when
 // an attempt gets further than BestStep, so that a long job on a machine that is switched
 // off every night goes on, and one that always dies at the same row does not.
@@ -134,6 +117,7 @@ type Attempt struct {
 	BestStep int       // the furthest step of all attempts
 	Failures int       // attempts in a row that failed by themselves
 	Losses   int       // attempts in a row that were killed from outside, or ended unseen
+	Stalls   int       `json:",omitempty"` // attempts in a row that lived and did nothing, and were ended
 
 	// Result is how the attempt says that it has ended (attempt.Result); nil before that, and again
 	// when the next one begins.
@@ -178,7 +162,7 @@ func nounOf[N any](r Record, kind Kind, meta func(*N) *Meta) (*N, error) {
 	}
 	n := new(N)
 	if err := json.Unmarshal(r.Body, n); err != nil {
-		return nil, fmt.Errorf("read %s: %w", r.ARN, err)
+		return nil, ErrUnreadable(r.ARN, err)
 	}
 	*meta(n) = r.Meta
 	return n, nil

@@ -28,6 +28,8 @@ type Objects interface {
 	Get(ctx context.Context, bucket, key string) (io.ReadCloser, ObjectInfo, error)
 	// Put stores an object whole; when it returns nil the object is on disk.
 	Put(ctx context.Context, bucket, key, contentType string, r io.Reader) (ObjectInfo, error)
+	// Copy makes an object of the bytes that another has now. Where it can, it shares them.
+	Copy(ctx context.Context, fromBucket, fromKey, bucket, key string) (ObjectInfo, error)
 	// Delete removes an object. A missing key is no error, as in S3.
 	Delete(ctx context.Context, bucket, key string) error
 	// List returns up to limit keys with the prefix, after the key startAfter, in order.

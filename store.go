@@ -3,8 +3,6 @@ package outcrop
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"iter"
 	"time"
 )
 
@@ -62,26 +60,6 @@ func KeyFor(kind Kind, scope Scope, identifier string) Key {
 		return Key{Kind: p.Kind, Scope: p.Scope, Ref: p.Last()}
 	}
 	return Key{Kind: kind, Scope: scope, Ref: identifier}
-}
-
-// Find reads the record of a kind that an identifier names in a scope; KeyFor tells the forms.
-// CodeNotFound if there is none, if it is another kind's or another scope's, and for an ARN that
-// only ends like the record's own.
-func Find(ctx context.Context, r Reader, kind Kind, scope Scope, identifier string) (Record, error) {
-	key := KeyFor(kind, scope, identifier)
-	none := Errorf(CodeNotFound, "There is no %s %s in account %s, region %s.", kind, identifier, scope.Account, scope.Region)
-	if key.Kind != kind || key.Scope != scope {
-		return Record{}, none
-	}
-	rec, err := r.Get(ctx, key)
-	if err != nil {
-		return Record{}, err
-	}
-	p, isARN := ParseARN(identifier)
-	if isARN && identifier != string(rec.ARN) && p.Resource != rec.Name && p.Resource != rec.ID {
-		return Record{}, none
-	}
-	return rec, nil
 }
 
 // Query selects records of one kind and scope, newest first unless Ascending. Zero fields
@@ -172,56 +150,6 @@ type Store interface {
 
 	// Release ends a lease at once, so that the record can be claimed. ErrStale as Renew.
 	Release(ctx context.Context, arn ARN, fence int64) error
-}
-
-// All returns every record that q selects, read from list (Store.List, or what has its form) page
-// by page. An error ends it: it comes with a Record of zeros.
-func All(ctx context.Context, list func(context.Context, Query) ([]Record, string, error), q Query) iter.Seq2[Record, error] {
-	q.Limit = MaxPage
-	return func(yield func(Record, error) bool) {
-		for {
-			page, next, err := list(ctx, q)
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			for _, rec := range page {
-				if !yield(rec, nil) {
-					return
-				}
-			}
-			if next == "" {
-				return
-			}
-			q.Next = next
-		}
-	}
-}
-
-// editTriesMax bounds how often Edit begins again. Workers write a job's row every few seconds, so
-// that even two collisions in a row are rare.
-const editTriesMax = 20
-
-// Edit reads the record that key names, asks f what is to be written, and applies it in one
-// transaction. When another write came between, it begins again with what that has left, so f is
-// to depend on its argument alone. If f returns no changes nothing is written. Errors: those of
-// Get, f and Apply; CodeThrottling, and ErrStale in its chain, when it was always too late.
-func Edit(ctx context.Context, s Store, key Key, f func(Record) ([]Change, error)) error {
-	var err error
-	for range editTriesMax {
-		var rec Record
-		if rec, err = s.Get(ctx, key); err != nil {
-			return err
-		}
-		var changes []Change
-		if changes, err = f(rec); err != nil || len(changes) == 0 {
-			return err
-		}
-		if err = s.Apply(ctx, changes...); !errors.Is(err, ErrStale) {
-			return err
-		}
-	}
-	return &Error{Code: CodeThrottling, Msg: "The resource is being changed too often to change it now. Try again.", Err: err}
 }
 
 // ErrStale reports a change based on a version or a fence that is no longer current.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/engine/bench"
+	"outcrop.dev/outcrop/cli/bench"
 )
 
 func (a *app) benchGenerateCommand() *cobra.Command {

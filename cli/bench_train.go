@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"outcrop.dev/outcrop/engine/bench"
+	"outcrop.dev/outcrop/cli/bench"
 )
 
 // documentsMax bounds a step of the benchmark: more than fits into any machine's memory.

@@ -53,23 +53,28 @@ func (a *app) demo(ctx context.Context, o demo.Options) (err error) {
 		return err
 	}
 	a.dataFlag = dir
-	s, err := server.New(ctx, a.serverConfig(server.Config{DataDir: dir, Listen: "127.0.0.1:0", Log: a.quietLogger()}))
+	cfg, done, err := a.serverConfig(server.Config{DataDir: dir, Listen: "127.0.0.1:0", Log: a.quietLogger()})
+	if err != nil {
+		return err
+	}
+	defer done()
+	s, err := server.New(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan error, 1)
-	go func() { done <- s.Run(serving) }()
+	served := make(chan error, 1)
+	go func() { served <- s.Run(serving) }()
 	defer func() {
 		stop()
-		err = errors.Join(err, orderly(<-done))
+		err = errors.Join(err, orderly(<-served))
 	}()
 	t := target{url: s.URL(), urlFrom: "the demo's server", key: s.RootKey(), keyFrom: "the demo's server", region: server.DefaultRegion, dataDirLooked: dir}
 	a.printf("Outcrop %s serves %s from %s\n", readVersion().Version, t.url, dir)
 	o.Account, o.Columns, o.GoOn = server.DefaultAccount, a.columns(), a.goOn(dir)
-	cfg := t.config()
-	cfg.Retryer = newRetryer
-	return demo.Run(ctx, cfg, o, a.out, func(ctx context.Context, arn string) (*bedrock.GetModelCustomizationJobOutput, error) {
+	client := t.config()
+	client.Retryer = newRetryer
+	return demo.Run(ctx, client, o, a.out, func(ctx context.Context, arn string) (*bedrock.GetModelCustomizationJobOutput, error) {
 		return watchJob(ctx, newClient(t), arn, newProgressLine(a.out))
 	})
 }

@@ -10,11 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/bedrock"
 	"github.com/aws/aws-sdk-go-v2/service/bedrock/types"
+	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/models/catalog"
+	"outcrop.dev/outcrop/wire/restjson"
 )
 
 // defaultBaseModel is the model that every server has.
@@ -35,9 +37,11 @@ type newJob struct {
 
 const jobsCreateLong = `Create a model customization job.
 
---train and --validation take files here or s3:// URIs. Files are uploaded first, to the bucket
-that --bucket names (made if it is missing) under jobs/NAME/. The server checks every row before
-the job is accepted; exit code 3 says that the data was refused.`
+--train and --validation take files here or s3:// URIs. The server looks at the names and the plan
+first. Then files that it does not have yet are uploaded to the bucket that --bucket names (made if
+it is missing), under data/SHA256/: no other data has that key. The server checks every row before
+the job is accepted; exit code 3 says that the data was refused. A job that is refused leaves no
+data behind. One that is accepted trains on what was checked, whatever becomes of the objects.`
 
 func (a *app) jobsCreateCommand() *cobra.Command {
 	n := &newJob{}
@@ -86,11 +90,11 @@ func (a *app) createJob(ctx context.Context, api *client, n *newJob) error {
 	if err := n.complete(ctx, api); err != nil {
 		return err
 	}
-	train, validation, err := a.uploadData(ctx, api, n)
+	uploads, err := n.uploads()
 	if err != nil {
 		return err
 	}
-	out, err := api.bedrock.CreateModelCustomizationJob(ctx, n.input(train, validation))
+	out, err := a.submit(ctx, api, n, uploads)
 	if err != nil {
 		return dataRefused(err)
 	}
@@ -129,26 +133,64 @@ func (n *newJob) complete(ctx context.Context, api *client) error {
 	return nil
 }
 
-// uploadData puts the files among the inputs into the bucket and returns the URIs of all.
-func (a *app) uploadData(ctx context.Context, api *client, n *newJob) (train string, validation []string, err error) {
-	files := append([]string{n.train}, n.validation...)
-	uris := make([]string, len(files))
-	for i, file := range files {
-		if strings.HasPrefix(file, "s3://") {
-			uris[i] = file
-			continue
+// uploads replaces the files among the inputs with the URIs that they get, and returns them.
+func (n *newJob) uploads() (uploads []upload, err error) {
+	place := func(file *string, name string) error {
+		if strings.HasPrefix(*file, "s3://") {
+			return nil
 		}
-		key := "jobs/" + n.name + "/train.jsonl"
-		if i > 0 {
-			key = fmt.Sprintf("jobs/%s/validation-%d.jsonl", n.name, i)
-		}
-		a.note("Uploading %s to s3://%s/%s", file, n.bucket, key)
-		if err := api.upload(ctx, n.bucket, key, file); err != nil {
-			return "", nil, err
-		}
-		uris[i] = "s3://" + n.bucket + "/" + key
+		u, err := newUpload(*file, n.bucket, name)
+		uploads, *file = append(uploads, u), u.uri()
+		return err
 	}
-	return uris[0], uris[1:], nil
+	if err := place(&n.train, "train.jsonl"); err != nil {
+		return nil, err
+	}
+	for i := range n.validation {
+		if err := place(&n.validation[i], fmt.Sprintf("validation-%d.jsonl", i+1)); err != nil {
+			return nil, err
+		}
+	}
+	return uploads, nil
+}
+
+// submit creates the job. The server is asked first: what it refuses, or has created before by the
+// same token, needs no upload. What was uploaded for a job that is refused after all is deleted.
+func (a *app) submit(ctx context.Context, api *client, n *newJob, uploads []upload) (*bedrock.CreateModelCustomizationJobOutput, error) {
+	in := n.input(n.train, n.validation)
+	out, err := api.bedrock.CreateModelCustomizationJob(ctx, in)
+	if len(uploads) == 0 || !inputMissing(err) {
+		return out, err
+	}
+	var made []upload
+	for _, u := range uploads {
+		a.note("Uploading %s to %s", u.file, u.uri())
+		isNew, err := api.upload(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		if isNew {
+			made = append(made, u)
+		}
+	}
+	out, err = api.bedrock.CreateModelCustomizationJob(ctx, in)
+	if isRefusal(err) {
+		a.removeUploads(ctx, api, made)
+	}
+	return out, err
+}
+
+// inputMissing reports whether an answer says that there is no object where an input should be, in
+// AWS's words, which earlier versions of the server use too.
+func inputMissing(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && strings.Contains(api.ErrorMessage(), "Could not validate GetObject permissions")
+}
+
+// isRefusal reports whether the server has answered that the request is wrong: then there is no job.
+func isRefusal(err error) bool {
+	var answer *smithyhttp.ResponseError
+	return errors.As(err, &answer) && answer.HTTPStatusCode()/100 == 4
 }
 
 func (n *newJob) input(train string, validation []string) *bedrock.CreateModelCustomizationJobInput {
@@ -181,7 +223,7 @@ func (n *newJob) input(train string, validation []string) *bedrock.CreateModelCu
 // gives no reason: then it is a refusal like any other.
 func dataRefused(err error) error {
 	var answer *smithyhttp.ResponseError
-	if errors.As(err, &answer) && answer.Response.Header.Get(outcrop.HeaderReason) == string(outcrop.ReasonBadData) {
+	if errors.As(err, &answer) && answer.Response.Header.Get(restjson.HeaderReason) == string(outcrop.ReasonBadData) {
 		return &exitError{code: exitBadData, text: explain(err)}
 	}
 	return err

@@ -49,6 +49,6 @@ func modelUsers(ctx context.Context, dataDir string, ids ...string) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	users, err := models.Users(ctx, ids...)
+	users, err := models.Users(ctx, catalog.Spellings, ids...)
 	return users, errors.Join(err, done())
 }

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"outcrop.dev/outcrop/data/iam"
+	"outcrop.dev/outcrop/engine/customize"
+	"outcrop.dev/outcrop/engine/datacheck"
 	"outcrop.dev/outcrop/server"
 )
 
@@ -60,7 +62,11 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			cfg.DataDir, cfg.Threads, cfg.Log, cfg.Int8 = dir, int(threads), a.logger(verbose), weights.int8()
-			cfg = a.serverConfig(cfg)
+			cfg, done, err := a.serverConfig(cfg)
+			if err != nil {
+				return err
+			}
+			defer done()
 			unix.Umask(privateMask)
 			total := uint64(cfg.MemoryBytes)
 			cfg.ModelBytes, cfg.CacheBytes = memory.or(total/100*modelMemoryPercent), cache.or(total/100*cacheMemoryPercent)
@@ -128,13 +134,21 @@ func orderly(err error) error {
 	return err
 }
 
-// serverConfig adds what the environment says.
-func (a *app) serverConfig(cfg server.Config) server.Config {
+// serverConfig adds what the environment says, what plans jobs, and what works on them. done ends that.
+func (a *app) serverConfig(cfg server.Config) (c server.Config, done func(), err error) {
+	exec, err := a.exec(threadsFlag(cfg.Threads).count())
+	if err != nil {
+		return cfg, nil, err
+	}
 	cfg.RootKey = iam.Key{
 		AccessKeyID:     a.getenv("OUTCROP_ROOT_ACCESS_KEY_ID"),
 		SecretAccessKey: a.getenv("OUTCROP_ROOT_SECRET_ACCESS_KEY"),
 	}
 	cfg.Kernel = a.getenv(kernelVariable)
+	cfg.Program = "outcrop " + readVersion().Version
 	cfg.MemoryBytes = int64(totalMemory())
-	return cfg
+	turns := make(datacheck.Turns, max(1, exec.Pool.Threads()/2))
+	cfg.Planner = customize.Planner{Exec: exec, MemoryBytes: cfg.MemoryBytes, Turns: turns}
+	cfg.Processes = processKinds()
+	return cfg, exec.Pool.Close, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrock"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/wire/restjson"
 )
 
 // watchInterval is how often a watched job is asked for: often enough for a line that
@@ -27,7 +27,7 @@ const watchPatience = time.Minute
 
 // progress is what the progress header holds, and the losses that the API does have.
 type progress struct {
-	outcrop.ProgressView
+	restjson.ProgressView
 	phase            string
 	loss, validation *float64
 }
@@ -88,7 +88,7 @@ func progressOf(j *bedrock.GetModelCustomizationJobOutput) progress {
 	var p progress
 	if r, ok := awsmiddleware.GetRawResponse(j.ResultMetadata).(*smithyhttp.Response); ok {
 		// A server without the header, or with another form of it, still has a status.
-		_ = json.Unmarshal([]byte(r.Header.Get(outcrop.HeaderProgress)), &p.ProgressView)
+		_ = json.Unmarshal([]byte(r.Header.Get(restjson.HeaderProgress)), &p.ProgressView)
 	}
 	p.phase, p.loss, p.validation = phaseOf(j), trainingLoss(j), validationLoss(j)
 	return p

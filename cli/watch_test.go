@@ -14,6 +14,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/server"
+	"outcrop.dev/outcrop/wire/restjson"
 )
 
 // answer is one response of a scripted server.
@@ -35,10 +36,10 @@ func scriptedServer(t *testing.T, answers ...answer) *client {
 		a := answers[min(next, len(answers)-1)]
 		next++
 		if a.progress != "" {
-			w.Header().Set(outcrop.HeaderProgress, a.progress)
+			w.Header().Set(restjson.HeaderProgress, a.progress)
 		}
 		if a.reason != "" {
-			w.Header().Set(outcrop.HeaderReason, string(a.reason))
+			w.Header().Set(restjson.HeaderReason, string(a.reason))
 		}
 		if a.status != http.StatusOK {
 			w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
@@ -128,7 +129,7 @@ func TestDrawnLineStaysOnOneLine(t *testing.T) {
 	loss := 0.25
 	l.show(progress{phase: "Validating"})
 	for step := range 5 {
-		l.show(progress{phase: "Training", loss: &loss, ProgressView: outcrop.ProgressView{Step: step, Steps: 4, TokensPerSecond: 99999, ETASeconds: 3599}})
+		l.show(progress{phase: "Training", loss: &loss, ProgressView: restjson.ProgressView{Step: step, Steps: 4, TokensPerSecond: 99999, ETASeconds: 3599}})
 	}
 	l.close()
 	if n := strings.Count(out.String(), "\n"); n != 1 || !strings.HasSuffix(out.String(), "\n") {
@@ -147,7 +148,7 @@ func TestPlainLinesHoldBackSteps(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := &plainLines{out: &out, now: func() time.Time { return now }}
 	for step := 1; step <= 6; step++ {
-		l.show(progress{phase: "Training", ProgressView: outcrop.ProgressView{Step: step, Steps: 6}})
+		l.show(progress{phase: "Training", ProgressView: restjson.ProgressView{Step: step, Steps: 6}})
 		now = now.Add(plainInterval / 2)
 	}
 	want := "Training  step 1/6\nTraining  step 3/6\nTraining  step 5/6\n"

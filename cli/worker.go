@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"outcrop.dev/outcrop/engine/customize"
-	"outcrop.dev/outcrop/server"
 	"outcrop.dev/outcrop/work/attempt"
 )
 
@@ -32,7 +31,7 @@ func (a *app) workerCommand() *cobra.Command {
 // work does the attempt and returns the exit code.
 func (a *app) work(ctx context.Context) int {
 	log := a.logger(false)
-	api, err := attempt.Connect(ctx, attempt.Options{DataDir: a.dataFlag, Token: a.getenv(attempt.TokenEnv), Log: log})
+	api, err := attempt.Connect(ctx, attempt.Options{DataDir: a.dataFlag, Token: a.getenv(attempt.TokenEnv), Log: log, Stderr: a.err})
 	if err != nil {
 		log.Error("connect", "error", err)
 		return attempt.ExitCode(err)
@@ -49,7 +48,7 @@ func (a *app) work(ctx context.Context) int {
 	if code, done := api.Redeliver(working); done {
 		return code
 	}
-	progress, err := server.Work(working, api, spec, customize.Options{
+	progress, err := runProcess(working, api, spec, customize.Options{
 		Exec: exec, Now: time.Now, MemoryBytes: int64(availableMemory()), Log: log,
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // custom is the noun of the models that jobs have made.
@@ -26,7 +27,7 @@ func (m *Models) custom() noun {
 }
 
 func (m *Models) findCustom(ctx context.Context, sc outcrop.Scope, identifier string) (*outcrop.Model, error) {
-	rec, err := outcrop.Find(ctx, m.store, outcrop.KindCustomModel, sc, identifier)
+	rec, err := rows.Find(ctx, m.store, outcrop.KindCustomModel, sc, identifier)
 	if outcrop.CodeOf(err) == outcrop.CodeNotFound {
 		return nil, m.notYet(ctx, sc, identifier)
 	}
@@ -64,7 +65,7 @@ func (m *Models) notYet(ctx context.Context, sc outcrop.Scope, identifier string
 	for _, rec := range newest {
 		job, err := outcrop.JobOf(rec)
 		if err != nil {
-			return err
+			continue // damaged: it says nothing of any model
 		}
 		if job.CustomModelName != ref && job.CustomModelID != ref {
 			continue
@@ -122,7 +123,7 @@ func (m *Models) Anywhere(ctx context.Context, identifier string) (*outcrop.Mode
 	}
 	var found []outcrop.Record
 	var arns []string
-	for rec, err := range outcrop.All(ctx, m.store.List, outcrop.Query{Kind: outcrop.KindCustomModel, AllScopes: true}) {
+	for rec, err := range rows.All(ctx, m.store.List, outcrop.Query{Kind: outcrop.KindCustomModel, AllScopes: true}) {
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/pause"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // Catalog knows the foundation models.
@@ -133,7 +134,7 @@ func (m *Models) invoked(ctx context.Context, kind outcrop.Kind, name string, sc
 		return outcrop.Record{}, outcrop.Errorf(outcrop.CodeNotFound,
 			"Model not found. %s is not in account %s and region %s, for which the request is signed.", identifier, sc.Account, sc.Region)
 	}
-	rec, err := outcrop.Find(ctx, m.store, kind, sc, identifier)
+	rec, err := rows.Find(ctx, m.store, kind, sc, identifier)
 	if outcrop.CodeOf(err) == outcrop.CodeNotFound {
 		ref := outcrop.KeyFor(kind, sc, identifier).Ref
 		return rec, outcrop.Errorf(outcrop.CodeNotFound, "Model not found. There is no %s %q; it may have been deleted.", name, ref)

@@ -6,13 +6,17 @@ import (
 	"slices"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/models/catalog"
+	"outcrop.dev/outcrop/internal/rows"
 )
+
+// Spellings returns the names by which a catalog looks for an id, in turn.
+type Spellings = func(id string) iter.Seq[string]
 
 // Users returns what needs a foundation model, in any account and region: jobs that have not ended,
 // custom models that were made from it, throughput that serves it; each in a few words. ids are the
-// model's id and aliases; what names it in another spelling, with a suffix, needs it too.
-func (m *Models) Users(ctx context.Context, ids ...string) (users []string, err error) {
+// model's id and aliases; what names it in another of an id's spellings, as the catalog has them, needs
+// it too.
+func (m *Models) Users(ctx context.Context, spellings Spellings, ids ...string) (users []string, err error) {
 	for _, n := range m.nouns {
 		if n.needs == nil {
 			continue
@@ -25,7 +29,7 @@ func (m *Models) Users(ctx context.Context, ids ...string) (users []string, err 
 			if err != nil {
 				return nil, err
 			}
-			if slices.ContainsFunc(needed, func(ref string) bool { return m.means(ref, ids) }) {
+			if slices.ContainsFunc(needed, func(ref string) bool { return m.means(ref, spellings, ids) }) {
 				users = append(users, "the "+n.name+" "+rec.Name)
 			}
 		}
@@ -35,19 +39,19 @@ func (m *Models) Users(ctx context.Context, ids ...string) (users []string, err 
 
 // all returns the records of a kind that count, of all scopes.
 func (m *Models) all(ctx context.Context, n noun) iter.Seq2[outcrop.Record, error] {
-	return outcrop.All(ctx, m.store.List, outcrop.Query{Kind: n.kind, AllScopes: true, Statuses: n.statuses})
+	return rows.All(ctx, m.store.List, outcrop.Query{Kind: n.kind, AllScopes: true, Statuses: n.statuses})
 }
 
 // means reports whether ref leads to a foundation model by one of ids, and not to another before.
 // The model itself may be missing from the catalog: its directory may be damaged.
-func (m *Models) means(ref string, ids []string) bool {
+func (m *Models) means(ref string, spellings Spellings, ids []string) bool {
 	if p, ok := outcrop.ParseARN(ref); ok {
 		if p.Kind != outcrop.KindFoundationModel {
 			return false
 		}
 		ref = p.Resource
 	}
-	for name := range catalog.Spellings(ref) {
+	for name := range spellings(ref) {
 		if slices.Contains(ids, name) {
 			return true
 		}

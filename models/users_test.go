@@ -8,6 +8,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/store/memory"
 	"outcrop.dev/outcrop/models"
+	"outcrop.dev/outcrop/models/catalog"
 )
 
 // TestUsers: what needs a base model is found in every region, and nothing else.
@@ -17,7 +18,7 @@ func TestUsers(t *testing.T) {
 	m := models.New(noCatalog{}, rows, "/models")
 	users := func(ids ...string) []string {
 		t.Helper()
-		found, err := m.Users(t.Context(), ids...)
+		found, err := m.Users(t.Context(), catalog.Spellings, ids...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ type BackupReport struct {
 // What a backup has of a data directory. The rest is of the process that runs, or can be made again.
 var (
 	backupDatabases = []string{databaseFile, usageFile, filepath.Join(objectsDir, "index.db")}
-	backupFiles     = []string{iam.KeyFile}
+	backupFiles     = []string{iam.KeyFile, formatFile}
 	backupTrees     = []string{
 		filepath.Join(objectsDir, "data"), filepath.Join(objectsDir, "notes"), filepath.Join(objectsDir, "sums"), modelsDir, catalog.Dir,
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/data/iam"
+	"outcrop.dev/outcrop/service/bedrock"
+	"outcrop.dev/outcrop/work"
 )
 
 // What a server is when nothing else is said. The account is the one that AWS's own
@@ -36,7 +38,10 @@ type Config struct {
 	// ModelBytes bounds the weights of all models that are served (infer.Options.WeightBytes); 0: nothing does.
 	ModelBytes  int64
 	CacheBytes  int64 // of keys and values (infer.Options.CacheBytes); 0 is infer's default
-	MemoryBytes int64 // of the machine: jobs that do not fit are refused; 0: not known
+	MemoryBytes int64 // of the machine: what bodies of requests may take goes by it; 0: not known
+
+	Planner   bedrock.Planner             // checks and plans jobs; nil: none are taken
+	Processes []func(work.Site) work.Kind // the kinds of work that processes do
 
 	// TrustedProxies are the networks whose X-Forwarded-For is believed, such as 10.0.0.0/8.
 	TrustedProxies []string
@@ -56,6 +61,8 @@ type Config struct {
 
 	NoSigV2 bool // URLs presigned with Signature Version 2 are refused
 
+	Program string // its name and version, for a data directory to say who has written it
+
 	Log   *slog.Logger     // nil discards
 	Clock func() time.Time // nil is time.Now
 }
@@ -73,6 +80,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.DataDir = dir
 	c.Listen = cmp.Or(c.Listen, DefaultListen)
+	c.Program = cmp.Or(c.Program, "outcrop")
 	c.Account = cmp.Or(c.Account, DefaultAccount)
 	if !accountForm.MatchString(c.Account) {
 		return c, fmt.Errorf("the account %q is not 12 digits", c.Account)
@@ -83,6 +91,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Log = slog.New(newQuietHandler(c.Log.Handler()))
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

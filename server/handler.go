@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,13 +12,8 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/wire/restjson"
+	"outcrop.dev/outcrop/wire/restxml"
 	"outcrop.dev/outcrop/work/attempt"
-)
-
-// The headers by which clients quote a request: Bedrock's, and S3's.
-const (
-	headerRequestID   = "X-Amzn-Requestid"
-	headerS3RequestID = "X-Amz-Request-Id"
 )
 
 // Paths that are not AWS's. No bucket is called _outcrop: names have no underscore.
@@ -54,8 +50,8 @@ func through(h http.Handler, layers ...func(http.Handler) http.Handler) http.Han
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := newRequestID()
-		w.Header().Set(headerRequestID, id)
-		w.Header().Set(headerS3RequestID, id)
+		w.Header().Set(restjson.RequestIDHeader, id)
+		w.Header().Set(restxml.RequestIDHeader, id)
 		w.Header().Set("Server", "Outcrop")
 		next.ServeHTTP(w, r)
 	})
@@ -69,13 +65,18 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 		s.cfg.Log.LogAttrs(r.Context(), accessLevel(sw.status), "request",
 			slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()),
 			slog.Int("status", sw.status), slog.Duration("took", s.cfg.Clock().Sub(start).Round(time.Microsecond)),
-			slog.String("requestID", w.Header().Get(headerRequestID)))
+			slog.String("requestID", w.Header().Get(restjson.RequestIDHeader)))
 	})
 }
 
-// accessLevel keeps the log of a healthy server quiet.
+// accessLevel keeps the log of a healthy server quiet. That it is stopping, or its disk full, is told
+// once, and not for each request.
 func accessLevel(status int) slog.Level {
-	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
+	switch status {
+	case http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusInsufficientStorage:
+		return slog.LevelDebug
+	}
+	if status >= http.StatusInternalServerError {
 		return slog.LevelError
 	}
 	return slog.LevelDebug
@@ -155,7 +156,8 @@ func (s *Server) measure(w http.ResponseWriter, r *http.Request) {
 	s.metrics.ServeHTTP(w, r)
 }
 
-// ready answers whether requests can be served: the database answers, and the server is not stopping.
+// ready answers whether requests can be served, and why not: the server is stopping, its database does
+// not answer or cannot be written to, its disk is full.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.stopping.Load() {
 		plain(w, http.StatusServiceUnavailable, "the server is stopping")
@@ -166,7 +168,24 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusServiceUnavailable, "the database does not answer")
 		return
 	}
+	for _, check := range []func() error{
+		s.room.Full, s.objectRoom.Full, func() error { return s.rooms.rows.CheckWritable(r.Context()) },
+	} {
+		if err := check(); err != nil {
+			s.cfg.Log.Error("not ready", "err", err)
+			plain(w, http.StatusServiceUnavailable, inWords(err))
+			return
+		}
+	}
 	plain(w, http.StatusOK, "ready")
+}
+
+// inWords is what of an error is for people.
+func inWords(err error) string {
+	if told, ok := errors.AsType[*outcrop.Error](err); ok {
+		return told.Msg
+	}
+	return err.Error()
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

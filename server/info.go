@@ -23,6 +23,7 @@ type Info struct {
 	// made for itself, if it has.
 	Public   string `json:"public,omitempty"`
 	CABundle string `json:"caBundle,omitempty"`
+	Run      string `json:"run"` // tells this run of a server from all others
 }
 
 // writeInfo tells the address. The file of a server that was killed is replaced.
@@ -34,7 +35,20 @@ func writeInfo(dir string, info Info) error {
 	return durable.WriteBytes(filepath.Join(dir, InfoFile), 0o600, append(b, '\n'))
 }
 
-func removeInfo(dir string) error {
+func readInfo(dir string) (info Info, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, InfoFile))
+	if err == nil {
+		err = json.Unmarshal(b, &info)
+	}
+	return info, err
+}
+
+// removeInfo removes the file of the server that it tells of. Another server's stays: that one came
+// because somebody has replaced what this one held.
+func removeInfo(dir string, own Info) error {
+	if found, err := readInfo(dir); err != nil || found != own {
+		return nil // of no use, or not ours
+	}
 	err := os.Remove(filepath.Join(dir, InfoFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+
+	"outcrop.dev/outcrop/wire/restjson"
+	"outcrop.dev/outcrop/wire/restxml"
 )
 
 // dressed accepts connections on which what net/http answers by itself, to requests that it cannot
@@ -69,5 +72,5 @@ func dress(line, text []byte) []byte {
 	id := newRequestID()
 	body := fmt.Sprintf(`{"message":%q}`, "The request cannot be read: "+string(text))
 	return fmt.Appendf(nil, "%s\r\nContent-Type: application/json\r\nX-Amzn-ErrorType: %s\r\n%s: %s\r\n%s: %s\r\nServer: Outcrop\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-		line, code, headerRequestID, id, headerS3RequestID, id, len(body), body)
+		line, code, restjson.RequestIDHeader, id, restxml.RequestIDHeader, id, len(body), body)
 }

@@ -14,6 +14,9 @@ import (
 // Repair makes the index of the objects anew if it cannot be opened: see disk.Repair. It refuses a
 // data directory that a server uses.
 func Repair(ctx context.Context, dataDir string, now func() time.Time, log *slog.Logger) (r disk.RepairReport, err error) {
+	if _, err := checkFormat(dataDir, "outcrop"); err != nil {
+		return r, err
+	}
 	lock, err := lockDir(dataDir)
 	if err != nil {
 		return r, err

@@ -13,6 +13,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/blob/disk"
+	"outcrop.dev/outcrop/data/inputs"
 	"outcrop.dev/outcrop/data/meter"
 	"outcrop.dev/outcrop/data/store/sqlite"
 	"outcrop.dev/outcrop/engine/infer"
@@ -44,9 +45,9 @@ type rooms struct {
 	rows       *sqlite.Store
 	store      *notifyingStore // rows, telling the supervisor what is written
 	blobs      *disk.Store
+	inputs     *inputs.Inputs
 	catalog    *catalog.Catalog
 	models     *models.Models
-	exec       nn.Exec // what serving, and the planning of jobs, runs on
 	engine     *infer.Engine
 	meter      *meter.Meter
 	signer     attempt.Signer
@@ -73,12 +74,13 @@ func (s *Server) path(name string) string { return filepath.Join(s.cfg.DataDir, 
 func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *Server) buildStores(ctx context.Context, r *rooms) error {
-	for _, dir := range []string{modelsDir, scratchDir} {
+	for _, dir := range []string{modelsDir, scratchDir, objectsDir} {
 		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
 			return err
 		}
 	}
-	rows, err := sqlite.Open(ctx, s.path(databaseFile), s.cfg.Clock, s.path(modelsDir))
+	rows, err := sqlite.OpenWith(ctx, s.path(databaseFile),
+		sqlite.Options{Now: s.cfg.Clock, Beside: []string{s.path(modelsDir)}, Room: s.room, Log: s.cfg.Log})
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
@@ -88,10 +90,14 @@ func (s *Server) buildStores(ctx context.Context, r *rooms) error {
 	r.store = &notifyingStore{Store: rows, changed: map[outcrop.Kind]func(){
 		outcrop.KindCustomModel: func() { r.models.Notify(); r.scrub.bell.Ring() },
 	}}
-	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log}); err != nil {
+	if s.objectRoom, err = s.keepRoom(s.path(objectsDir)); err != nil {
+		return err
+	}
+	if r.blobs, err = disk.Open(ctx, s.path(objectsDir), disk.Options{Now: s.cfg.Clock, Rand: rand.Reader, Log: s.cfg.Log, Room: s.objectRoom}); err != nil {
 		return fmt.Errorf("open the object store: %w", err)
 	}
 	s.onClose(r.blobs.Close)
+	r.inputs = inputs.New(r.blobs, rows, s.cfg.Clock)
 	if r.catalog, err = catalog.Open(s.cfg.DataDir, bedrockruntime.Dialects()...); err != nil {
 		return fmt.Errorf("open the catalog: %w", err)
 	}
@@ -112,9 +118,8 @@ func (s *Server) buildEngine(_ context.Context, r *rooms) error {
 	}
 	pool := tensor.NewPool(s.threads())
 	s.onClose(func() error { pool.Close(); return nil })
-	r.exec = nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8}
 	r.engine = infer.New(infer.Options{
-		Exec:        r.exec,
+		Exec:        nn.Exec{Pool: pool, Kernel: kernel, Int8: s.cfg.Int8},
 		Check:       r.scrub.Check,
 		WeightBytes: s.cfg.ModelBytes,
 		CacheBytes:  s.cfg.CacheBytes,
@@ -150,13 +155,11 @@ func (s *Server) buildWork(_ context.Context, r *rooms) error {
 	r.attempts = work.NewAttempts(r.store, launcher, r.signer, r.meter, work.ProcessOptions{
 		ScratchRoot: s.path(scratchDir), Threads: s.threads(), Now: s.cfg.Clock, Log: s.cfg.Log,
 	})
-	var kinds []work.Kind
-	for _, p := range processes {
-		kinds = append(kinds, p.rule(r))
+	kinds := []work.Kind{throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log)}
+	for _, kind := range s.cfg.Processes {
+		kinds = append(kinds, kind(work.Site{Attempts: r.attempts, Files: r.models.Files, ModelDir: r.models.Dir}))
 	}
-	s.supervise(r, append(kinds,
-		throughput.New(r.store, r.engine, r.models.Files, s.cfg.Log),
-	)...)
+	s.supervise(r, kinds...)
 	r.meter.Watch(r.rows.Counts, r.attempts.Running)
 	r.meter.Gauge("outcrop_damaged_files", "Files of objects, and models, that are known to hold wrong bytes.", func() float64 {
 		return float64(r.blobs.Damaged() + r.scrub.Damaged())
@@ -175,7 +178,7 @@ func (s *Server) supervise(r *rooms, kinds ...work.Kind) {
 
 func (s *Server) buildMeter(ctx context.Context, r *rooms) error {
 	var err error
-	if r.meter, err = meter.Open(ctx, s.path(usageFile), s.cfg.Log); err != nil {
+	if r.meter, err = meter.Open(ctx, s.path(usageFile), s.room, s.cfg.Log); err != nil {
 		return fmt.Errorf("open the usage database: %w", err)
 	}
 	s.onClose(r.meter.Close)

@@ -19,6 +19,9 @@ import (
 // OpenModels returns the models of a data directory, until done. A server may run there. Where none
 // has ever run there are none.
 func OpenModels(ctx context.Context, dataDir string, clock func() time.Time) (m *models.Models, done func() error, err error) {
+	if _, err := checkFormat(dataDir, "outcrop"); err != nil {
+		return nil, nil, err
+	}
 	foundation, err := catalog.Read(dataDir) // which looks again whenever it is asked
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err

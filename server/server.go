@@ -7,8 +7,10 @@
 //
 // The data directory:
 //
+//	reserve                 room that is kept back for deletions on a full disk
 //	lock                    held by the server that runs, with its pid
 //	server.json             where that server listens
+//	format.json             the number of the directory's form, and the program that gave it
 //	tls-cert.pem, tls-key.pem  the certificate that it makes for itself, if it is asked to
 //	root-credentials.json   the root key, unless it comes from the environment
 //	attempt-key             with which workers' tokens are made
@@ -38,6 +40,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/iam"
 	"outcrop.dev/outcrop/internal/lost"
+	"outcrop.dev/outcrop/internal/reserve"
 	"outcrop.dev/outcrop/wire/sigv4"
 )
 
@@ -64,7 +67,12 @@ type Server struct {
 	conns   *connections
 	guests  *guests
 
-	bodyTimeout, shutdownTimeout time.Duration // the constants, less in tests
+	run  string // tells this run from all others
+	lock *dirLock
+
+	bodyTimeout, shutdownTimeout, lockEvery time.Duration // the constants, less in tests
+
+	room, objectRoom *reserve.Reserve // of the databases, and of the objects: one, unless they have disks of their own
 
 	closers []func() error // in the order of construction
 }
@@ -81,7 +89,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the networks of trusted proxies: %w", err)
 	}
-	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout, shutdownTimeout: shutdownTimeout}
+	s := &Server{cfg: cfg, trusted: trusted, conns: newConnections(connectionsAllowed(descriptors()), trusted, time.Now), bodyTimeout: bodyTimeout, shutdownTimeout: shutdownTimeout, lockEvery: lockEvery, run: newID()}
 	s.guests = newGuests(strangersMax, strangersEach, s.conns)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -93,11 +101,17 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.ownDirectory(); err != nil {
 		return fmt.Errorf("the data directory: %w", err)
 	}
-	lock, err := lockDir(s.cfg.DataDir)
-	if err != nil {
+	var err error
+	if s.lock, err = lockDir(s.cfg.DataDir); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, lock.Unlock)
+	s.closers = append(s.closers, s.lock.Unlock)
+	if s.room, err = s.keepRoom(s.cfg.DataDir); err != nil {
+		return err
+	}
+	if err := errors.Join(s.pinFormat(), s.lock.holdDatabases()); err != nil {
+		return err
+	}
 	if s.root, err = iam.LoadRoot(s.cfg.DataDir, s.cfg.RootKey); err != nil {
 		return err
 	}
@@ -105,6 +119,9 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	if s.rooms, err = s.build(ctx); err != nil {
+		return err
+	}
+	if err := s.lock.holdDatabases(); err != nil {
 		return err
 	}
 	s.route()
@@ -167,12 +184,17 @@ func (s *Server) RootKey() iam.Key { return s.root }
 // Run serves until ctx ends, then lets requests in flight finish and closes everything.
 // Workers go on by themselves; the next server finds them again. Run may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	if err := writeInfo(s.cfg.DataDir, Info{PID: os.Getpid(), URL: s.URL(), Public: s.PublicURL(), CABundle: s.CABundle()}); err != nil {
+	info := Info{PID: os.Getpid(), URL: s.URL(), Public: s.PublicURL(), CABundle: s.CABundle(), Run: s.run}
+	if err := s.room.Spend(func() error { return writeInfo(s.cfg.DataDir, info) }); err != nil {
 		return errors.Join(err, s.close())
 	}
 	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.lock.watch(running, s.lockEvery) })
 	g.Go(func() error { return s.rooms.supervisor.Run(running) })
 	g.Go(func() error { return s.rooms.scrub.Run(running) })
+	g.Go(func() error {
+		return s.rooms.inputs.Run(running, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
+	})
 	g.Go(func() error {
 		found := lost.Folder{Dir: filepath.Join(s.path(modelsDir), lost.Name), Now: s.cfg.Clock, Log: s.cfg.Log}
 		return s.rooms.models.Run(running, found, func(err error) { s.cfg.Log.Error("clean up", "err", err) })
@@ -182,7 +204,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil // told to stop before it had quite begun
 	}
-	return errors.Join(err, removeInfo(s.cfg.DataDir), s.close())
+	return errors.Join(err, removeInfo(s.cfg.DataDir, info), s.close())
 }
 
 // close undoes what open did, last first.

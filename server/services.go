@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"outcrop.dev/outcrop/engine/datacheck"
 	"outcrop.dev/outcrop/invoke"
 	"outcrop.dev/outcrop/service/bedrock"
 	"outcrop.dev/outcrop/service/bedrockruntime"
@@ -24,8 +23,9 @@ func (s *Server) route() {
 
 	router := restjson.NewRouter(newRequestID, log)
 	router.Hide(s.cfg.DataDir)
-	bedrock.Register(router, bedrock.New(r.store, objects, r.catalog, r.models, dataChecker{&datacheck.Checker{}, r.exec, s.cfg.MemoryBytes},
-		s.cfg.Clock, newID, bedrock.DefaultQuotas(), log))
+	control := bedrock.New(r.store, objects, r.catalog, r.models, s.cfg.Planner, s.cfg.Clock, newID, bedrock.DefaultQuotas(), log)
+	s.onClose(control.Close)
+	bedrock.Register(router, control)
 	invoker := invoke.New(r.store, r.engine, r.meter, invoke.Options{Now: s.cfg.Clock, After: time.After})
 	bedrockruntime.Register(router, bedrockruntime.New(r.models, invoker))
 	buckets := s3.New(r.blobs, s3.Options{Domains: s.cfg.domains(), NewRequestID: newRequestID, Log: log})
@@ -40,7 +40,7 @@ func (s *Server) route() {
 		e := &s.endpoints[i]
 		e.handler = r.meter.Instrument(e.name, s.cfg.Clock, e.handler)
 	}
-	s.attempts = attempt.NewHandler(r.signer, r.attempts, objects, log)
+	s.attempts = attempt.NewHandler(r.signer, r.attempts, objects, s.run, log)
 	s.metrics = r.meter.Handler()
 }
 

@@ -69,7 +69,7 @@ func TestStopEndsStreams(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	m, err := meter.Open(t.Context(), filepath.Join(s.DataDir(), usageFile), s.cfg.Log)
+	m, err := meter.Open(t.Context(), filepath.Join(s.DataDir(), usageFile), nil, s.cfg.Log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 	"outcrop.dev/outcrop/work/attempt"
 )
 
@@ -55,15 +56,19 @@ func (a *Attempts) Grant(ctx context.Context, id attempt.ID) (attempt.Grant, err
 
 // Beat implements attempt.Jobs. A heartbeat that comes before this server has taken its
 // record up again is answered, and its progress comes with the next one.
-func (a *Attempts) Beat(ctx context.Context, id attempt.ID, h attempt.Heartbeat) (string, error) {
-	rec, _, err := a.current(ctx, id)
+func (a *Attempts) Beat(ctx context.Context, id attempt.ID, h attempt.Heartbeat) (attempt.Reply, error) {
+	rec, k, err := a.current(ctx, id)
 	if err != nil {
-		return "", err
+		return attempt.Reply{}, err
 	}
-	if l := a.listener(id.Job); l != nil {
-		l.beat(h)
+	reply := attempt.Reply{Command: attempt.CommandRun, Base: k.base(ctx, rec)}
+	if l := a.listener(id.Job); l != nil && l.beat(h) {
+		reply.Command = attempt.CommandStacks
 	}
-	return command(rec.Status), nil
+	if rec.Status == outcrop.JobStopping {
+		reply.Command = attempt.CommandStop
+	}
+	return reply, nil
 }
 
 // Finish implements attempt.Jobs. The result is in the record from then on, where the watch finds
@@ -73,7 +78,7 @@ func (a *Attempts) Finish(ctx context.Context, id attempt.ID, res attempt.Result
 	if err != nil {
 		return err
 	}
-	err = outcrop.Edit(ctx, a.store, outcrop.Key{ARN: id.Job}, func(rec outcrop.Record) ([]outcrop.Change, error) {
+	err = rows.Edit(ctx, a.store, outcrop.Key{ARN: id.Job}, func(rec outcrop.Record) ([]outcrop.Change, error) {
 		k := a.kinds[rec.Kind]
 		if k == nil {
 			return nil, errNoKind

@@ -39,8 +39,9 @@ func (w *watch[N]) start(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	w.heard, w.newest, w.urgent = now, nil, false
+	w.pulse, w.idle, w.asked = pulse{}, time.Time{}, time.Time{}
 	w.mu.Unlock()
-	w.hung = false
+	w.hung = nil
 	// A server that is told to end does not leave a worker without its handle.
 	ctx = context.WithoutCancel(ctx)
 	number := n.Worked().Attempt.Number
@@ -69,6 +70,9 @@ func (w *watch[N]) retry(ctx context.Context, e Ending) error {
 			tried.Losses++
 		} else {
 			tried.Failures++
+		}
+		if e.Idle {
+			tried.Stalls++
 		}
 		if giveUp = w.givenUp(n, e); giveUp != "" {
 			w.end(n, outcrop.JobFailed, giveUp)

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/store/sqlite"
 	"outcrop.dev/outcrop/internal/durable"
@@ -65,7 +67,7 @@ func crashServer(dir string) error {
 		return outcrop.ModelFiles{Dir: dir, ContextLength: 512}, nil
 	}
 	attempts := work.NewAttempts(s, launcher, signer, nobody{}, work.ProcessOptions{
-		ScratchRoot: filepath.Join(dir, "scratch"), Heartbeat: 20 * time.Millisecond, Now: time.Now, Log: log,
+		ScratchRoot: filepath.Join(dir, "scratch"), Heartbeat: 20 * time.Millisecond, Now: time.Now, Log: log, IdleMax: idleOf(dir),
 	})
 	rules := customize.Rules{Files: base, ModelDir: func(id string) string { return filepath.Join(dir, "models", id) }}
 	supervisor := work.New(s, work.Options{Owner: "server", Log: log}, work.Processes(attempts, rules))
@@ -77,7 +79,7 @@ func crashServer(dir string) error {
 	if err := durable.WriteBytes(filepath.Join(dir, "server.json"), 0o600, []byte(info)); err != nil {
 		return err
 	}
-	go http.Serve(ln, attempt.NewHandler(signer, attempts, files(filepath.Join(dir, "objects")), log))
+	go http.Serve(ln, attempt.NewHandler(signer, attempts, files(filepath.Join(dir, "objects")), "", log))
 	return supervisor.Run(ctx)
 }
 
@@ -96,7 +98,7 @@ const (
 // as the model.
 func crashWorker(dir string) int {
 	ctx := context.Background()
-	c, err := attempt.Connect(ctx, attempt.Options{DataDir: dir, Token: os.Getenv(attempt.TokenEnv)})
+	c, err := attempt.Connect(ctx, attempt.Options{DataDir: dir, Token: os.Getenv(attempt.TokenEnv), Stderr: os.Stderr})
 	if err != nil {
 		return attempt.ExitCode(err)
 	}
@@ -141,6 +143,9 @@ func crashTrain(ctx context.Context, c *attempt.Client) (p outcrop.Progress, err
 		s.advance(data)
 		p = outcrop.Progress{Step: s.Step, Steps: crashSteps}
 		c.Report(attempt.PhaseTraining, p)
+		if s.Step == crashSteps/2 {
+			hangInACall(filepath.Dir(filepath.Dir(spec.ScratchDir)))
+		}
 		if s.Step%10 == 0 {
 			c.PutLater(spec.OutputPrefix+"/losses.csv", "text/csv", []byte(s.Losses))
 			b, _ := json.Marshal(s)
@@ -156,6 +161,25 @@ func crashTrain(ctx context.Context, c *attempt.Client) (p outcrop.Progress, err
 	}
 	model := filepath.Join(spec.ScratchDir, attempt.ModelDir)
 	return p, errors.Join(os.MkdirAll(model, 0o700), os.WriteFile(filepath.Join(model, "weights"), s.Hash, 0o600))
+}
+
+// hangFile is a named pipe in the data directory of a worker that is to hang, half way.
+const hangFile = "hang"
+
+// hangInACall does not return if there is a pipe that nobody reads: as with a disk that does not
+// answer, a thread is in a call to the kernel, and the others go on.
+func hangInACall(dir string) {
+	if f, err := os.OpenFile(filepath.Join(dir, hangFile), os.O_WRONLY, 0); err == nil {
+		f.Close()
+	}
+}
+
+// idleOf is how long a worker may do nothing: not long, where it is to hang.
+func idleOf(dir string) time.Duration {
+	if _, err := os.Stat(filepath.Join(dir, hangFile)); err != nil {
+		return 0
+	}
+	return time.Second
 }
 
 func (s *crashState) advance(data []byte) {
@@ -191,6 +215,10 @@ func (f files) Put(_ context.Context, bucket, key, _ string, r io.Reader) (outcr
 		_, err := io.Copy(w, r)
 		return err
 	})
+}
+
+func (f files) Copy(context.Context, string, string, string, string) (outcrop.ObjectInfo, error) {
+	return outcrop.ObjectInfo{}, errors.ErrUnsupported
 }
 
 func (f files) Delete(context.Context, string, string) error { return errors.ErrUnsupported }
@@ -265,7 +293,7 @@ func (c *crashSite) killWorker() {
 	if handle == "" {
 		return
 	}
-	l := local.New(local.Config{Command: []string{"none"}, DataDir: c.dir, ScratchRoot: c.dir})
+	l := local.New(local.Config{Command: []string{"none"}, DataDir: c.dir, ScratchRoot: filepath.Join(c.dir, "scratch")})
 	if err := l.Kill(context.Background(), handle); err != nil {
 		c.t.Error(err)
 	}
@@ -373,5 +401,89 @@ func TestWorkerOutlivesItsServer(t *testing.T) {
 	c.finish()
 	if n := c.row().Attempt.Number; n != 1 {
 		t.Errorf("%d attempts: the worker was not adopted", n)
+	}
+}
+
+// A worker that hangs in a call to the kernel lives, and its heartbeats go on: it says in its log
+// where it hangs, is ended, and the next attempt goes on; if it hangs no more, to the same end.
+func TestHungInACall(t *testing.T) {
+	t.Parallel()
+	calm := newCrashSite(t)
+	calm.serve()
+	wantWeights, wantLosses := calm.finish()
+	c := newCrashSite(t)
+	pipe := filepath.Join(c.dir, hangFile)
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.serve()
+	log := filepath.Join(c.dir, "scratch", c.job.ID, attempt.LogFile)
+	for b := []byte(nil); !bytes.Contains(b, []byte("hangInACall")); b, _ = os.ReadFile(log) {
+		if c.row().Terminal() {
+			t.Fatalf("no stacks in the log: %s", b)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := os.Remove(pipe); err != nil {
+		t.Fatal(err)
+	}
+	if weights, losses := c.finish(); weights != wantWeights || losses != wantLosses {
+		t.Error("it came to another end")
+	}
+	if tried := c.row().Attempt; tried.Number != 2 {
+		t.Errorf("attempt %+v", tried)
+	}
+}
+
+// One that hangs in every attempt fails after the third, and the message says where to look.
+func TestHungForGood(t *testing.T) {
+	t.Parallel()
+	c := newCrashSite(t)
+	if err := unix.Mkfifo(filepath.Join(c.dir, hangFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.serve()
+	for deadline := time.Now().Add(crashPatience); !c.row().Terminal(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the job does not end: %+v", c.row())
+		}
+	}
+	if j := c.row(); j.Status != outcrop.JobFailed || j.Attempt.Number != work.StallsMax || !strings.Contains(j.FailureMessage, "stacks in the worker's log") {
+		t.Errorf("%s after attempt %d: %s", j.Status, j.Attempt.Number, j.FailureMessage)
+	}
+}
+
+// A data directory is copied while a job's worker lives, and a server started on the copy: both bring the
+// job to the same end, the original with the worker that it had.
+func TestCopiedWhileAWorkerLives(t *testing.T) {
+	t.Parallel()
+	c := newCrashSite(t)
+	c.serve()
+	for c.row().Progress.Step == 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	c.killServer() // so that the rows are whole in the copy
+	copied := newCrashSite(t)
+	if err := copied.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("sh", "-c", `rm -r "$2"/* && cp -a "$1"/. "$2"`, "", c.dir, copied.dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var err error
+	if copied.store, err = sqlite.Open(t.Context(), filepath.Join(copied.dir, "outcrop.db"), time.Now); err != nil {
+		t.Fatal(err)
+	}
+	copied.serve()
+	weights, losses := copied.finish()
+	c.serve()
+	if w, l := c.finish(); w != weights || l != losses {
+		t.Error("they came to two ends")
+	}
+	if n := c.row().Attempt.Number; n != 1 {
+		t.Errorf("the original had %d attempts", n)
+	}
+	if n := copied.row().Attempt.Number; n != 2 {
+		t.Errorf("the copy had %d attempts, want one of the original's and one of its own", n)
 	}
 }

@@ -40,9 +40,15 @@ func (w *watch[N]) conclude(ctx context.Context, n N) error {
 // publish brings what an attempt has made to its place, and commits it with the end of the work in
 // one transaction. Killed anywhere in between, it does the rest the next time.
 func (w *watch[N]) publish(ctx context.Context, n N, res attempt.Result) error {
-	if err := w.rules.Publish(n, w.scratch(n.Head().ID), res); err != nil {
+	switch err := w.rules.Publish(n, w.scratch(n.Head().ID), res); {
+	case errors.Is(err, ErrDamaged):
 		w.o.Log.Error("finished work", "on", w.hold.ARN, "error", err)
 		return w.discard(ctx, n, err)
+	case err != nil:
+		// Trained again, it would want the same place.
+		w.o.Log.Error("finished work has no place to go, and waits", "on", w.hold.ARN, "for", publishEvery, "error", err)
+		w.notBefore = w.o.Now().Add(publishEvery)
+		return nil
 	}
 	n, err := w.change(ctx, func(n N) (bool, []outcrop.Change) {
 		if n.Head().Status == outcrop.JobStopping {
@@ -122,8 +128,8 @@ func (w *watch[N]) died(ctx context.Context, n N, state launch.State) error {
 	}
 	e := Ending{Code: CodeUnknown, Log: w.log(n)}
 	switch {
-	case w.hung:
-		e.Code, e.Message = attempt.ExitSoftware, fmt.Sprintf("it was silent for %v and was ended", hangTimeout)
+	case w.hung != nil:
+		e.Code, e.Message, e.Idle = w.hung.Code, w.hung.Message, w.hung.Idle
 	case state.Killed:
 		e.Message, e.Reason = state.Detail, attempt.ReasonOfDeath(state.Detail)
 	case state.Phase == launch.Ended:
@@ -189,6 +195,10 @@ func (w *watch[N]) givenUp(n N, e Ending) string {
 		where = fmt.Sprintf("after step %d", tried.BestStep)
 	}
 	switch {
+	case tried.Stalls >= stallsMax:
+		return Sentences(fmt.Sprintf("The worker did nothing, though it lived, and was ended %d times in a row %s, the last time: %s", tried.Stalls, where, e),
+			"Look for what it waits for, a disk or a network mount that does not answer, and create a new job.",
+			"Where it hung, the stacks in the worker's log say: "+w.log(n))
 	case tried.Failures >= failuresMax:
 		return Sentences(w.rules.Explain(n, e), fmt.Sprintf("It failed %d times in a row %s", tried.Failures, where))
 	case tried.Losses >= lossesMax:

@@ -15,6 +15,7 @@ type Ending struct {
 	Message string // in words; may be ""
 	Reason  outcrop.Reason
 	Said    bool   // the worker itself said so, in its result
+	Idle    bool   // it was ended because it did nothing
 	Log     string // where the worker's log is
 }
 

@@ -14,6 +14,11 @@ const (
 	FailuresMax          = failuresMax
 	LossesMax            = lossesMax
 	FailureCharactersMax = failureCharactersMax
+	IdleMax              = idleMax
+	IdleSteps            = idleSteps
+	StacksGrace          = stacksGrace
+	StallsMax            = stallsMax
+	PublishEvery         = publishEvery
 )
 
 // Backoff is backoff.

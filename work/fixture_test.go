@@ -205,9 +205,9 @@ func (w *world) process(j *outcrop.Job, n int) process {
 }
 
 func (p process) beat(phase string, progress outcrop.Progress) (string, error) {
-	command, err := p.w.a.Beat(context.Background(), p.id, attempt.Heartbeat{Phase: phase, Progress: progress})
+	reply, err := p.w.a.Beat(context.Background(), p.id, attempt.Heartbeat{Phase: phase, Progress: progress})
 	synctest.Wait()
-	return command, err
+	return reply.Command, err
 }
 
 // step reports a step of training.

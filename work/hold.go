@@ -8,6 +8,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/pause"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // Hold is the lease on one record, from the moment that it is ours until the work has ended or the
@@ -41,10 +42,10 @@ func (h *Hold) Read(ctx context.Context) (outcrop.Record, error) {
 	return rec, nil
 }
 
-// Edit is outcrop.Edit of the record. What f is given has the lease in it, so that nothing is
+// Edit is rows.Edit of the record. What f is given has the lease in it, so that nothing is
 // written once another server has that. ErrEnded if the record is gone.
 func (h *Hold) Edit(ctx context.Context, f func(outcrop.Record) ([]outcrop.Change, error)) error {
-	err := outcrop.Edit(ctx, h.store, outcrop.Key{ARN: h.ARN}, func(rec outcrop.Record) ([]outcrop.Change, error) {
+	err := rows.Edit(ctx, h.store, outcrop.Key{ARN: h.ARN}, func(rec outcrop.Record) ([]outcrop.Change, error) {
 		if rec.Lease.Fence != h.fence {
 			return nil, errLost
 		}

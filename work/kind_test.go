@@ -47,6 +47,8 @@ func (errands) Grant(e *errand) attempt.Grant {
 	return attempt.Grant{OutputPrefix: "s3://errands/" + e.ID}
 }
 
+func (errands) Base(context.Context, *errand) string { return "the base" }
+
 func (errands) Mark(*errand, string, time.Time) {}
 
 func (errands) Publish(_ *errand, scratch string, _ attempt.Result) error {
@@ -102,6 +104,9 @@ func TestAnotherKind(t *testing.T) {
 		spec, err := w.a.Spec(ctx, id)
 		if err != nil || spec.JobID != e.ID || spec.OutputPrefix != "s3://errands/errandaaaaaa" || string(spec.Task) != `{"Leave":"content"}` || spec.ScratchDir != filepath.Join(w.dir, "scratch", e.ID) {
 			t.Fatalf("spec %+v, %v", spec, err)
+		}
+		if reply, err := w.a.Beat(ctx, id, attempt.Heartbeat{Phase: attempt.PhaseTraining}); err != nil || reply.Base != "the base" || reply.Command != attempt.CommandRun {
+			t.Errorf("a heartbeat is answered %+v, %v", reply, err)
 		}
 		if err := os.WriteFile(filepath.Join(spec.ScratchDir, "content"), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)

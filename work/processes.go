@@ -13,6 +13,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/pause"
+	"outcrop.dev/outcrop/internal/rows"
 	"outcrop.dev/outcrop/work/attempt"
 	"outcrop.dev/outcrop/work/launch"
 )
@@ -28,12 +29,16 @@ type Rules[N Noun] interface {
 	// and attempt it is, where the scratch directory lies, the pace. Grant is what it may touch.
 	Spec(ctx context.Context, n N) (attempt.Spec, error)
 	Grant(n N) attempt.Grant
+	// Base is the digest of what the work goes on from, as it is now (attempt.Reply.Base). It does not
+	// wait; "" while it is not known.
+	Base(ctx context.Context, n N) string
 	// Mark writes into n that the work has come to phase, which is "" when an attempt begins, or
 	// that it is being stopped or has ended, if n's status says so.
 	Mark(n N, phase string, at time.Time)
 
 	// Publish brings what an attempt has made from the scratch directory to where it is used. It
-	// is called again after a crash, and does what is left.
+	// is called again after a crash, and does what is left. ErrDamaged says that what was made is not
+	// whole: the next attempt makes it anew. After any other error the work waits, and is brought later.
 	Publish(n N, scratch string, res attempt.Result) error
 	// Complete writes into n what a result says, and returns what is to be recorded with it, in
 	// one transaction. A conflict there ends the work: Explain is given it as ErrTaken.
@@ -53,6 +58,7 @@ type ProcessOptions struct {
 	Slots       int           // attempts at once; 0 is 1, because one uses every core
 	Threads     int           // of an attempt
 	Heartbeat   time.Duration // how often workers report; 0 is a second
+	IdleMax     time.Duration // how long one may report that nothing was done; 0 is ten minutes
 	Now         func() time.Time
 	Log         *slog.Logger // nil discards
 }
@@ -65,6 +71,7 @@ const (
 	stopGrace     = 30 * time.Second
 	backoffMin    = 500 * time.Millisecond
 	backoffMax    = 30 * time.Second
+	publishEvery  = time.Minute      // finished work that has no place is brought again
 	orphansEvery  = 30 * time.Second // a process that no record names is ended when it is seen twice
 )
 
@@ -100,13 +107,14 @@ type Attempts struct {
 type processes interface {
 	spec(ctx context.Context, rec outcrop.Record) (attempt.Spec, error)
 	grant(rec outcrop.Record) (attempt.Grant, error)
+	base(ctx context.Context, rec outcrop.Record) string
 	bill(ctx context.Context, rec outcrop.Record) error
 	read(rec outcrop.Record) (Noun, error)
 }
 
 // listener takes in what the worker of a record says.
 type listener interface {
-	beat(attempt.Heartbeat)
+	beat(attempt.Heartbeat) (stacks bool) // whether the worker is to print its stacks
 	look()
 }
 
@@ -120,6 +128,7 @@ func NewAttempts(store outcrop.Store, launcher launch.Launcher, signer attempt.S
 	o.Slots = max(o.Slots, 1)
 	o.Threads = max(o.Threads, 1)
 	o.Heartbeat = cmp.Or(o.Heartbeat, heartbeat)
+	o.IdleMax = cmp.Or(o.IdleMax, idleMax)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -228,7 +237,7 @@ func (a *Attempts) all(ctx context.Context, statuses []outcrop.Status) iter.Seq2
 
 // live returns every record of a kind in one of the statuses, oldest first.
 func live(ctx context.Context, store outcrop.Store, kind outcrop.Kind, statuses []outcrop.Status) iter.Seq2[outcrop.Record, error] {
-	return outcrop.All(ctx, store.List, outcrop.Query{Kind: kind, AllScopes: true, Statuses: statuses, Ascending: true})
+	return rows.All(ctx, store.List, outcrop.Query{Kind: kind, AllScopes: true, Statuses: statuses, Ascending: true})
 }
 
 func (a *Attempts) listener(arn outcrop.ARN) listener {
@@ -288,6 +297,14 @@ func (k *kind[N]) grant(rec outcrop.Record) (attempt.Grant, error) {
 	return k.rules.Grant(n), nil
 }
 
+func (k *kind[N]) base(ctx context.Context, rec outcrop.Record) string {
+	n, err := k.rules.Of(rec)
+	if err != nil {
+		return "" // Spec says so
+	}
+	return k.rules.Base(ctx, n)
+}
+
 // bill meters what is paid for a record. It may be called again.
 func (k *kind[N]) bill(ctx context.Context, rec outcrop.Record) error {
 	n, err := k.rules.Of(rec)
@@ -299,6 +316,9 @@ func (k *kind[N]) bill(ctx context.Context, rec outcrop.Record) error {
 	}
 	return nil
 }
+
+// ErrDamaged is what Rules.Publish wraps for work that is not as its worker has sealed it.
+var ErrDamaged = errors.New("it is not as the worker has sealed it")
 
 // errNoKind is our own bug, or a worker of another program.
 var errNoKind = errors.New("work: a record of a kind that nobody works on")

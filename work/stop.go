@@ -4,25 +4,16 @@ import (
 	"context"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/work/attempt"
 )
 
 // Work is stopped in four steps, each in the record or told by it:
 //
 //	asked    a service sets the status Stopping
-//	told     the answer to the worker's next heartbeat is CommandStop (command)
+//	told     the answer to the worker's next heartbeat is CommandStop (Attempts.Beat)
 //	forced   a process that has not ended stopGrace later is killed (lateToStop)
 //	ended    nobody works on it any more: Stopped, and nothing is left (stopped)
 //
 // Work without a process, because none has begun yet or the last one has died, is ended at once.
-
-// command is what the worker of a record is told with the answer to a heartbeat.
-func command(status outcrop.Status) string {
-	if status == outcrop.JobStopping {
-		return attempt.CommandStop
-	}
-	return attempt.CommandRun
-}
 
 // lateToStop reports whether a living process has had all the time there is to stop. When it is first
 // asked of work that is to be stopped, it marks that.

@@ -20,16 +20,19 @@ type watch[N Noun] struct {
 	slot bool // it has one of the places
 
 	// Only the goroutine of Step uses these.
-	notBefore time.Time          // when the next attempt may start
+	notBefore time.Time          // when the next attempt may start, or finished work be brought again
 	stopping  time.Time          // when the stop was first seen
 	written   time.Time          // when progress was last written
 	flushed   *attempt.Heartbeat // what was written then
-	hung      bool               // we killed the attempt, because it was silent
+	hung      *Ending            // how the attempt ends that we killed, because it was silent or idle
 
 	mu     sync.Mutex
 	heard  time.Time // the last heartbeat, or the beginning
 	newest *attempt.Heartbeat
 	urgent bool // newest says something that should not wait
+	pulse  pulse
+	idle   time.Time // when it was found to do nothing; zero while it does
+	asked  time.Time // for its stacks; zero unless it was, since
 }
 
 func (w *watch[N]) Leave() {
@@ -52,6 +55,9 @@ func (w *watch[N]) Step(ctx context.Context) (time.Duration, error) {
 	}
 	tried := n.Worked().Attempt
 	if tried.Result != nil {
+		if wait := w.notBefore.Sub(w.o.Now()); wait > 0 && n.Head().Status != outcrop.JobStopping {
+			return min(wait, leaseRenewal), nil // it was done, and there was no place for it
+		}
 		return w.o.Heartbeat, w.conclude(ctx, n)
 	}
 	if tried.Handle == "" {
@@ -130,11 +136,29 @@ func (w *watch[N]) follow(ctx context.Context, n N, state launch.State) error {
 	if state.Phase == launch.Waiting {
 		w.heard = now // it cannot speak yet
 	}
-	if now.Sub(w.heard) < hangTimeout {
-		return nil
+	if now.Sub(w.heard) >= hangTimeout {
+		w.hung = &Ending{Code: attempt.ExitSoftware, Message: fmt.Sprintf("it was silent for %v and was ended", hangTimeout)}
+		return w.kill(ctx, n, "it is silent")
 	}
-	w.hung = true
-	return w.kill(ctx, n, "it is silent")
+	return w.endIdle(ctx, n, now)
+}
+
+// endIdle ends a process that speaks and gets nothing done, after it was told to say where it hangs.
+// w.mu is held.
+func (w *watch[N]) endIdle(ctx context.Context, n N, now time.Time) error {
+	idle := w.pulse.idle()
+	switch {
+	case idle < w.pulse.patience(w.o.IdleMax):
+		w.idle, w.asked = time.Time{}, time.Time{}
+	case w.idle.IsZero():
+		w.idle = now
+		w.o.Log.Warn("attempt does nothing", "on", w.hold.ARN, "attempt", n.Worked().Attempt.Number, "for", idle)
+	case !w.asked.IsZero() && now.Sub(w.asked) >= stacksGrace*w.o.Heartbeat:
+		w.hung = &Ending{Code: attempt.ExitSoftware, Idle: true,
+			Message: fmt.Sprintf("it lived, but did no step, no row and no file for %v, and was ended", idle.Round(time.Second))}
+		return w.kill(ctx, n, "it does nothing")
+	}
+	return nil
 }
 
 func (w *watch[N]) kill(ctx context.Context, n N, why string) error {
@@ -148,16 +172,22 @@ func (w *watch[N]) kill(ctx context.Context, n N, why string) error {
 func (w *watch[N]) look() { w.hold.Bell.Ring() }
 
 // beat takes a heartbeat in. It does not write: that is the task's goroutine's, at its own pace.
-func (w *watch[N]) beat(h attempt.Heartbeat) {
+func (w *watch[N]) beat(h attempt.Heartbeat) (stacks bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.heard = w.o.Now()
+	w.pulse.beat(h, w.heard)
 	h.Progress.UpdatedAt = w.heard
 	if w.newest == nil || w.newest.Phase != h.Phase || len(w.newest.Progress.ValidationLosses) != len(h.Progress.ValidationLosses) {
 		w.urgent = true
 		w.look()
 	}
 	w.newest = &h
+	stacks = !w.idle.IsZero() && w.asked.IsZero()
+	if stacks {
+		w.asked = w.heard
+	}
+	return stacks
 }
 
 // last takes in where an attempt ended, as its result says: it is further than its last
@@ -207,7 +237,7 @@ func note(work *outcrop.Work, p outcrop.Progress) {
 	}
 	work.Progress = p
 	if tried := &work.Attempt; p.Step > tried.BestStep {
-		tried.BestStep, tried.Failures, tried.Losses = p.Step, 0, 0
+		tried.BestStep, tried.Failures, tried.Losses, tried.Stalls = p.Step, 0, 0, 0
 	}
 }
 

@@ -16,8 +16,24 @@ var (
 	ErrPartOrder      = errors.New("the parts are not in ascending order")
 	ErrNoParts        = errors.New("an upload needs at least one part")
 	ErrNoSpace        = errors.New("the disk is full")
+	ErrBusy           = errors.New("another program has the index locked")
 	ErrDamaged        = errors.New("the bytes on the disk are not those that were stored")
 )
+
+// SpaceError is an ErrNoSpace with the numbers.
+type SpaceError struct {
+	Says string // a sentence for people
+	Err  error
+}
+
+// Error returns the sentence.
+func (e *SpaceError) Error() string { return e.Says }
+
+// Is makes it an ErrNoSpace.
+func (e *SpaceError) Is(target error) bool { return target == ErrNoSpace }
+
+// Unwrap returns what said so.
+func (e *SpaceError) Unwrap() error { return e.Err }
 
 // PartError says which part of an upload cannot be used.
 type PartError struct {

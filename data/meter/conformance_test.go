@@ -11,7 +11,7 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	metertest.Run(t, func(t testing.TB) metertest.Meter {
-		m, err := meter.Open(t.Context(), filepath.Join(t.TempDir(), "usage.db"), nil)
+		m, err := meter.Open(t.Context(), filepath.Join(t.TempDir(), "usage.db"), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

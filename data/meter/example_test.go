@@ -21,7 +21,7 @@ func Example() {
 	defer os.RemoveAll(dir)
 
 	ctx := context.Background()
-	m, err := meter.Open(ctx, filepath.Join(dir, "usage.db"), nil)
+	m, err := meter.Open(ctx, filepath.Join(dir, "usage.db"), nil, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // History is a store that also remembers what has been deleted, as package store does.
@@ -34,7 +35,7 @@ func ThroughputHours(ctx context.Context, h History, scope outcrop.Scope, from, 
 	to = earlier(to, now)
 	throughput := outcrop.Query{Kind: outcrop.KindThroughput, Scope: scope, Ascending: true}
 	var all []Hours
-	for rec, err := range outcrop.All(ctx, h.Deleted, throughput) {
+	for rec, err := range rows.All(ctx, h.Deleted, throughput) {
 		if err == nil {
 			all, err = appendHours(all, rec, from, earlier(to, rec.Updated))
 		}
@@ -42,7 +43,7 @@ func ThroughputHours(ctx context.Context, h History, scope outcrop.Scope, from, 
 			return nil, err
 		}
 	}
-	for rec, err := range outcrop.All(ctx, h.List, throughput) {
+	for rec, err := range rows.All(ctx, h.List, throughput) {
 		if err == nil {
 			all, err = appendHours(all, rec, from, to)
 		}
@@ -56,6 +57,9 @@ func ThroughputHours(ctx context.Context, h History, scope outcrop.Scope, from, 
 // appendHours adds what lies between from and to of a throughput's existence.
 func appendHours(all []Hours, rec outcrop.Record, from, to time.Time) ([]Hours, error) {
 	t, err := outcrop.ThroughputOf(rec)
+	if outcrop.ReasonOf(err) == outcrop.ReasonUnreadable { // as lists leave it out
+		return all, nil
+	}
 	if err != nil {
 		return all, err
 	}

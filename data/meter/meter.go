@@ -3,7 +3,7 @@
 // hour, keeps the sums in a database of its own, and shows what a monitoring system wants
 // to see under /metrics. It knows neither what things cost nor who asks.
 //
-//	m, err := meter.Open(ctx, filepath.Join(dir, "usage.db"), log)
+//	m, err := meter.Open(ctx, filepath.Join(dir, "usage.db"), nil, log)
 //	m.Record(ctx, outcrop.Usage{…})      // never waits for the disk
 //	totals, err := m.Totals(ctx, meter.Filter{From: yesterday})
 package meter
@@ -12,13 +12,19 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/internal/reserve"
 	"outcrop.dev/outcrop/internal/sqlitedb"
 )
 
@@ -52,15 +58,28 @@ type Meter struct {
 
 var _ outcrop.Meter = (*Meter)(nil)
 
-// Open opens the database at path, creating it if need be; log may be nil. Errors: those of
-// the file system and of SQLite, and sqlitedb.ErrNewerSchema.
-func Open(ctx context.Context, path string, log *slog.Logger) (*Meter, error) {
+// Open opens the database at path, creating it if need be; room, which keeps it from writing on a full
+// disk, and log may be nil. One that cannot be read is put aside, and another begun: nobody's work
+// depends on it. Errors: those of the file system, sqlitedb.ErrNewerSchema, sqlitedb.ErrBusy, and that
+// of a full disk.
+func Open(ctx context.Context, path string, room *reserve.Reserve, log *slog.Logger) (*Meter, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	db, err := sqlitedb.Open(ctx, path, migrations)
+	if isDamaged(ctx, err) {
+		aside, moved := putAside(path)
+		if moved != nil {
+			return nil, errors.Join(err, moved)
+		}
+		log.Error("usage begins anew: what was counted before cannot be read, and is kept aside", "is", aside, "error", err)
+		db, err = sqlitedb.Open(ctx, path, migrations)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	if room != nil {
+		db.Room = room
 	}
 	m := &Meter{
 		db: db, log: log, queue: make(chan outcrop.Usage, queueMax), closing: make(chan struct{}), done: make(chan struct{}),
@@ -69,6 +88,27 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*Meter, error) {
 	m.metrics = newMetrics(func() float64 { return float64(m.dropped.Load()) })
 	go m.write()
 	return m, nil
+}
+
+// isDamaged reports whether err, of opening, is no reason but the file itself.
+func isDamaged(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && !errors.Is(err, sqlitedb.ErrNewerSchema) && !errors.Is(err, sqlitedb.ErrBusy) && !reserve.IsFull(err)
+}
+
+// putAside renames a database, with its log, to the first name that is free.
+func putAside(path string) (aside string, err error) {
+	for n := 1; ; n++ {
+		aside = fmt.Sprintf("%s.damaged-%d", path, n)
+		if _, err := os.Lstat(aside); err != nil {
+			break
+		}
+	}
+	for _, suffix := range []string{"-wal", "-shm", ""} {
+		if err := os.Rename(path+suffix, aside+suffix); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return "", err
+		}
+	}
+	return aside, durable.SyncDir(filepath.Dir(path))
 }
 
 // Record implements outcrop.Meter. The event is on disk flushEvery later.

@@ -23,7 +23,7 @@ var (
 
 func open(t *testing.T, path string) *Meter {
 	t.Helper()
-	m, err := Open(t.Context(), path, nil)
+	m, err := Open(t.Context(), path, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ func TestThroughputHours(t *testing.T) {
 
 // BenchmarkRecord measures what metering costs a request.
 func BenchmarkRecord(b *testing.B) {
-	m, err := Open(b.Context(), filepath.Join(b.TempDir(), "usage.db"), nil)
+	m, err := Open(b.Context(), filepath.Join(b.TempDir(), "usage.db"), nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

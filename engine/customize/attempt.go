@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/engine/train"
 	"outcrop.dev/outcrop/work/attempt"
 )
@@ -17,6 +17,10 @@ import (
 type Attempt interface {
 	// Report notes how far the work is and returns the newest command. It never waits.
 	Report(phase string, p outcrop.Progress) (command string)
+	// Alive notes that something was finished that is too small to report.
+	Alive()
+	// UseBase says which base model the work goes on, by BaseDigest.
+	UseBase(digest string)
 	// Get opens an input: the same bytes in every attempt. CodeNotFound if it is missing.
 	Get(ctx context.Context, uri string) (io.ReadCloser, error)
 	// Put stores an artefact and waits until it is on disk.
@@ -29,7 +33,7 @@ type Attempt interface {
 
 // Options are what a run needs of the process it runs in.
 type Options struct {
-	Exec        nn.Exec          // what the arithmetic runs on
+	Exec        model.Exec       // what the arithmetic runs on
 	Now         func() time.Time // for rates and intervals; no result depends on it
 	MemoryBytes int64            // what the process may use; 0: not known
 	Log         *slog.Logger

@@ -30,6 +30,7 @@ func (r *run) pinBase() error {
 	if r.baseDigest, err = r.digestOfBase(); err != nil {
 		return fmt.Errorf("read the base model: %w", err)
 	}
+	r.attempt.UseBase(r.baseDigest)
 	path := r.scratch(baseFile)
 	pinned, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -48,33 +49,36 @@ func (r *run) pinBase() error {
 	return durable.WriteBytes(path, 0o600, []byte(r.baseDigest))
 }
 
-// errBaseReplaced ends an attempt that has read some files of one base model and some of
-// another; the next one begins again.
-var errBaseReplaced error = &exitError{attempt.ExitTemporary, errors.New("the base model was replaced while the attempt ran")}
-
-// checkBase returns errBaseReplaced if the base model is no longer what pinBase has seen.
+// checkBase returns attempt.ErrBaseReplaced if the base model is no longer what pinBase has seen.
 func (r *run) checkBase() error {
 	digest, err := r.digestOfBase()
 	if err == nil && digest != r.baseDigest {
-		err = errBaseReplaced
+		err = attempt.ErrBaseReplaced
 	}
 	return err
 }
 
-// digestOfBase is that of the base model, with the one that it is an adapter of.
 func (r *run) digestOfBase() (string, error) {
-	digest, err := modelDigest(r.job.ModelDir)
-	if err != nil || r.job.BaseDir == "" {
+	return digestOf(r.job.ModelDir, r.job.BaseDir, r.attempt.Alive)
+}
+
+// BaseDigest is that of a base model, with the one in baseDir that it is an adapter of, if that is not "".
+// It reads all of their files.
+func BaseDigest(dir, baseDir string) (string, error) { return digestOf(dir, baseDir, func() {}) }
+
+func digestOf(dir, baseDir string, alive func()) (string, error) {
+	digest, err := modelDigest(dir, alive)
+	if err != nil || baseDir == "" {
 		return digest, err
 	}
-	below, err := modelDigest(r.job.BaseDir)
+	below, err := modelDigest(baseDir, alive)
 	return digest + " " + below, err
 }
 
 // modelDigest returns the SHA-256, in hex, of the files that make a model what it is: weights,
 // whole or in shards, tokenizer, chat template and configuration. The others may be corrected
-// meanwhile.
-func modelDigest(dir string) (string, error) {
+// meanwhile. alive is called after each file.
+func modelDigest(dir string, alive func()) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return "", err
@@ -90,6 +94,7 @@ func modelDigest(dir string) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(all, "%s %s\n", sum, name)
+		alive()
 	}
 	return fmt.Sprintf("%x", all.Sum(nil)), nil
 }

@@ -2,6 +2,7 @@ package customize
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -90,8 +91,7 @@ func TestBaseReplacedDuringAnAttempt(t *testing.T) {
 		}
 		return "run"
 	}
-	var exit interface{ ExitCode() int }
-	if _, err := Run(t.Context(), f, j, options()); !errors.As(err, &exit) || exit.ExitCode() != attempt.ExitTemporary {
+	if _, err := Run(t.Context(), f, j, options()); !errors.Is(err, attempt.ErrBaseReplaced) || attempt.ExitCode(err) != attempt.ExitTemporary {
 		t.Fatal(err)
 	}
 	f.command = nil
@@ -104,7 +104,7 @@ func TestModelDigest(t *testing.T) {
 	t.Parallel()
 	dir := copyOfTinyModel(t)
 	digest := func() string {
-		d, err := modelDigest(dir)
+		d, err := modelDigest(dir, func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,49 @@ func TestModelDigest(t *testing.T) {
 			seen = append(seen, d)
 		}
 	}
-	if _, err := modelDigest(filepath.Join(dir, "missing")); err == nil {
+	if _, err := modelDigest(filepath.Join(dir, "missing"), func() {}); err == nil {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestSignsOfLife: a run that works says so between any two batches and files, and at each of them
+// ends at once when its attempt does; what the next attempt makes is the same.
+func TestSignsOfLife(t *testing.T) {
+	t.Parallel()
+	whole, j := newFake(1), job(t, 1)
+	if _, err := Run(t.Context(), whole, j, options()); err != nil {
+		t.Fatal(err)
+	}
+	if base, err := BaseDigest(j.ModelDir, ""); err != nil || whole.base != base {
+		t.Errorf("it works on %q, %v, want %q", whole.base, err, base)
+	}
+	steps := whole.last().Steps
+	if whole.lives < 2*steps {
+		t.Errorf("%d signs of life in %d steps", whole.lives, steps)
+	}
+	f, again := newFake(1), job(t, 1)
+	for at := 1; at < whole.lives; at += 11 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		after := 0
+		f.lives, f.alive = 0, func(n int) {
+			if n >= at {
+				cancel(attempt.ErrBaseReplaced)
+				after++
+			}
+		}
+		if _, err := Run(ctx, f, again, options()); err != nil && !errors.Is(err, attempt.ErrBaseReplaced) {
+			t.Fatal(err)
+		} else if err != nil && after > 8 { // the files of a model are read to their end
+			t.Errorf("%d signs of life after the end of the attempt", after)
+		}
+	}
+	f.alive = nil
+	if _, err := Run(t.Context(), f, again, options()); err != nil {
+		t.Fatal(err)
+	}
+	for uri, want := range whole.objects {
+		if !bytes.Equal(f.objects[uri], want) {
+			t.Errorf("%s is not that of a run that nobody ended", uri)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func (r *run) examples(rendered []chattemplate.Example) []train.Example {
 	for i, e := range rendered {
 		out[i].Tokens, out[i].Targets = e.Shift(model.Ignore)
 	}
-	out = train.Split(out, r.rowLength())
+	out = split(out, r.rowLength())
 	for _, e := range out {
 		r.longestRow = max(r.longestRow, len(e.Tokens))
 	}

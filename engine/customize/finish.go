@@ -11,7 +11,6 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/engine/model"
-	"outcrop.dev/outcrop/engine/train"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
 	"outcrop.dev/outcrop/internal/durable"
@@ -160,10 +159,10 @@ func (r *run) proveParity(dir string) (parity, error) {
 		examples = r.validation[0]
 	}
 	if r.data.Documents { // of which every token is trained: serving would take them one by one
-		examples = train.Split(examples[:min(len(examples), parityRows)], parityTokens)
+		examples = split(examples[:min(len(examples), parityRows)], parityTokens)
 	}
 	r.closeModel()
-	p, err := measureParity(r.finished(dir), r.Exec, parityExamples(examples), r.data.Template.EndOfText())
+	p, err := measureParity(r.finished(dir), r.Exec, parityExamples(examples), r.data.Template.EndOfText(), r.attempt.Alive)
 	if err != nil {
 		return parity{}, fmt.Errorf("check the finished model: %w", err)
 	}

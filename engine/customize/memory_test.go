@@ -42,7 +42,7 @@ var shapes = []shape{
 	{"activations computed again", 96, 256, 12, 4, 4, 8192, 32, 60, 32, map[string]string{"activationCheckpointing": "true"}, false},
 	{"LoRA", 128, 384, 6, 4, 4, 8192, 32, 40, 32, map[string]string{"method": "lora"}, false},
 	{"LoRA, wide", 1024, 2048, 4, 8, 8, 8192, 4, 20, 2, map[string]string{"method": "lora", "activationCheckpointing": "true"}, false},
-	{"adapters and long rows", 96, 256, 16, 4, 4, 8192, 2, 1000, 2, map[string]string{"method": "lora", "activationCheckpointing": "true"}, false},
+	{"adapters and long rows", 96, 256, 8, 4, 4, 8192, 2, 1500, 2, map[string]string{"method": "lora", "activationCheckpointing": "true"}, false},
 	{"many rows", 32, 64, 1, 2, 2, 8192, 20_000, 10, 64, nil, false},
 	{"LoRA, float32", 256, 704, 8, 4, 4, 8192, 4, 20, 2, map[string]string{"method": "lora"}, true},
 }

@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"outcrop.dev/outcrop/engine/model"
-	"outcrop.dev/outcrop/engine/nn"
 	"outcrop.dev/outcrop/engine/train"
 )
 
@@ -57,7 +56,7 @@ func (p parity) json() []byte {
 type onDisk struct{ base, adapter string }
 
 // load reads the model for evaluation.
-func (d onDisk) load(exec nn.Exec) (*model.Model, error) {
+func (d onDisk) load(exec model.Exec) (*model.Model, error) {
 	m, err := model.LoadFrozen(d.base, exec)
 	if err == nil && d.adapter != "" {
 		if err = m.LoadAdapter(d.adapter); err != nil {
@@ -68,7 +67,7 @@ func (d onDisk) load(exec nn.Exec) (*model.Model, error) {
 }
 
 // serve reads the model for generation and returns what makes its sessions.
-func (d onDisk) serve(exec nn.Exec) (*model.Serving, func(tokens int) (*model.Session, error), error) {
+func (d onDisk) serve(exec model.Exec) (*model.Serving, func(tokens int) (*model.Session, error), error) {
 	m, err := model.LoadServing(d.base, exec)
 	if err != nil {
 		return nil, nil, err
@@ -96,19 +95,20 @@ func parityExamples(examples []train.Example) []train.Example {
 
 // parityBytes is the most memory that the keys and values of so many rows take, none of which has
 // more than longest tokens.
-func parityBytes(c model.Config, exec nn.Exec, rows, longest int) int64 {
+func parityBytes(c model.Config, exec model.Exec, rows, longest int) int64 {
 	all := min(rows, parityRows) * c.SessionBytes(exec.Kernel, longest)
 	page := c.SessionBytes(exec.Kernel, 1)
 	return int64(min(all, c.SessionBytes(exec.Kernel, max(parityTokensMax, longest))+parityRows*page))
 }
 
-func measureParity(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32) (parity, error) {
+// alive is called after each row, or token of the rows.
+func measureParity(d onDisk, exec model.Exec, examples []train.Example, endOfText int32, alive func()) (parity, error) {
 	p := parity{Rows: len(examples), Tolerance: parityTolerance}
-	trained, err := trainingLoss(d, exec, examples)
+	trained, err := trainingLoss(d, exec, examples, alive)
 	if err != nil {
 		return p, err
 	}
-	served, err := serveRows(d, exec, examples, endOfText)
+	served, err := serveRows(d, exec, examples, endOfText, alive)
 	if err != nil {
 		return p, err
 	}
@@ -120,7 +120,7 @@ func measureParity(d onDisk, exec nn.Exec, examples []train.Example, endOfText i
 }
 
 // trainingLoss evaluates the model with the training's forward pass.
-func trainingLoss(d onDisk, exec nn.Exec, examples []train.Example) (total model.Loss, err error) {
+func trainingLoss(d onDisk, exec model.Exec, examples []train.Example, alive func()) (total model.Loss, err error) {
 	m, err := d.load(exec)
 	if err != nil {
 		return total, err
@@ -143,6 +143,7 @@ func trainingLoss(d onDisk, exec nn.Exec, examples []train.Example) (total model
 			return total, err
 		}
 		total.Add(loss)
+		alive()
 	}
 	return total, nil
 }
@@ -167,7 +168,7 @@ func (s *served) ends() (e ends) {
 
 // serveRows feeds the rows to the model as serving does: the prompt at once, then
 // token by token, all rows side by side.
-func serveRows(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32) (*served, error) {
+func serveRows(d onDisk, exec model.Exec, examples []train.Example, endOfText int32, alive func()) (*served, error) {
 	m, newSession, err := d.serve(exec)
 	if err != nil {
 		return nil, err
@@ -192,6 +193,7 @@ func serveRows(d onDisk, exec nn.Exec, examples []train.Example, endOfText int32
 		if len(steps) == 0 {
 			return s, nil
 		}
+		alive()
 		logits, err := m.Forward(steps)
 		if err != nil {
 			return nil, err

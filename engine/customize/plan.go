@@ -15,7 +15,6 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/engine/datacheck"
 	"outcrop.dev/outcrop/engine/model"
-	"outcrop.dev/outcrop/engine/nn"
 	"outcrop.dev/outcrop/engine/recipe"
 	"outcrop.dev/outcrop/engine/train"
 	"outcrop.dev/outcrop/format/dataset"
@@ -67,7 +66,7 @@ func RowLength(context int, t outcrop.TrainSpec) int {
 // workload is the facts of a job that its plan depends on.
 type workload struct {
 	config         model.Config
-	exec           nn.Exec
+	exec           model.Exec
 	merged         bool         // the base model is adapters: there are no adapters on those
 	tokenizerBytes int64        // of its file
 	facts          recipe.Facts // without Need
@@ -79,7 +78,7 @@ type workload struct {
 // NewPlan chooses what spec leaves open for a job on the data of report, and plans its memory.
 // files are the base model's; memory is what training may take, 0 if that is not known.
 // CodeValidation for a job that does not fit, with the numbers and with what would.
-func NewPlan(files outcrop.ModelFiles, exec nn.Exec, report *datacheck.Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
+func NewPlan(files outcrop.ModelFiles, exec model.Exec, report *datacheck.Report, spec outcrop.TrainSpec, memory int64) (*Plan, error) {
 	w, err := newWorkload(cmp.Or(files.BaseDir, files.Dir), exec)
 	if err != nil {
 		return nil, err
@@ -100,7 +99,7 @@ func NewPlan(files outcrop.ModelFiles, exec nn.Exec, report *datacheck.Report, s
 }
 
 // newWorkload looks at the base model.
-func newWorkload(modelDir string, exec nn.Exec) (*workload, error) {
+func newWorkload(modelDir string, exec model.Exec) (*workload, error) {
 	config, err := model.ReadConfig(modelDir)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package customize
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,10 +13,10 @@ import (
 )
 
 // prepare makes examples of the data and loads the model and the newest checkpoint.
-func (r *run) prepare() error {
+func (r *run) prepare(ctx context.Context) error {
 	r.rows = &train.Rows{All: r.examples(r.data.Training), Seed: r.job.Train.Seed}
 	if r.data.Documents {
-		r.rows.Packs = train.Pack(r.rows.All, r.rowLength())
+		r.rows.Packs = pack(r.rows.All, r.rowLength())
 	}
 	for _, set := range r.data.Validation {
 		r.validation = append(r.validation, r.examples(set))
@@ -36,6 +37,7 @@ func (r *run) prepare() error {
 	if err := r.loadModel(); err != nil {
 		return r.errUnusable(err)
 	}
+	options.Between = func() error { r.attempt.Alive(); return ctx.Err() }
 	if r.trainer, err = train.New(r.model, r.rows, r.longestRow, options); err != nil {
 		return err
 	}

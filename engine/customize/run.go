@@ -54,7 +54,7 @@ func (r *run) runPhases(ctx context.Context) error {
 	if err := r.obeyCommand(ctx); err != nil {
 		return err
 	}
-	if err := r.prepare(); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	r.phase = attempt.PhaseTraining

@@ -78,6 +78,9 @@ type fake struct {
 	reports []outcrop.Progress
 	// command, if not nil, answers the n-th report (from 1).
 	command func(n int) string
+	alive   func(n int) // is told of the n-th sign of life (from 1); nil: nobody listens
+	lives   int
+	base    string
 }
 
 func newFake(validators int) *fake {
@@ -116,6 +119,20 @@ func (f *fake) Report(phase string, p outcrop.Progress) string {
 
 // last is the newest report; commands are asked for while it is held.
 func (f *fake) last() outcrop.Progress { return f.reports[len(f.reports)-1] }
+
+func (f *fake) Alive() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lives++; f.alive != nil {
+		f.alive(f.lives)
+	}
+}
+
+func (f *fake) UseBase(digest string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.base = digest
+}
 
 func (f *fake) Get(_ context.Context, uri string) (io.ReadCloser, error) {
 	f.mu.Lock()

@@ -200,7 +200,7 @@ func TestKeepCheckpoints(t *testing.T) {
 	for _, c := range p.Checkpoints {
 		epochs = append(epochs, c.Epoch)
 		dir := filepath.Join(j.ScratchDir, attempt.EpochDir(c.Epoch))
-		parity, err := measureParity(onDisk{base: dir}, exec(), validationRows(t, dir), 8186)
+		parity, err := measureParity(onDisk{base: dir}, exec(), validationRows(t, dir), 8186, func() {})
 		if err != nil {
 			t.Fatalf("epoch %d: %v", c.Epoch, err)
 		}

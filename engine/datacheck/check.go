@@ -15,6 +15,7 @@ import (
 // CreateModelCustomizationJob and for the worker.
 type Checker struct {
 	Workers       int    // goroutines that tokenize; 0: one for each processor
+	Turns         Turns  // of the goroutines of all checkers that have the same; nil: they take none
 	Customization string // a job's type, which decides what rows there may be; "": any
 	// Context is the model's in tokens, if rows are cut off at fewer (maxSequenceLength); 0: they are not.
 	Context int
@@ -75,7 +76,7 @@ func (c *Checker) read(ctx context.Context, modelDir string, contextLength int, 
 		return nil, nil, fmt.Errorf("check against a context of %d tokens", contextLength)
 	}
 	modelContext := max(c.Context, contextLength)
-	s := scanner{template: template, context: contextLength, modelContext: modelContext, workers: c.Workers, formats: formats(c.Customization)}
+	s := scanner{template: template, context: contextLength, modelContext: modelContext, workers: c.Workers, turns: c.Turns, formats: formats(c.Customization)}
 	data := &Rows{Template: template}
 	report := &Report{ContextLength: contextLength, shortened: contextLength < modelContext}
 

@@ -2,10 +2,12 @@ package datacheck
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"slices"
 
-	"outcrop.dev/outcrop/engine/train"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/dataset"
 )
@@ -25,11 +27,14 @@ func (s *scanner) file(ctx context.Context, src Source, role string, own, train 
 	defer r.Close()
 	f := fileCheck{File: File{Name: src.Name, Role: role}, context: s.context, shortened: s.context < s.modelContext, own: own, train: train, keep: keep}
 	limits := dataset.Limits{CharactersMax: dataset.CharactersPerToken * max(quotaTokens, s.modelContext), Formats: s.formats}
-	result, err := s.scan(ctx, r, limits, f.add)
+	hash := sha256.New()
+	result, err := s.scan(ctx, io.TeeReader(r, hash), limits, f.add)
 	if err != nil {
 		return File{}, nil, fmt.Errorf("read %s: %w", src.Name, err)
 	}
-	f.finish(result)
+	if f.finish(result); f.ProblemCount == 0 { // else the file may not have been read to its end
+		f.SHA256 = hex.EncodeToString(hash.Sum(nil))
+	}
 	return f.File, f.examples, nil
 }
 
@@ -41,7 +46,7 @@ type fileCheck struct {
 	own, train *seen
 	keep       bool
 	lengths    []int
-	packer     train.Packer
+	packer     Packer
 	problems   []dataset.Problem // that only the model's tokens show: the first dataset.ProblemsMax
 	bad        int               // all of them
 	examples   []chattemplate.Example

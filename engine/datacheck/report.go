@@ -48,6 +48,7 @@ type File struct {
 	Role             string            `json:"role"`   // Training or Validation
 	Format           dataset.Format    `json:"format"` // "" if no row is right
 	Bytes            int64             `json:"bytes"`
+	SHA256           string            `json:"sha256,omitempty"` // of a file without a mistake
 	Lines            int               `json:"lines"`
 	Rows             int               `json:"rows"`             // lines that are right
 	Packs            int               `json:"packs,omitempty"`  // of documents: the rows that they are packed into for training

@@ -6,6 +6,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/engine/model"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // Generate writes the completion piece by piece, valid UTF-8 each, to emit, which may be
@@ -94,7 +95,7 @@ func (e *Engine) begin(ctx context.Context, r *resident, req outcrop.GenerateReq
 		sampler: sampler{temperature: req.Temperature, topP: req.TopP, topK: req.TopK},
 		decode:  r.tokenizer.NewDecoder(), text: newText(req.Stop),
 		likeliest: likeliest{count: min(req.Logprobs, outcrop.LogprobsMax), bytes: r.tokenizer.Token},
-		out:       outbox{wake: make(chan struct{}, 1)},
+		out:       outbox{wake: pause.NewBell()},
 	}
 	if q.session == nil {
 		var err error

@@ -29,12 +29,12 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
-	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/model"
 )
 
 // Options is what an Engine runs on. Exec, Seed and AfterFunc are required.
 type Options struct {
-	Exec nn.Exec
+	Exec model.Exec
 	// Check, if not nil, is called with a model's directory before it is read; its error is why the
 	// model cannot be loaded.
 	Check func(dir string) error

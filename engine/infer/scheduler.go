@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"outcrop.dev/outcrop/engine/model"
-	"outcrop.dev/outcrop/engine/nn"
 )
 
 // stepTokensMax bounds the rows of a step. A long prompt is cut into steps of this many
@@ -21,7 +20,7 @@ const stepTokensMax = 256
 type scheduler struct {
 	forward func([]model.Step) ([]float32, error) // model.Serving.ForwardInto the same memory every time
 	vocab   int
-	exec    nn.Exec
+	exec    model.Exec
 
 	mu      sync.Mutex
 	wake    sync.Cond // on mu: something arrived, or the scheduler was closed
@@ -36,7 +35,7 @@ type scheduler struct {
 }
 
 // newScheduler starts a scheduler, whose goroutine ends with close.
-func newScheduler(m *model.Serving, exec nn.Exec) *scheduler {
+func newScheduler(m *model.Serving, exec model.Exec) *scheduler {
 	s := &scheduler{forward: intoOne(m), vocab: m.Vocab, exec: exec, ended: make(chan struct{})}
 	s.wake.L = &s.mu
 	go s.loop()

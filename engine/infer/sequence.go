@@ -8,6 +8,7 @@ import (
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/format/tokenizer"
+	"outcrop.dev/outcrop/internal/pause"
 )
 
 // sequence is one generation under way. The scheduler owns all of it but out.
@@ -130,7 +131,7 @@ type outbox struct {
 	mu    sync.Mutex
 	text  strings.Builder
 	ended *outcome
-	wake  chan struct{} // capacity 1: there is something new
+	wake  pause.Bell // there is something new
 }
 
 func (o *outbox) add(piece string) {
@@ -140,21 +141,14 @@ func (o *outbox) add(piece string) {
 	o.mu.Lock()
 	o.text.WriteString(piece)
 	o.mu.Unlock()
-	o.signal()
+	o.wake.Ring()
 }
 
 func (o *outbox) finish(e outcome) {
 	o.mu.Lock()
 	o.ended = &e
 	o.mu.Unlock()
-	o.signal()
-}
-
-func (o *outbox) signal() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
+	o.wake.Ring()
 }
 
 // take waits for something new and returns it: text, or how the sequence ended, or both.

@@ -12,7 +12,7 @@ import (
 )
 
 // WeightsFile is the name of the file that Save writes the weights to.
-const WeightsFile = "model.safetensors"
+const WeightsFile = safetensors.SingleFile
 
 // Load reads the model in dir as float32 masters. The error names a tensor that is missing,
 // not known, or not of the shape that config.json promises.

@@ -9,6 +9,9 @@ import (
 	"outcrop.dev/outcrop/engine/tensor/attention"
 )
 
+// Exec is what models run on.
+type Exec = nn.Exec
+
 // Model is a decoder in training: float32 master weights, their gradients, and the
 // memory of one batch. Its methods must not run at the same time.
 type Model struct {

@@ -171,7 +171,22 @@ func (c Config) ropes(t int) ropes {
 	return r
 }
 
+// FrequencyDivisors returns what the scaling divides Theta's frequencies by, each: for formats that
+// have a table in place of a formula.
+func (c Config) FrequencyDivisors() []float32 {
+	usual, scaled := rope.Frequencies(c.rotary(), c.Theta), c.frequencies()
+	divisors := make([]float32, len(usual))
+	for i := range divisors {
+		divisors[i] = float32(usual[i] / scaled[i])
+	}
+	return divisors
+}
+
 func (c Config) table(t int) *rope.Table {
+	return rope.NewTable(t, c.frequencies(), c.Scaling.attention())
+}
+
+func (c Config) frequencies() []float64 {
 	s, freq := c.Scaling, rope.Frequencies(c.rotary(), c.Theta)
 	switch s.Type {
 	case scalingLinear:
@@ -183,7 +198,7 @@ func (c Config) table(t int) *rope.Table {
 	case scalingLongRope:
 		rope.Divide(freq, s.ShortFactor...)
 	}
-	return rope.NewTable(t, freq, s.attention())
+	return freq
 }
 
 // attention returns what cosines and sines are multiplied by: for yarn eq. 22 of Peng et al.

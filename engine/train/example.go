@@ -35,7 +35,7 @@ func (r Repeat) Examples(int) []Example { return r }
 // of them.
 type Rows struct {
 	All       []Example
-	Packs     []int // if not nil, a row is the examples from one of these ends to the next (Pack)
+	Packs     []int // if not nil, a row is the examples from one of these ends to the next
 	BatchSize int
 	Epochs    int
 	Seed      uint64

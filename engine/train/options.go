@@ -22,6 +22,9 @@ type Options struct {
 	Largest Batch
 	// Recompute keeps fewer activations and computes them again: less memory, more time, the same bits.
 	Recompute bool
+	// Between is called after each batch, if it is not nil. Its error ends the step or evaluation, which
+	// then has changed nothing.
+	Between func() error
 }
 
 // microTokens is enough for the products to be efficient, and few enough that what one layer

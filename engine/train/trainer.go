@@ -159,6 +159,15 @@ func (t *Trainer) Exact(examples []Example) (int, error) {
 
 // batches packs the examples, in order, into batches of at most MicroTokens tokens.
 func (t *Trainer) batches(examples []Example, f func(*model.Batch) error) error {
+	if between := t.options.Between; between != nil {
+		work := f
+		f = func(b *model.Batch) error {
+			if err := work(b); err != nil {
+				return err
+			}
+			return between()
+		}
+	}
 	t.batch.Reset()
 	for _, e := range examples {
 		if n := len(t.batch.Tokens); n > 0 && n+len(e.Tokens) > t.options.MicroTokens {

@@ -12,7 +12,7 @@ import (
 // Copy writes the database at path, as it is at one moment, to a new file, also while others write
 // to it.
 func Copy(ctx context.Context, to, path string) error {
-	db, err := sql.Open("sqlite", dsn(path, ""))
+	db, err := sql.Open("sqlite", dsn(path, busyTimeoutMS, ""))
 	if err != nil {
 		return err
 	}

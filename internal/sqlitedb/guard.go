@@ -43,7 +43,10 @@ func OpenGuarded(ctx context.Context, path string, migrations fs.FS, g Guard) (*
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := isFresh(path)
+	fresh, err := isFresh(ctx, path)
+	if errors.Is(err, ErrDamaged) {
+		return nil, fmt.Errorf("%w. Put it back as it was. %s", err, g.Advice)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -52,18 +55,23 @@ func OpenGuarded(ctx context.Context, path string, migrations fs.FS, g Guard) (*
 			return nil, err
 		}
 	}
-	db, err := Open(ctx, path, migrations)
+	db, err := openFile(ctx, path, migrations)
 	if err != nil {
 		return nil, err
 	}
-	if db.mark, err = g.enter(ctx, db.Writer, path, m, found); err != nil {
-		return nil, errors.Join(err, db.Close())
+	err = patiently(ctx, func() error {
+		db.mark, err = g.enter(ctx, db.Writer, path, m, found)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(db.explain(err), db.Close())
 	}
 	return db, nil
 }
 
-// isFresh reports whether there is no database, or one that nothing was ever written to.
-func isFresh(path string) (bool, error) {
+// isFresh reports whether there is no database, or one that nothing was ever written to. Error:
+// ErrDamaged.
+func isFresh(ctx context.Context, path string) (bool, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return true, nil
@@ -71,13 +79,16 @@ func isFresh(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	db, err := sql.Open("sqlite", dsn(path, "_pragma=query_only(1)"))
+	db, err := sql.Open("sqlite", dsn(path, busyTimeoutMS, "_pragma=query_only(1)"))
 	if err != nil {
 		return false, err
 	}
 	defer db.Close()
+	if err := inspect(ctx, db, path); err != nil {
+		return false, err
+	}
 	var tables int
-	if err := db.QueryRow("SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
 		return false, fmt.Errorf("read %s: %w", path, err)
 	}
 	return tables == 0, nil

@@ -21,7 +21,7 @@ const Context = 256
 // Write writes the model into dir, which must exist: the same bytes on every machine.
 func Write(dir string) error {
 	for name, b := range pebble.Files() {
-		if name == pebble.WeightsFile {
+		if name == model.WeightsFile {
 			continue
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {

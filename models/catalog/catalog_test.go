@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/engine/model"
 	"outcrop.dev/outcrop/engine/recipe"
 	"outcrop.dev/outcrop/internal/tinymodel"
-	"outcrop.dev/outcrop/models/catalog/pebble"
 )
 
 // tiny returns the files of a model that stands in for Pebble.
@@ -149,7 +149,7 @@ func TestOpenMendsTheEmbeddedModel(t *testing.T) {
 func TestModelWithoutWeightsIsAProblem(t *testing.T) {
 	t.Parallel()
 	files := tiny(t)
-	delete(files, pebble.WeightsFile)
+	delete(files, model.WeightsFile)
 	c, err := open(t.TempDir(), files)
 	if err != nil {
 		t.Fatal(err)

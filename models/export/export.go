@@ -20,7 +20,6 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/engine/model"
-	"outcrop.dev/outcrop/engine/nn"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/safetensors"
 	"outcrop.dev/outcrop/format/tokenizer"
@@ -30,8 +29,8 @@ import (
 // Model is the files of a model.
 type Model struct {
 	Dir  string
-	Base string  // the directory of the base model, if Dir has a LoRA adapter; else ""
-	Exec nn.Exec // for merging an adapter
+	Base string     // the directory of the base model, if Dir has a LoRA adapter; else ""
+	Exec model.Exec // for merging an adapter
 }
 
 // Report says what has been written.

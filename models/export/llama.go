@@ -2,10 +2,8 @@ package export
 
 import (
 	"fmt"
-	"slices"
 
 	"outcrop.dev/outcrop/engine/model"
-	"outcrop.dev/outcrop/engine/tensor/rope"
 )
 
 // llama is LLM_ARCH_LLAMA: Llama 1 to 3, TinyLlama, SmolLM, Mistral, Pebble.
@@ -25,14 +23,7 @@ func llamaKeys(g *conversion) error {
 		return g.rmsKeys()
 	}
 	// Llama 3.1's frequencies are a table of what to divide the usual ones by.
-	s := c.Scaling
-	usual := rope.Frequencies(c.HeadSize, c.Theta)
-	scaled := rope.Llama3(slices.Clone(usual), s.Factor, s.LowFreqFactor, s.HighFreqFactor, s.Original)
-	factors := make([]float32, len(usual))
-	for i := range factors {
-		factors[i] = float32(usual[i] / scaled[i])
-	}
-	g.table("rope_freqs.weight", factors)
+	g.table("rope_freqs.weight", c.FrequencyDivisors())
 	g.config.Scaling = model.Scaling{}
 	return g.rmsKeys()
 }

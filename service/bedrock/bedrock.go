@@ -14,7 +14,6 @@ package bedrock
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"time"
 
@@ -27,33 +26,13 @@ type Catalog interface {
 	List() []outcrop.FoundationModel
 }
 
-// Dataset is one file of training or validation data.
-type Dataset struct {
-	Name string // for messages: its S3 URI
-	Open func(context.Context) (io.ReadCloser, error)
-}
-
-// DataCheck is what a DataChecker is asked: whether a model can be trained on data in a way.
-type DataCheck struct {
-	Model             outcrop.ModelFiles
-	CustomizationType string // what the rows must be for
-	Train             outcrop.TrainSpec
-	Training          Dataset
-	Validations       []Dataset
-}
-
-// DataReport is what a DataChecker found.
-type DataReport struct {
-	Err   error             // nil if the data are good, else a CodeValidation that names the first mistakes and counts all
-	JSON  []byte            // the whole report
-	Train outcrop.TrainSpec // with what was left open chosen, if the data are good
-}
-
-// DataChecker reads all of a job's data as the job itself will.
-type DataChecker interface {
-	// Check reads every row. The error is not that the data are bad: they could not be read, or
-	// training on them does not fit into this machine, which is a CodeValidation.
-	Check(ctx context.Context, ask DataCheck) (DataReport, error)
+// Planner reads all of a job's data as the job itself will, and settles how it trains.
+type Planner interface {
+	// PlanJob returns the job's Train with what was left open chosen. Of bad data the error is a
+	// CodeValidation, which names the first mistakes and counts all, and the report has all of them,
+	// as JSON. There is no report with any other error: the data could not be read, or training on
+	// them does not fit into this machine, which is a CodeValidation too.
+	PlanJob(ctx context.Context, job *outcrop.Job, base outcrop.ModelFiles, objects outcrop.Objects) (train outcrop.TrainSpec, report []byte, err error)
 }
 
 // Service serves the operations. It is safe for concurrent use.
@@ -64,19 +43,28 @@ type Service struct {
 	objects outcrop.Objects
 	catalog Catalog
 	models  Models
-	data    DataChecker
+	planner Planner // nil: no jobs are taken
 	now     func() time.Time
 	newID   func() string
 	quotas  Quotas
 	log     *slog.Logger
+	checks  *checks
 }
 
-// New returns a Service. newID makes resource ids: 12 of [a-z0-9], never the same twice.
-func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, models Models, data DataChecker,
+// New returns a Service. Without a planner it takes no jobs. newID makes resource ids: 12 of
+// [a-z0-9], never the same twice.
+func New(store outcrop.Store, objects outcrop.Objects, catalog Catalog, models Models, planner Planner,
 	now func() time.Time, newID func() string, quotas Quotas, log *slog.Logger) *Service {
 	return &Service{
-		store: store, objects: objects, catalog: catalog, models: models, data: data, now: now, newID: newID, quotas: quotas, log: log,
+		store: store, objects: objects, catalog: catalog, models: models, planner: planner, now: now, newID: newID, quotas: quotas, log: log,
+		checks: newChecks(),
 	}
+}
+
+// Close ends the checks of data that go on without a caller. Requests must have ended.
+func (s *Service) Close() error {
+	s.checks.close()
+	return nil
 }
 
 // errInvalid returns a ValidationException.

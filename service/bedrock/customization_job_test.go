@@ -55,7 +55,10 @@ func TestCreateJob(t *testing.T) {
 	if got := e.objects.written; !slices.Equal(got, []string{"out/jobs/.write_access_check_file.tmp"}) {
 		t.Errorf("the writing was tried with %s", got)
 	}
-	if keys := e.objects.keys(); !slices.Equal(keys, []string{"data/train.jsonl", "data/v1.jsonl", "data/v2.jsonl", "out/"}) {
+	e.service.Close()
+	want := []string{".outcrop/blobs/" + sumOf(`{"prompt":"a","completion":"b"}`), ".outcrop/blobs/" + sumOf("{}"), "data/train.jsonl", "data/v1.jsonl", "data/v2.jsonl", "out/"}
+	slices.Sort(want)
+	if keys := e.objects.keys(); !slices.Equal(keys, want) {
 		t.Errorf("what was tried is left behind: %s", keys)
 	}
 

@@ -11,27 +11,20 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/bedrock"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/engine/customize"
 	"outcrop.dev/outcrop/engine/datacheck"
+	"outcrop.dev/outcrop/engine/nn"
+	"outcrop.dev/outcrop/engine/tensor/gemm"
 	"outcrop.dev/outcrop/models"
 	"outcrop.dev/outcrop/service/bedrock"
 )
 
-// realChecker is the checker that jobs have, over the embedded model's tokenizer.
-type realChecker struct{ datacheck.Checker }
+// planner is the one that jobs have, over the embedded model's tokenizer.
+type planner struct{ customize.Planner }
 
-func (c *realChecker) Check(ctx context.Context, ask bedrock.DataCheck) (bedrock.DataReport, error) {
-	var sources []datacheck.Source
-	for _, v := range ask.Validations {
-		sources = append(sources, datacheck.Source(v))
-	}
-	checker := c.Checker
-	checker.Customization = ask.CustomizationType
-	report, err := checker.Check(ctx, "../../models/catalog/pebble", ask.Model.ContextLength, datacheck.Source(ask.Training), sources)
-	if err != nil {
-		return bedrock.DataReport{}, err
-	}
-	data, err := json.Marshal(report)
-	return bedrock.DataReport{Err: report.Err(), JSON: data, Train: ask.Train}, err
+func (p planner) PlanJob(ctx context.Context, job *outcrop.Job, base outcrop.ModelFiles, o outcrop.Objects) (outcrop.TrainSpec, []byte, error) {
+	base.Dir = "../../models/catalog/pebble"
+	return p.Planner.PlanJob(ctx, job, base, o)
 }
 
 // checking returns an env whose data are really read.
@@ -40,7 +33,7 @@ func checking(t testing.TB, rows string) (*env, *bedrock.Service) {
 	e.objects.data["data/train.jsonl"], e.objects.data["data/v1.jsonl"], e.objects.data["data/v2.jsonl"] = rows, goodRow(1), goodRow(2)
 	n := 0
 	newID := func() string { n++; return fmt.Sprintf("check%07d", n) }
-	return e, bedrock.New(e.store, e.objects, catalog{}, models.New(catalog{}, e.store, modelsDir), &realChecker{}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
+	return e, bedrock.New(e.store, e.objects, catalog{}, models.New(catalog{}, e.store, modelsDir), planner{customize.Planner{Exec: nn.Exec{Kernel: gemm.Best()}}}, e.clock, newID, bedrock.DefaultQuotas(), e.log)
 }
 
 func goodRow(n int) string {
@@ -77,6 +70,17 @@ func TestEveryRowIsChecked(t *testing.T) {
 	}
 	if _, err := e.GetModelCustomizationJob(t.Context(), &sdk.GetModelCustomizationJobInput{JobIdentifier: aws.String("bad")}); err == nil {
 		t.Error("the job was created all the same")
+	}
+}
+
+// TestNoPlanner: a server that cannot check jobs refuses them.
+func TestNoPlanner(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	service := bedrock.New(e.store, e.objects, catalog{}, models.New(catalog{}, e.store, modelsDir), nil, e.clock, e.newID, bedrock.DefaultQuotas(), e.log)
+	_, err := service.CreateModelCustomizationJob(e.ctx(), direct(jobRequest("job")))
+	if outcrop.CodeOf(err) != outcrop.CodeValidation || !strings.Contains(err.Error(), "without what plans jobs") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -121,6 +125,8 @@ func BenchmarkCreateJob(b *testing.B) {
 	e, service := checking(b, rows.String())
 	for i := 0; b.Loop(); i++ {
 		in := direct(jobRequest(fmt.Sprint("job-", i)))
+		key := fmt.Sprint("train-", i) // another one, so that its check is not the last one's
+		e.objects.data["data/"+key], in.TrainingDataConfig.S3Uri = e.objects.data["data/train.jsonl"], "s3://data/"+key
 		out, err := service.CreateModelCustomizationJob(e.ctx(), in)
 		if err != nil {
 			b.Fatal(err)

@@ -3,9 +3,7 @@ package bedrock
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
@@ -17,79 +15,91 @@ import (
 const writeCheckFile = ".write_access_check_file.tmp"
 
 // checkJobData checks that the job can read its data and write its output, and every row of
-// the data. The whole report on bad data goes to the output prefix, where the error says so. Of
-// good data, the hyperparameters that were left open are chosen.
+// the data. The whole report on bad data goes to the output prefix, where the error says so. Good
+// data are kept as they were checked, and the hyperparameters that were left open are chosen.
 func (s *Service) checkJobData(ctx context.Context, job *outcrop.Job, base *outcrop.Model) error {
-	if err := s.checkReadable(ctx, job); err != nil {
+	files, err := s.checkReadable(ctx, job)
+	if err != nil {
 		return err
 	}
 	if err := s.checkWritable(ctx, job); err != nil {
 		return err
 	}
-	validations := make([]Dataset, len(job.ValidationURIs))
-	for i, uri := range job.ValidationURIs {
-		validations[i] = s.dataset(uri)
-	}
-	files, err := s.models.Files(ctx, base.Ref())
+	model, err := s.models.Files(ctx, base.Ref())
 	if err != nil {
 		return err
 	}
-	report, err := s.data.Check(ctx, DataCheck{
-		Model: files, CustomizationType: job.CustomizationType, Train: job.Train, Training: s.dataset(job.TrainingURI), Validations: validations,
+	if s.planner == nil {
+		return errInvalid("This server was started without what plans jobs, and takes none. Start it with `outcrop serve`.")
+	}
+	found, leave, err := s.checks.join(ctx, checkKey(job, model, files), func(ctx context.Context, found *checked) error {
+		return s.checkRows(ctx, job, model, files, found)
 	})
+	defer leave()
 	if err != nil {
 		return err
 	}
-	var bad *outcrop.Error
-	if !errors.As(report.Err, &bad) {
-		job.Train = report.Train
-		return report.Err
+	if found.bad != nil {
+		return s.refused(ctx, job, found)
 	}
-	uri := outcrop.JoinS3URI(job.OutputPrefix(), outcrop.DataReportFile)
-	if err := s.put(ctx, uri, "application/json", report.JSON); err != nil {
-		return err
-	}
-	return &outcrop.Error{Code: bad.Code, Reason: bad.Reason, Msg: fmt.Sprintf("%s The full report is at %s.", bad.Msg, uri)}
+	job.Train = found.train
+	job.Inputs, err = found.keep(ctx)
+	return err
 }
 
-// checkReadable finds the files that are missing or too long, all of them.
-func (s *Service) checkReadable(ctx context.Context, job *outcrop.Job) error {
+// refused returns the error for bad data, with the place where the whole report is.
+func (s *Service) refused(ctx context.Context, job *outcrop.Job, found checked) error {
+	uri := outcrop.JoinS3URI(job.OutputPrefix(), outcrop.DataReportFile)
+	if err := s.put(ctx, uri, "application/json", found.report); err != nil {
+		return err
+	}
+	return &outcrop.Error{Code: found.bad.Code, Reason: found.bad.Reason, Msg: fmt.Sprintf("%s The full report is at %s.", found.bad.Msg, uri)}
+}
+
+// checkReadable returns what the job's files are now, the training data first. It finds those that
+// are missing or too long, all of them.
+func (s *Service) checkReadable(ctx context.Context, job *outcrop.Job) (files []outcrop.ObjectInfo, err error) {
 	var problems []string
 	for i, uri := range append([]string{job.TrainingURI}, job.ValidationURIs...) {
 		limit := int64(ValidationBytesMax)
 		if i == 0 {
 			limit = TrainingBytesMax
 		}
-		problem, err := s.unreadable(ctx, uri, limit)
+		file, problem, err := s.unreadable(ctx, uri, limit)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if problem != "" {
 			problems = append(problems, problem)
 		}
+		files = append(files, file)
 	}
 	if len(problems) > 0 {
-		return errInvalid("%s", strings.Join(problems, " "))
+		return nil, errInvalid("%s", strings.Join(problems, " "))
 	}
-	return nil
+	return files, nil
 }
 
 // unreadable says why a file cannot be used, in AWS's words where it has any.
-func (s *Service) unreadable(ctx context.Context, uri string, limit int64) (string, error) {
+func (s *Service) unreadable(ctx context.Context, uri string, limit int64) (file outcrop.ObjectInfo, problem string, err error) {
 	bucket, key, err := outcrop.ParseS3URI(uri)
 	if err != nil {
-		return "", err
+		return file, "", err
 	}
-	info, err := s.objects.Head(ctx, bucket, key)
+	file, err = s.objects.Head(ctx, bucket, key)
+	file.Bucket, file.Key = bucket, key
 	switch {
 	case outcrop.CodeOf(err) == outcrop.CodeNotFound:
-		return "Could not validate GetObject permissions to access Amazon S3 bucket: " + bucket + " at key " + key + ": " + s.whatIsMissing(ctx, bucket, key), nil
-	case err != nil:
-		return "", err
-	case info.Size > limit:
-		return fmt.Sprintf("The file %s has %d bytes, and may have %d. Give the job less data.", uri, info.Size, limit), nil
+		return file, s.noInput(ctx, bucket, key), nil
+	case err == nil && file.Size > limit:
+		problem = fmt.Sprintf("The file %s has %d bytes, and may have %d. Give the job less data.", uri, file.Size, limit)
 	}
-	return "", nil
+	return file, problem, err
+}
+
+// noInput says, in AWS's words, that there is no object.
+func (s *Service) noInput(ctx context.Context, bucket, key string) string {
+	return "Could not validate GetObject permissions to access Amazon S3 bucket: " + bucket + " at key " + key + ": " + s.whatIsMissing(ctx, bucket, key)
 }
 
 // whatIsMissing tells a missing bucket from a missing key.
@@ -128,16 +138,4 @@ func (s *Service) put(ctx context.Context, uri, contentType string, data []byte)
 			bucket + " at key " + path.Join(path.Dir(key), writeCheckFile) + ". Check that the bucket of outputDataConfig.s3Uri exists."}
 	}
 	return err
-}
-
-// dataset returns the file at an S3 URI that was found to be readable.
-func (s *Service) dataset(uri string) Dataset {
-	return Dataset{Name: uri, Open: func(ctx context.Context) (io.ReadCloser, error) {
-		bucket, key, err := outcrop.ParseS3URI(uri)
-		if err != nil {
-			return nil, err
-		}
-		r, _, err := s.objects.Get(ctx, bucket, key)
-		return r, err
-	}}
 }

@@ -36,14 +36,14 @@ func showProgress(ctx context.Context, j *outcrop.Job) {
 	if p.Steps == 0 {
 		return
 	}
-	b, err := json.Marshal(outcrop.ProgressView{
+	b, err := json.Marshal(restjson.ProgressView{
 		Step: p.Step, Steps: p.Steps, Epoch: p.Epoch, Tokens: p.Tokens, TokensPerSecond: p.TokensPerSecond, ETASeconds: p.ETASeconds,
 		PublishedStep: p.PublishedStep, HyperParameters: recipe.Values(j.Train),
 	})
 	if err != nil {
 		return // a number that is none: the rest of the answer is worth having
 	}
-	restjson.Header(ctx).Set(outcrop.HeaderProgress, string(b))
+	restjson.Header(ctx).Set(restjson.HeaderProgress, string(b))
 }
 
 // validationMetrics has one entry for each validator, or is absent.

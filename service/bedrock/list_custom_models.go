@@ -17,7 +17,7 @@ func (s *Service) ListCustomModels(ctx context.Context, in *ListCustomModelsInpu
 	if in.IsOwned != nil && !*in.IsOwned {
 		return &ListCustomModelsOutput{ModelSummaries: []CustomModelSummary{}}, nil // other accounts share none
 	}
-	page, next, err := customModels.List(ctx, s.store, resource.Listing{
+	page, next, err := customModels.List(ctx, s.log, s.store, resource.Listing{
 		Status: outcrop.Status(in.ModelStatus), NameContains: in.NameContains,
 		After: in.CreationTimeAfter, Before: in.CreationTimeBefore, Order: in.SortOrder, Max: in.MaxResults, Next: in.NextToken, Parent: in.BaseModelArnEquals,
 	})

@@ -10,7 +10,7 @@ import (
 // ListModelCustomizationJobs returns the jobs that match, the newest first unless asked
 // otherwise.
 func (s *Service) ListModelCustomizationJobs(ctx context.Context, in *ListModelCustomizationJobsInput) (*ListModelCustomizationJobsOutput, error) {
-	page, next, err := jobs.List(ctx, s.store, resource.Listing{
+	page, next, err := jobs.List(ctx, s.log, s.store, resource.Listing{
 		Status: outcrop.Status(in.StatusEquals), NameContains: in.NameContains,
 		After: in.CreationTimeAfter, Before: in.CreationTimeBefore, Order: in.SortOrder, Max: in.MaxResults, Next: in.NextToken,
 	})

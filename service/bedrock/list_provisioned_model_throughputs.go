@@ -10,7 +10,7 @@ import (
 // ListProvisionedModelThroughputs returns the throughputs that match, the newest first unless
 // asked otherwise.
 func (s *Service) ListProvisionedModelThroughputs(ctx context.Context, in *ListProvisionedModelThroughputsInput) (*ListProvisionedModelThroughputsOutput, error) {
-	page, next, err := throughputs.List(ctx, s.store, resource.Listing{
+	page, next, err := throughputs.List(ctx, s.log, s.store, resource.Listing{
 		Status: outcrop.Status(in.StatusEquals), NameContains: in.NameContains, Parent: in.ModelArnEquals,
 		After: in.CreationTimeAfter, Before: in.CreationTimeBefore, Order: in.SortOrder, Max: in.MaxResults, Next: in.NextToken,
 	})

@@ -1,9 +1,14 @@
 package bedrock_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -191,26 +196,57 @@ func TestServersShareWhatThereIsOneOf(t *testing.T) {
 	}
 }
 
+// withTokens are the operations that take a clientRequestToken, each with an example.
+var withTokens = map[string]call{
+	"CreateModelCustomizationJob":      createJob("one", "one", titan, "token-1"),
+	"CreateProvisionedModelThroughput": serve("one", titan, "token-1"),
+}
+
 // TestServersShareTokens: equal requests, sent to two servers at once, create one thing, and every
 // one is told its ARN.
 func TestServersShareTokens(t *testing.T) {
 	t.Parallel()
-	for name, request := range map[string]call{"job": createJob("one", "one", titan, "token-1"), "throughput": serve("one", titan, "token-1")} {
+	shareTokens(t, rounds)
+}
+
+func shareTokens(t *testing.T, rounds int) {
+	const calls = 40
+	for name, request := range withTokens {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachKind(t, bedrock.Quotas{JobsInProgress: 1, CustomModels: 2, Throughputs: 1, ModelUnits: 2}, func(s *servers) {
 				for round := range rounds {
 					s.nextRound(round)
-					all := make([]call, calls)
-					for i := range all {
-						all[i] = request
-					}
-					if arns, ended := s.race(all); len(arns) != 1 || ended[""] != calls {
+					if arns, ended := s.race(slices.Repeat([]call{request}, calls)); len(arns) != 1 || ended[""] != calls {
 						s.Fatalf("round %d: %v, %v; want one ARN for all", round, arns, ended)
 					}
 				}
 			})
 		})
+	}
+}
+
+// TestEveryTokenIsTested: an operation with a clientRequestToken is among withTokens once it is there.
+func TestEveryTokenIsTested(t *testing.T) {
+	t.Parallel()
+	api, err := os.ReadFile("api_gen.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, m := range regexp.MustCompile(`(?m)^type (\w+)Input struct \{\n((?:\t.*\n)*)`).FindAllSubmatch(api, -1) {
+		if !bytes.Contains(m[2], []byte("ClientRequestToken ")) {
+			continue
+		}
+		file := regexp.MustCompile(`[A-Z]`).ReplaceAllStringFunc(string(m[1]), func(c string) string { return "_" + strings.ToLower(c) })
+		if _, err := os.Stat(file[1:] + ".go"); err == nil {
+			if found++; withTokens[string(m[1])] == nil {
+				t.Errorf("%s has a token, and no test sends one twice", m[1])
+			}
+		}
+	}
+	if found != len(withTokens) {
+		t.Errorf("%d operations with a token are there, and %d are tested", found, len(withTokens))
 	}
 }
 

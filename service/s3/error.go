@@ -119,6 +119,7 @@ func (c *call) explain(err error) *restxml.Error {
 		body named
 		part *blob.PartError
 		told *outcrop.Error
+		full *blob.SpaceError
 	)
 	switch {
 	case errors.As(err, &api):
@@ -128,6 +129,8 @@ func (c *call) explain(err error) *restxml.Error {
 		return apiError(code, status, body.Error(), body.S3Details()...)
 	case errors.As(err, &told) && told.Code == outcrop.CodeAccessDenied: // of whoever decides who may what
 		return apiError(errAccessDenied.Code, errAccessDenied.Status, told.Msg)
+	case errors.As(err, &full):
+		return apiError("InsufficientStorage", http.StatusInsufficientStorage, full.Says)
 	case errors.As(err, &part):
 		return c.explain(errPart(c.query.Get("uploadId"), part))
 	}
@@ -143,6 +146,7 @@ func (c *call) explain(err error) *restxml.Error {
 		{blob.ErrPartOrder, apiError("InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order. Parts must be ordered by part number.", [2]string{"UploadId", c.query.Get("uploadId")})},
 		{blob.ErrNoParts, errMalformedXML},
 		{blob.ErrNoSpace, apiError("InsufficientStorage", http.StatusInsufficientStorage, "The disk is full. Free some space on the machine that runs Outcrop.")},
+		{blob.ErrBusy, apiError("ServiceUnavailable", http.StatusServiceUnavailable, "Another program on the server's machine has the index of the objects locked. Try again; if it goes on, end that program.")},
 		{blob.ErrDamaged, apiError("InternalError", http.StatusInternalServerError, "The object is damaged: "+err.Error()+".")},
 		{io.ErrUnexpectedEOF, errIncomplete},
 		{context.Canceled, apiError("RequestTimeout", http.StatusBadRequest, "The request was cancelled.")},

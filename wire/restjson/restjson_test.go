@@ -359,7 +359,7 @@ func TestErrors(t *testing.T) {
 		if test.status == 500 {
 			reason = "" // our own faults are nobody's business
 		}
-		if got := resp.Header.Get(outcrop.HeaderReason); got != string(reason) {
+		if got := resp.Header.Get(HeaderReason); got != string(reason) {
 			t.Errorf("%v: reason %q", test.err, got)
 		}
 		if strings.Contains(body, "secret") {

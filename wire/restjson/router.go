@@ -17,8 +17,8 @@ import (
 	"outcrop.dev/outcrop"
 )
 
-// headerRequestID is where boto3 and the other SDKs look for the request's id.
-const headerRequestID = "X-Amzn-Requestid"
+// RequestIDHeader is where boto3 and the other SDKs look for the request's id.
+const RequestIDHeader = "X-Amzn-Requestid"
 
 // pathSegmentsMax bounds the segments of a path whose ARN we put together: the longest path
 // of the API has seven, and an ARN as people write it adds two slashes.
@@ -67,10 +67,10 @@ func NewRouter(newID func() string, log *slog.Logger) *Router {
 
 // ServeHTTP answers one request.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	id := w.Header().Get(headerRequestID)
+	id := w.Header().Get(RequestIDHeader)
 	if id == "" {
 		id = r.newID()
-		w.Header().Set(headerRequestID, id)
+		w.Header().Set(RequestIDHeader, id)
 	}
 	ctx := context.WithValue(req.Context(), requestIDKey{}, id)
 	req = req.WithContext(context.WithValue(ctx, headerKey{}, w.Header()))

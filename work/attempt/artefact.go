@@ -18,6 +18,7 @@ import (
 // Put stores an artefact, whole, below the job's output prefix, and waits until it is on
 // disk. It waits Patience for a server that is absent. CodeNotFound if the bucket is gone.
 func (c *Client) Put(ctx context.Context, uri, contentType string, body io.ReadSeeker) error {
+	defer c.Alive()
 	size, err := body.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("put %s: %w", uri, err)

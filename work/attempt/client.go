@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"outcrop.dev/outcrop"
@@ -26,6 +28,7 @@ type Options struct {
 	// to write a checkpoint and end; 0 is DefaultAbsenceMax.
 	AbsenceMax time.Duration
 	Log        *slog.Logger // nil discards
+	Stderr     io.Writer    // where CommandStacks prints, as a crash would; nil discards
 }
 
 // Defaults of Options.
@@ -44,10 +47,13 @@ type Client struct {
 	spec    Spec
 	beatNow pause.Bell // rung when a heartbeat should not wait for its turn
 	uploads *uploads
+	done    atomic.Int64
+	hunger  hunger // beat's
 
 	mu      sync.Mutex
 	newest  Heartbeat
 	command string
+	base    string // digest of the model that the work goes on; "" before it is known
 }
 
 // Connect asks the server what to do. ErrFenced if another attempt does it;
@@ -62,10 +68,15 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Stderr == nil {
+		o.Stderr = io.Discard
+	}
 	c := &Client{
 		link: newLink(o.DataDir, o.Token), options: o, beatNow: pause.NewBell(),
 		newest: Heartbeat{Phase: PhaseValidation}, command: CommandRun,
+		hunger: hunger{tasks: "/proc/self/task"},
 	}
+	c.Alive()
 	c.uploads = newUploads(c)
 	err := c.link.call(ctx, o.Patience, request{method: "GET", path: "spec"}, readBody(&c.spec))
 	if err != nil {
@@ -84,6 +95,7 @@ func (c *Client) Spec() Spec { return c.spec }
 // a goroutine of Start sends the newest report a few times a second at most. CommandStop
 // and CommandPreempt stay; CommandCheckpoint is returned once.
 func (c *Client) Report(phase string, p outcrop.Progress) (command string) {
+	c.Alive()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if phase != c.newest.Phase {
@@ -98,8 +110,8 @@ func (c *Client) Report(phase string, p outcrop.Progress) (command string) {
 }
 
 // Start sends heartbeats and what PutLater is given until stop is called. The context that it returns ends
-// with the cause ErrFenced when another attempt has taken over, and with another cause
-// when the data directory is gone.
+// with the cause ErrFenced when another attempt has taken over, ErrBaseReplaced when the base model
+// has, and with another cause when the data directory is gone.
 func (c *Client) Start(ctx context.Context) (working context.Context, stop func()) {
 	working, cancel := context.WithCancelCause(ctx)
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -127,6 +139,8 @@ func (c *Client) beat(ctx context.Context, giveUp context.CancelCauseFunc) {
 		case errors.Is(err, ErrFenced):
 			giveUp(ErrFenced)
 			return
+		case errors.Is(err, ErrBaseReplaced):
+			giveUp(ErrBaseReplaced) // and goes on: until the work has ended, it lives
 		case !c.link.dataDirExists():
 			giveUp(fmt.Errorf("the data directory %s is gone", c.options.DataDir))
 			return
@@ -154,17 +168,39 @@ func (c *Client) beatOnce(ctx context.Context) error {
 	c.mu.Lock()
 	newest := c.newest
 	c.mu.Unlock()
+	newest.Pulse = c.pulse()
 	req, err := jsonRequest("POST", "heartbeat", newest)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	var answer reply
+	var answer Reply
 	if err := c.link.once(ctx, req, readBody(&answer)); err != nil {
 		return err
 	}
+	if answer.Command == CommandStacks {
+		c.printStacks()
+		return nil
+	}
 	c.setCommand(answer.Command)
+	return c.checkBase(answer.Base)
+}
+
+// UseBase says which base model the work goes on, by its digest: if the server comes to have another
+// one, the attempt ends with ErrBaseReplaced.
+func (c *Client) UseBase(digest string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base = digest
+}
+
+func (c *Client) checkBase(is string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if is != "" && c.base != "" && is != c.base {
+		return ErrBaseReplaced
+	}
 	return nil
 }
 
@@ -198,11 +234,13 @@ func (c *Client) Finish(ctx context.Context, p outcrop.Progress, err error) (exi
 // conclude makes the result, with the seals of the model and of its checkpoints if there is one.
 func (c *Client) conclude(p outcrop.Progress, err error) Result {
 	digest := ""
+	c.Alive()
 	if err == nil {
 		digest, err = Seal(filepath.Join(c.spec.ScratchDir, ModelDir))
 	}
 	p.Checkpoints = slices.Clone(p.Checkpoints)
 	for i := range p.Checkpoints {
+		c.Alive()
 		if check := &p.Checkpoints[i]; err == nil {
 			check.Manifest, err = Seal(filepath.Join(c.spec.ScratchDir, EpochDir(check.Epoch)))
 		}

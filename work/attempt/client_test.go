@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -252,6 +253,30 @@ func TestInputsAreCopiedOnce(t *testing.T) {
 	}
 }
 
+// TestAcceptedBytesAreRead: what an input's key has now does not matter, nor whether it is there.
+// Bytes that are not those that were accepted are no input. A job of an earlier program has none that
+// were accepted, and reads its keys (TestInputsAreCopiedOnce).
+func TestAcceptedBytesAreRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const train, val = "s3://in/train.jsonl", "s3://in/val.jsonl"
+	kept := hexDigest([]byte("accepted"))
+	w.objects.set("in/train.jsonl", []byte("replaced"))
+	w.objects.set(".outcrop/blobs/"+kept, []byte("accepted"))
+	w.objects.set(".outcrop/blobs/other", []byte("damaged"))
+	w.jobs.spec.Inputs = []outcrop.Input{{URI: train, Size: 8, SHA256: kept}, {URI: val, Size: 7, SHA256: "other"}}
+	c := w.connect()
+	if got := read(t, c, train); got != "accepted" {
+		t.Errorf("read %q", got)
+	}
+	if _, err := c.Get(t.Context(), val); err == nil || !strings.Contains(err.Error(), val+" has the SHA-256") {
+		t.Errorf("other bytes: %v", err)
+	}
+	if status, _ := w.send("GET", "object?uri=s3://.outcrop/blobs/"+kept, "", nil); status != 403 {
+		t.Errorf("a worker reads the system's bucket: %d", status)
+	}
+}
+
 func read(t *testing.T, c *Client, uri string) string {
 	t.Helper()
 	f, err := c.Get(t.Context(), uri)
@@ -443,5 +468,28 @@ func TestFinishWithoutAServer(t *testing.T) {
 	}
 	if r, ok := readResult(w.spec.ScratchDir); !ok || r.ExitCode != ExitTemporary {
 		t.Errorf("result %+v, %v", r, ok)
+	}
+}
+
+// A copy's server has the port, and the tokens, of the original's, which is gone: the worker of the original
+// does not take it for its own. An older program's server, which says nothing of its run, it does.
+func TestServerOfAnotherRun(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		file, says string
+		own        bool
+	}{"own": {"a", "a", true}, "another": {"a", "b", false}, "an older program's": {"", "b", true}, "an older program": {"a", "", true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.start(NewHandler(NewSigner(testKey), w.jobs, w.objects, tc.says, slog.New(slog.DiscardHandler)))
+			writeServerFile(t, w.dataDir, `{"url":"`+w.server.URL+`","run":"`+tc.file+`"}`)
+			o := w.options()
+			o.Patience = 10 * time.Millisecond
+			_, err := Connect(t.Context(), o)
+			if (err == nil) != tc.own || err != nil && outcrop.CodeOf(err) != outcrop.CodeServiceUnavailable {
+				t.Errorf("Connect: %v", err)
+			}
+		})
 	}
 }

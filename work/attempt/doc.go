@@ -8,7 +8,7 @@
 // names its job and attempt:
 //
 //	GET  spec                what to do (Spec)
-//	POST heartbeat           how far it is (Heartbeat), answered by a Command
+//	POST heartbeat           how far it is (Heartbeat), answered by a Reply
 //	GET  object?uri=s3://…   an input of the job, or one of its own artefacts
 //	PUT  object?uri=s3://…   an artefact, below the job's output prefix
 //	POST result              how it ended (Result)

@@ -46,7 +46,7 @@ func newWorld(t *testing.T) *world {
 	}}
 	w.jobs = &fakeJobs{spec: w.spec, command: CommandRun, beats: make(chan Heartbeat, 1000)}
 	w.objects = &fakeObjects{objects: map[string][]byte{"in/train.jsonl": []byte("training"), "in/val.jsonl": []byte("validation"), "in/other": []byte("secret")}}
-	w.handler = NewHandler(NewSigner(testKey), w.jobs, w.objects, slog.New(slog.DiscardHandler))
+	w.handler = NewHandler(NewSigner(testKey), w.jobs, w.objects, "", slog.New(slog.DiscardHandler))
 	if err := os.Mkdir(w.spec.ScratchDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +85,7 @@ type fakeJobs struct {
 
 	mu      sync.Mutex
 	command string
+	base    string
 	fenced  bool
 	failing int // that many calls fail for a reason of the server's own
 	results []Result
@@ -113,14 +114,14 @@ func (j *fakeJobs) Spec(_ context.Context, id ID) (Spec, error) { return j.spec,
 
 func (j *fakeJobs) Grant(_ context.Context, id ID) (Grant, error) { return j.spec.Grant, j.check(id) }
 
-func (j *fakeJobs) Beat(_ context.Context, id ID, h Heartbeat) (string, error) {
+func (j *fakeJobs) Beat(_ context.Context, id ID, h Heartbeat) (Reply, error) {
 	if err := j.check(id); err != nil {
-		return "", err
+		return Reply{}, err
 	}
 	j.beats <- h
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.command, nil
+	return Reply{Command: j.command, Base: j.base}, nil
 }
 
 func (j *fakeJobs) Finish(_ context.Context, id ID, r Result) error {
@@ -190,6 +191,10 @@ func (o *fakeObjects) Get(_ context.Context, bucket, key string) (io.ReadCloser,
 type failingReader struct{}
 
 func (failingReader) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
+
+func (o *fakeObjects) Copy(context.Context, string, string, string, string) (outcrop.ObjectInfo, error) {
+	return outcrop.ObjectInfo{}, io.ErrUnexpectedEOF
+}
 
 func (o *fakeObjects) Delete(context.Context, string, string) error { return io.ErrUnexpectedEOF }
 

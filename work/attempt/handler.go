@@ -25,6 +25,11 @@ const (
 // not our server, and the worker waits for one.
 const marker = "Outcrop-Attempt"
 
+// runHeader is a header of every answer that tells one run of a server from another, as ServerFile
+// does: where a data directory has been copied, the copy's server may have the original's port, and
+// knows its tokens.
+const runHeader = "Outcrop-Run"
+
 // Jobs is what a Handler asks of the control plane. Every method returns ErrFenced if the
 // attempt is no longer its job's.
 type Jobs interface {
@@ -32,8 +37,8 @@ type Jobs interface {
 	Spec(ctx context.Context, id ID) (Spec, error)
 	// Grant returns which objects the attempt may touch.
 	Grant(ctx context.Context, id ID) (Grant, error)
-	// Beat notes a heartbeat and returns the command to answer it with.
-	Beat(ctx context.Context, id ID, h Heartbeat) (command string, err error)
+	// Beat notes a heartbeat and returns what to answer it with.
+	Beat(ctx context.Context, id ID, h Heartbeat) (Reply, error)
 	// Finish makes the result durable; what follows from it may come later.
 	Finish(ctx context.Context, id ID, r Result) error
 }
@@ -44,14 +49,16 @@ type Handler struct {
 	jobs    Jobs
 	objects outcrop.Objects
 	log     *slog.Logger
+	run     string
 	mux     *http.ServeMux
 
 	artefactMax int64 // artefactBytesMax, less in tests
 }
 
-// NewHandler returns a handler that serves attempts of jobs whose data lies in objects.
-func NewHandler(signer Signer, jobs Jobs, objects outcrop.Objects, log *slog.Logger) *Handler {
-	h := &Handler{signer: signer, jobs: jobs, objects: objects, log: log, mux: http.NewServeMux(), artefactMax: artefactBytesMax}
+// NewHandler returns a handler that serves attempts of jobs whose data lies in objects. run is what
+// ServerFile says, or "".
+func NewHandler(signer Signer, jobs Jobs, objects outcrop.Objects, run string, log *slog.Logger) *Handler {
+	h := &Handler{signer: signer, jobs: jobs, objects: objects, run: run, log: log, mux: http.NewServeMux(), artefactMax: artefactBytesMax}
 	for route, f := range map[string]func(http.ResponseWriter, *http.Request, ID) error{
 		"GET " + Root + "spec":       h.spec,
 		"POST " + Root + "heartbeat": h.heartbeat,
@@ -67,6 +74,9 @@ func NewHandler(signer Signer, jobs Jobs, objects outcrop.Objects, log *slog.Log
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(marker, "v1")
+	if h.run != "" {
+		w.Header().Set(runHeader, h.run)
+	}
 	h.mux.ServeHTTP(w, r)
 }
 
@@ -142,11 +152,11 @@ func (h *Handler) heartbeat(w http.ResponseWriter, r *http.Request, id ID) error
 	if err := hb.check(); err != nil {
 		return err
 	}
-	command, err := h.jobs.Beat(r.Context(), id, hb)
+	reply, err := h.jobs.Beat(r.Context(), id, hb)
 	if err != nil {
 		return err
 	}
-	return answer(w, reply{Command: command})
+	return answer(w, reply)
 }
 
 func (h *Handler) result(w http.ResponseWriter, r *http.Request, id ID) error {
@@ -165,9 +175,12 @@ func (h *Handler) result(w http.ResponseWriter, r *http.Request, id ID) error {
 }
 
 func (h *Handler) getObject(w http.ResponseWriter, r *http.Request, id ID) error {
-	bucket, key, err := h.allow(r, id, (*Grant).Reads)
+	grant, bucket, key, err := h.allow(r, id, (*Grant).Reads)
 	if err != nil {
 		return err
+	}
+	if in, ok := grant.Accepted(r.URL.Query().Get("uri")); ok {
+		bucket, key = outcrop.SystemBucket, outcrop.BlobKey(in.SHA256)
 	}
 	body, info, err := h.objects.Get(r.Context(), bucket, key)
 	if err != nil {
@@ -184,7 +197,7 @@ func (h *Handler) getObject(w http.ResponseWriter, r *http.Request, id ID) error
 }
 
 func (h *Handler) putObject(w http.ResponseWriter, r *http.Request, id ID) error {
-	bucket, key, err := h.allow(r, id, (*Grant).Writes)
+	_, bucket, key, err := h.allow(r, id, (*Grant).Writes)
 	if err != nil {
 		return err
 	}
@@ -213,20 +226,19 @@ func cannotPut(bucket, key string, err error) error {
 }
 
 // allow returns the object that the request names, if the attempt may touch it.
-func (h *Handler) allow(r *http.Request, id ID, may func(*Grant, string) bool) (bucket, key string, err error) {
+func (h *Handler) allow(r *http.Request, id ID, may func(*Grant, string) bool) (grant Grant, bucket, key string, err error) {
 	uri := r.URL.Query().Get("uri")
-	grant, err := h.jobs.Grant(r.Context(), id)
-	if err != nil {
-		return "", "", err
+	if grant, err = h.jobs.Grant(r.Context(), id); err != nil {
+		return grant, "", "", err
 	}
 	if !may(&grant, uri) {
-		return "", "", outcrop.Errorf(outcrop.CodeAccessDenied, "The attempt has no access to %q: it is neither an input of its job nor below its output prefix.", uri)
+		return grant, "", "", outcrop.Errorf(outcrop.CodeAccessDenied, "The attempt has no access to %q: it is neither an input of its job nor below its output prefix.", uri)
 	}
 	bucket, key, err = outcrop.ParseS3URI(uri)
 	if err == nil && key == "" {
 		err = outcrop.Errorf(outcrop.CodeValidation, "%q names a bucket, not an object.", uri)
 	}
-	return bucket, key, err
+	return grant, bucket, key, err
 }
 
 func readJSON(w http.ResponseWriter, r *http.Request, v any) error {

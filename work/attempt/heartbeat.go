@@ -20,6 +20,7 @@ const (
 	CommandCheckpoint = "checkpoint" // write a checkpoint now, then go on
 	CommandStop       = "stop"       // end without a model (ExitStopped)
 	CommandPreempt    = "preempt"    // write a checkpoint, then end (ExitTemporary); another attempt goes on
+	CommandStacks     = "stacks"     // print where all goroutines are into the log, then go on
 )
 
 // Heartbeat says that the worker lives and how far it is. Only the newest counts, so a lost
@@ -27,10 +28,16 @@ const (
 type Heartbeat struct {
 	Phase    string
 	Progress outcrop.Progress
+	Pulse
 }
 
-// reply is the answer to a heartbeat.
-type reply struct{ Command string }
+// Reply is the answer to a heartbeat.
+type Reply struct {
+	Command string
+	// Base is the digest of the work's base model as it is now; "" if there is none, or while it is not
+	// known. An attempt that works on another one ends (Client.UseBase).
+	Base string `json:",omitempty"`
+}
 
 // phaseBytesMax bounds the name of a phase: ours are words.
 const phaseBytesMax = 64
@@ -44,7 +51,7 @@ func (h *Heartbeat) check() error {
 	switch {
 	case h.Phase == "" || len(h.Phase) > phaseBytesMax:
 		return outcrop.Errorf(outcrop.CodeValidation, "A phase has 1 to %d bytes, and not %d.", phaseBytesMax, len(h.Phase))
-	case p.Step < 0 || p.Steps < 0 || p.Epoch < 0 || p.Tokens < 0:
+	case p.Step < 0 || p.Steps < 0 || p.Epoch < 0 || p.Tokens < 0 || h.Done < 0 || h.Starved < 0:
 		return outcrop.Errorf(outcrop.CodeValidation, "Progress has a negative count.")
 	case len(p.ValidationLosses) > validatorsMax:
 		return outcrop.Errorf(outcrop.CodeValidation, "Progress has %d validation losses: the limit is %d.", len(p.ValidationLosses), validatorsMax)

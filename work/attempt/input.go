@@ -2,7 +2,10 @@ package attempt
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -18,6 +21,7 @@ import (
 // that goes on after a crash sees the bytes that the first one saw, whatever has been
 // uploaded since. CodeNotFound if the object is missing.
 func (c *Client) Get(ctx context.Context, uri string) (io.ReadCloser, error) {
+	defer c.Alive()
 	path := filepath.Join(c.spec.ScratchDir, InputsDir, hexDigest([]byte(uri)))
 	f, err := os.Open(path)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
@@ -38,13 +42,26 @@ func (c *Client) download(ctx context.Context, uri, path string) error {
 	return c.link.call(ctx, c.options.Patience, req, func(resp *http.Response) error {
 		var broken error // the connection's fault, not the disk's
 		err := durable.WriteFile(path, 0o600, func(w io.Writer) error {
-			return copyBody(w, resp.Body, &broken)
+			return c.copyInput(w, uri, resp.Body, &broken)
 		})
 		if broken != nil {
 			return absent{broken}
 		}
 		return err
 	})
+}
+
+// copyInput is copyBody that compares an input with what was accepted.
+func (c *Client) copyInput(w io.Writer, uri string, r io.Reader, broken *error) error {
+	hash := sha256.New()
+	if err := copyBody(io.MultiWriter(w, hash), r, broken); err != nil {
+		return err
+	}
+	in, ok := c.spec.Accepted(uri)
+	if sum := hex.EncodeToString(hash.Sum(nil)); ok && sum != in.SHA256 {
+		return fmt.Errorf("%s has the SHA-256 %s, and was accepted with %s", uri, sum, in.SHA256)
+	}
+	return nil
 }
 
 // copyBody copies r to w and notes an error of reading in broken.

@@ -25,7 +25,7 @@ const (
 	backoffMax = 2 * time.Second
 )
 
-// ServerFile names the server's address inside its data directory: {"pid":1,"url":"http://…"}.
+// ServerFile names the server's address inside its data directory: {"pid":1,"url":"http://…","run":"…"}.
 const ServerFile = "server.json"
 
 const serverFileBytesMax = 64 << 10
@@ -106,7 +106,7 @@ func (l *link) dataDirExists() bool {
 }
 
 func (l *link) once(ctx context.Context, req request, read func(*http.Response) error) error {
-	base, err := l.address()
+	base, run, err := l.address()
 	if err != nil {
 		return absent{err}
 	}
@@ -124,6 +124,9 @@ func (l *link) once(ctx context.Context, req request, read func(*http.Response) 
 		return absent{err}
 	}
 	defer closeBody(resp)
+	if is := resp.Header.Get(runHeader); run != "" && is != "" && is != run {
+		return absent{fmt.Errorf("the server at %s is another data directory's", base)}
+	}
 	if err := verdict(resp); err != nil {
 		return err
 	}
@@ -182,22 +185,22 @@ func verdict(resp *http.Response) error {
 	return said
 }
 
-// address reads where the server is now.
-func (l *link) address() (string, error) {
+// address reads where the server is now, and which run of a server that is; "" of an older program's.
+func (l *link) address() (base, run string, err error) {
 	f, err := os.Open(filepath.Join(l.dataDir, ServerFile))
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer f.Close()
-	var s struct{ URL string }
+	var s struct{ URL, Run string }
 	if err := json.NewDecoder(io.LimitReader(f, serverFileBytesMax)).Decode(&s); err != nil {
-		return "", fmt.Errorf("read %s: %w", ServerFile, err)
+		return "", "", fmt.Errorf("read %s: %w", ServerFile, err)
 	}
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "", fmt.Errorf("%s names %q, which is no address", ServerFile, s.URL)
+		return "", "", fmt.Errorf("%s names %q, which is no address", ServerFile, s.URL)
 	}
-	return u.Scheme + "://" + u.Host, nil
+	return u.Scheme + "://" + u.Host, s.Run, nil
 }
 
 // readBody decodes a JSON answer.

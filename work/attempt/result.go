@@ -55,3 +55,7 @@ func clip(s string, n int) string {
 	}
 	return s[:n] + dots
 }
+
+// ErrBaseReplaced ends an attempt whose base model is another one by now; the next attempt begins
+// again with that.
+var ErrBaseReplaced = &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Msg: "The base model was replaced while the attempt ran."}

@@ -45,7 +45,17 @@ type Customization struct {
 type Grant struct {
 	TrainingURI    string
 	ValidationURIs []string
-	OutputPrefix   string // artefacts go below it; no slash at the end
+	OutputPrefix   string          // artefacts go below it; no slash at the end
+	Inputs         []outcrop.Input `json:",omitempty"` // as they were accepted; none of a job of an earlier program
+}
+
+// Accepted returns the input at uri as it was accepted, if that is known.
+func (g *Grant) Accepted(uri string) (in outcrop.Input, ok bool) {
+	i := slices.IndexFunc(g.Inputs, func(in outcrop.Input) bool { return in.URI == uri })
+	if i < 0 {
+		return in, false
+	}
+	return g.Inputs[i], true
 }
 
 // Input reports whether uri is one of the job's inputs.

@@ -13,11 +13,20 @@ import (
 	"outcrop.dev/outcrop/work/attempt"
 )
 
+// Kind returns the work on model customization jobs. digest is that of a base model, as a job's worker
+// takes it (attempt.Client.UseBase), from its directory and, of adapters, their base's, else "".
+func Kind(digest func(dir, baseDir string) (string, error)) func(work.Site) work.Kind {
+	return func(s work.Site) work.Kind {
+		return work.Processes(s.Attempts, Rules{Files: s.Files, ModelDir: s.ModelDir, Bases: NewBases(digest)})
+	}
+}
+
 // Rules are those of model customization jobs.
 type Rules struct {
 	// Files finds a job's base model by its BaseModelID. CodeNotFound if there is none any more.
 	Files    func(ctx context.Context, model string) (outcrop.ModelFiles, error)
-	ModelDir func(id string) string // absolute, on the file system of the scratch directories; where a custom model is published
+	ModelDir func(id string) string // absolute; where a custom model is published
+	Bases    *Bases                 // nil: a base model that is replaced under a job is found at the job's end
 }
 
 var _ work.Rules[*outcrop.Job] = Rules{}
@@ -43,7 +52,19 @@ func (r Rules) Spec(ctx context.Context, j *outcrop.Job) (attempt.Spec, error) {
 
 // Grant implements work.Rules.
 func (Rules) Grant(j *outcrop.Job) attempt.Grant {
-	return attempt.Grant{TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputPrefix: j.OutputPrefix()}
+	return attempt.Grant{TrainingURI: j.TrainingURI, ValidationURIs: j.ValidationURIs, OutputPrefix: j.OutputPrefix(), Inputs: j.Inputs}
+}
+
+// Base implements work.Rules.
+func (r Rules) Base(ctx context.Context, j *outcrop.Job) string {
+	if r.Bases == nil {
+		return ""
+	}
+	files, err := r.Files(ctx, j.BaseModelID)
+	if err != nil {
+		return "" // a model that is gone is no other one
+	}
+	return r.Bases.Digest(files)
 }
 
 // Mark implements work.Rules: what a job shows of its way are its three phases.

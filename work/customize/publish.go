@@ -7,14 +7,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/work"
 	"outcrop.dev/outcrop/work/attempt"
 )
 
 // Publish implements work.Rules: the model and its checkpoints, which the worker has sealed, are
-// verified and moved from the scratch directory to where models live.
+// verified and moved from the scratch directory to where models live, or copied where that is another
+// file system.
 func (r Rules) Publish(j *outcrop.Job, scratch string, res attempt.Result) error {
 	if err := place(filepath.Join(scratch, attempt.ModelDir), r.ModelDir(j.CustomModelID), res.Manifest); err != nil {
 		return err
@@ -31,9 +34,9 @@ func (r Rules) Publish(j *outcrop.Job, scratch string, res attempt.Result) error
 // place moves a model. If that has been done before, it only verifies.
 func place(from, to, digest string) error {
 	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
-		return attempt.Verify(to, digest)
+		return verify(to, digest)
 	}
-	if err := attempt.Verify(from, digest); err != nil {
+	if err := verify(from, digest); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
@@ -44,7 +47,46 @@ func place(from, to, digest string) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
-	return durable.Rename(from, to)
+	err := durable.Rename(from, to)
+	if errors.Is(err, syscall.EXDEV) {
+		err = copyModel(to, from)
+	}
+	return err
+}
+
+func verify(dir, digest string) error {
+	if err := attempt.Verify(dir, digest); err != nil {
+		return fmt.Errorf("%w: %w", work.ErrDamaged, err)
+	}
+	return nil
+}
+
+// copyModel copies a sealed directory, its manifest last. The original stays: the scratch directory
+// goes when the job has ended, and a copy that is cut off is made again.
+func copyModel(to, from string) error {
+	if err := copyFiles(to, from); err != nil {
+		return errors.Join(err, os.RemoveAll(to)) // half a model takes room, and is none
+	}
+	return durable.SyncDir(filepath.Dir(to))
+}
+
+func copyFiles(to, from string) error {
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		rel, relErr := filepath.Rel(from, path)
+		switch {
+		case errors.Join(err, relErr) != nil:
+			return errors.Join(err, relErr)
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		case rel == attempt.ManifestFile:
+			return nil
+		}
+		return durable.CopyFile(filepath.Join(to, rel), path, 0o644)
+	})
+	if err != nil {
+		return err
+	}
+	return durable.CopyFile(filepath.Join(to, attempt.ManifestFile), filepath.Join(from, attempt.ManifestFile), 0o644)
 }
 
 // Withdraw implements work.Rules.

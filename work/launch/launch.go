@@ -36,7 +36,8 @@ type Launcher interface {
 	// job and attempt: a second call finds the process of the first while that lives. An earlier
 	// attempt of the job that still lives is ended first.
 	Start(ctx context.Context, l Launch) (handle string, err error)
-	// State says how an attempt is. An error means that nobody can tell at the moment.
+	// State says how an attempt is. An attempt of another installation, as in the copy of a record, is
+	// Gone to this one, and Kill leaves it alone. An error means that nobody can tell at the moment.
 	State(ctx context.Context, handle string) (State, error)
 	// Kill ends the attempt's process and returns when it is gone. It is no error if it has ended.
 	Kill(ctx context.Context, handle string) error

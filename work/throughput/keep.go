@@ -6,6 +6,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/internal/pause"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // holding is what a throughput keeps loaded, by a Load of its own.
@@ -31,14 +32,14 @@ func (k *Kind) Run(ctx context.Context) error {
 func (k *Kind) keep(ctx context.Context) error {
 	live := map[outcrop.ARN]bool{}
 	var serving []*outcrop.Throughput
-	for rec, err := range outcrop.All(ctx, k.store.List, outcrop.Query{Kind: outcrop.KindThroughput, AllScopes: true, Ascending: true}) {
+	for rec, err := range rows.All(ctx, k.store.List, outcrop.Query{Kind: outcrop.KindThroughput, AllScopes: true, Ascending: true}) {
 		if err != nil {
 			return err
 		}
 		live[rec.ARN] = true
 		t, err := outcrop.ThroughputOf(rec)
 		if err != nil {
-			return err
+			continue // damaged: the others are served
 		}
 		if t.Status == outcrop.ThroughputInService {
 			serving = append(serving, t)

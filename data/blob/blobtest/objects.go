@@ -34,6 +34,7 @@ var cases = suite.Cases[outcrop.Objects]{
 	"WhatIsPutIsThere":     testWhatIsPutIsThere,
 	"Overwrite":            testOverwrite,
 	"Missing":              testMissing,
+	"Copy":                 testCopy,
 	"Delete":               testDelete,
 	"BodyFails":            testBodyFails,
 	"KeysAreNoPaths":       testKeysAreNoPaths,
@@ -130,6 +131,30 @@ func testMissing(t testing.TB, o outcrop.Objects) {
 	} {
 		if outcrop.CodeOf(err) != outcrop.CodeNotFound {
 			t.Errorf("%s: %v, want %s", what, err, outcrop.CodeNotFound)
+		}
+	}
+}
+
+// testCopy: a copy has the bytes of its time, whatever becomes of where they came from.
+func testCopy(t testing.TB, o outcrop.Objects) {
+	put(t, o, "from", "first")
+	info, err := o.Copy(t.Context(), Bucket, "from", Bucket, "to")
+	if err != nil || info.Key != "to" || info.Size != 5 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	put(t, o, "from", "second")
+	if body, info := get(t, o, "to"); body != "first" || info.ContentType != "text/plain" {
+		t.Errorf("%q, %+v", body, info)
+	}
+	if err := o.Delete(t.Context(), Bucket, "from"); err != nil {
+		t.Fatal(err)
+	}
+	if body, _ := get(t, o, "to"); body != "first" {
+		t.Errorf("%q after the source was deleted", body)
+	}
+	for _, missing := range [][4]string{{Bucket, "none", Bucket, "to"}, {"nowhere", "to", Bucket, "x"}, {Bucket, "to", "nowhere", "x"}} {
+		if _, err := o.Copy(t.Context(), missing[0], missing[1], missing[2], missing[3]); outcrop.CodeOf(err) != outcrop.CodeNotFound {
+			t.Errorf("%q: %v", missing, err)
 		}
 	}
 }

@@ -81,6 +81,14 @@ func (m *memory) Put(ctx context.Context, bucket, key, contentType string, r io.
 	return info, nil
 }
 
+func (m *memory) Copy(ctx context.Context, fromBucket, fromKey, bucket, key string) (outcrop.ObjectInfo, error) {
+	o, err := m.find(ctx, fromBucket, fromKey)
+	if err != nil {
+		return o.ObjectInfo, err
+	}
+	return m.Put(ctx, bucket, key, o.ContentType, strings.NewReader(o.body))
+}
+
 func (m *memory) Delete(ctx context.Context, bucket, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -105,6 +113,7 @@ type broken struct {
 	outcrop.Objects
 	get    func(ctx context.Context, bucket, key string) (io.ReadCloser, outcrop.ObjectInfo, error)
 	put    func(ctx context.Context, bucket, key, contentType string, r io.Reader) (outcrop.ObjectInfo, error)
+	copied func(ctx context.Context, fromBucket, fromKey, bucket, key string) (outcrop.ObjectInfo, error)
 	remove func(ctx context.Context, bucket, key string) error
 	list   func(ctx context.Context, bucket, prefix, startAfter string, limit int) ([]outcrop.ObjectInfo, error)
 }
@@ -114,6 +123,13 @@ func (b *broken) Get(ctx context.Context, bucket, key string) (io.ReadCloser, ou
 		return b.get(ctx, bucket, key)
 	}
 	return b.Objects.Get(ctx, bucket, key)
+}
+
+func (b *broken) Copy(ctx context.Context, fromBucket, fromKey, bucket, key string) (outcrop.ObjectInfo, error) {
+	if b.copied != nil {
+		return b.copied(ctx, fromBucket, fromKey, bucket, key)
+	}
+	return b.Objects.Copy(ctx, fromBucket, fromKey, bucket, key)
 }
 
 func (b *broken) Put(ctx context.Context, bucket, key, contentType string, r io.Reader) (outcrop.ObjectInfo, error) {
@@ -209,6 +225,15 @@ func TestSuiteFails(t *testing.T) {
 				return b.Objects.List(ctx, bucket, prefix, startAfter, limit+1)
 			}
 		}, []string{"ListByDefinition"}},
+		"a copy has no content type": {func(b *broken) {
+			b.copied = func(ctx context.Context, fromBucket, fromKey, bucket, key string) (outcrop.ObjectInfo, error) {
+				r, _, err := b.Objects.Get(ctx, fromBucket, fromKey)
+				if err != nil {
+					return outcrop.ObjectInfo{}, err
+				}
+				return b.Objects.Put(ctx, bucket, key, "", r)
+			}
+		}, []string{"Copy"}},
 		"deaf to its context": {func(b *broken) {
 			b.put = func(ctx context.Context, bucket, key, contentType string, r io.Reader) (outcrop.ObjectInfo, error) {
 				return b.Objects.Put(context.WithoutCancel(ctx), bucket, key, contentType, r)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/blob"
 )
 
@@ -51,7 +52,7 @@ func (s *Store) HeadBucket(ctx context.Context, name string) (blob.Bucket, error
 // DeleteBucket removes a bucket that holds no object, and the uploads under way in it.
 // Errors: ErrNoSuchBucket, ErrBucketNotEmpty.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
-	return s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) (junk []string, err error) {
+	return s.commitFreeing(ctx, func(ctx context.Context, tx *sql.Tx) (junk []string, err error) {
 		if err := requireBucket(ctx, tx, name); err != nil {
 			return nil, err
 		}
@@ -88,11 +89,11 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 }
 
 // ListBuckets returns up to max buckets with the prefix, after the name after, by name and
-// without their tags.
+// without their tags. The system's own is not among them.
 func (s *Store) ListBuckets(ctx context.Context, prefix, after string, max int) ([]blob.Bucket, error) {
 	var buckets []blob.Bucket
-	err := each(ctx, s.db.Reader, "SELECT name, created FROM buckets WHERE name > ? AND substr(name, 1, length(?)) = ? ORDER BY name LIMIT ?",
-		[]any{after, prefix, prefix, max}, func(rows *sql.Rows) error {
+	err := each(ctx, s.db.Reader, "SELECT name, created FROM buckets WHERE name > ? AND name <> ? AND substr(name, 1, length(?)) = ? ORDER BY name LIMIT ?",
+		[]any{after, outcrop.SystemBucket, prefix, prefix, max}, func(rows *sql.Rows) error {
 			var b blob.Bucket
 			var created int64
 			err := rows.Scan(&b.Name, &created)
@@ -103,13 +104,13 @@ func (s *Store) ListBuckets(ctx context.Context, prefix, after string, max int) 
 	return buckets, err
 }
 
-// SetBucketTags replaces a bucket's tags. Error: ErrNoSuchBucket.
+// SetBucketTags replaces a bucket's tags; none delete them. Error: ErrNoSuchBucket.
 func (s *Store) SetBucketTags(ctx context.Context, name string, tags []blob.Tag) error {
 	encoded, err := encodeTags(tags)
 	if err != nil {
 		return err
 	}
-	return s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	return s.commitBy(ctx, s.updateTags(tags), nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		if err := requireBucket(ctx, tx, name); err != nil {
 			return nil, err
 		}

@@ -12,14 +12,14 @@ import (
 // Delete removes a key. A key that does not exist is no error, unless the condition asks for
 // it. Errors: ErrNoSuchBucket, ErrPrecondition, ErrNoSuchKey (If-Match on nothing).
 func (s *Store) Delete(ctx context.Context, bucket, key string, c blob.Condition) error {
-	return s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	return s.commitFreeing(ctx, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		return deleteKey(ctx, tx, bucket, key, c)
 	})
 }
 
 // DeleteMany removes keys in one commit. Error: ErrNoSuchBucket.
 func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) error {
-	return s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	return s.commitFreeing(ctx, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		var junk []string
 		for _, key := range keys {
 			files, err := deleteKey(ctx, tx, bucket, key, blob.Condition{})
@@ -37,7 +37,7 @@ func deleteKey(ctx context.Context, tx *sql.Tx, bucket, key string, c blob.Condi
 	if errors.Is(err, blob.ErrNoSuchKey) {
 		return nil, checkCondition(c, false, blob.Object{Key: key})
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, blob.ErrDamaged) {
 		return nil, err
 	}
 	if err := checkCondition(c, true, old); err != nil {
@@ -46,9 +46,9 @@ func deleteKey(ctx context.Context, tx *sql.Tx, bucket, key string, c blob.Condi
 	return removeObject(ctx, tx, old)
 }
 
-// SetTags replaces an object's tags. Errors: ErrNoSuchBucket, ErrNoSuchKey.
+// SetTags replaces an object's tags; none delete them. Errors: ErrNoSuchBucket, ErrNoSuchKey.
 func (s *Store) SetTags(ctx context.Context, bucket, key string, tags []blob.Tag) error {
-	return s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	return s.commitBy(ctx, s.updateTags(tags), nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		o, err := findObject(ctx, tx, bucket, key)
 		if err != nil {
 			return nil, err
@@ -63,4 +63,12 @@ func (s *Store) SetTags(ctx context.Context, bucket, key string, tags []blob.Tag
 		}
 		return nil, s.noteObject(ctx, tx, o)
 	})
+}
+
+// updateTags is how tags are written: that they are deleted is possible on a full disk.
+func (s *Store) updateTags(tags []blob.Tag) func(context.Context, func(*sql.Tx) error) error {
+	if len(tags) == 0 {
+		return s.db.UpdateFreeing
+	}
+	return s.db.Update
 }

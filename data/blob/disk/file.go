@@ -13,6 +13,8 @@ import (
 
 	"outcrop.dev/outcrop/data/blob"
 	"outcrop.dev/outcrop/internal/durable"
+	"outcrop.dev/outcrop/internal/reserve"
+	"outcrop.dev/outcrop/internal/sqlitedb"
 )
 
 const (
@@ -46,6 +48,9 @@ type written struct {
 // write stores in.Body in a file of its own, which is safe on disk when write returns; describe
 // says what it is the body of. An empty body has no file.
 func (s *Store) write(ctx context.Context, in blob.PutInput, describe func(written) origin) (w written, err error) {
+	if err := s.db.Room.Check(); err != nil {
+		return w, s.diskError(err)
+	}
 	id, err := s.newID()
 	if err != nil {
 		return w, err
@@ -53,13 +58,13 @@ func (s *Store) write(ctx context.Context, in blob.PutInput, describe func(writt
 	tmp := filepath.Join(s.dir, "tmp", id)
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return w, diskError(err)
+		return w, s.diskError(err)
 	}
 	defer os.Remove(tmp) // no effect once it is renamed
 	defer f.Close()
 	var of sums
 	if w.digest, of, err = s.fill(ctx, f, in); err != nil {
-		return w, err
+		return w, s.diskError(err)
 	}
 	if in.Accept != nil {
 		if w.checksum, err = in.Accept(w.digest); err != nil {
@@ -76,7 +81,7 @@ func (s *Store) write(ctx context.Context, in blob.PutInput, describe func(writt
 		return w, err
 	}
 	if _, err := f.Write(foot.encode()); err != nil {
-		return w, diskError(err)
+		return w, s.diskError(err)
 	}
 	return w, s.settle(f, tmp, id)
 }
@@ -85,16 +90,16 @@ func (s *Store) write(ctx context.Context, in blob.PutInput, describe func(writt
 func (s *Store) settle(f *os.File, tmp, id string) error {
 	s.at("written")
 	if err := f.Sync(); err != nil {
-		return diskError(err)
+		return s.diskError(err)
 	}
 	s.at("synced")
 	if err := os.Rename(tmp, s.path(id)); err != nil {
-		return diskError(err)
+		return s.diskError(err)
 	}
 	s.at("renamed")
 	if err := durable.SyncDir(filepath.Dir(s.path(id))); err != nil {
 		s.junk.add(id)
-		return diskError(err)
+		return s.diskError(err)
 	}
 	s.at("named")
 	return nil
@@ -140,7 +145,7 @@ func pump(f *os.File, r io.Reader, sum func([]byte)) (total int64, err error) {
 		p.n, err = io.ReadFull(r, *p.buffer)
 		full <- p
 		if _, werr := f.Write((*p.buffer)[:p.n]); werr != nil {
-			err = diskError(werr)
+			err = werr
 		}
 		total += int64(p.n)
 		if total-begun >= writebackBytes {
@@ -203,10 +208,13 @@ func (c contextReader) Read(p []byte) (int, error) {
 // errCutOff stands for io.ErrUnexpectedEOF of the body itself.
 var errCutOff = fmt.Errorf("the body was cut off: %w", io.ErrUnexpectedEOF)
 
-// diskError marks errors that mean that the disk is full.
-func diskError(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: %w", blob.ErrNoSpace, err)
+// diskError says in the words of package blob that the disk is full, or that the index is locked.
+func (s *Store) diskError(err error) error {
+	if full, ok := errors.AsType[*reserve.Error](s.db.Room.Explain(err)); ok {
+		return &blob.SpaceError{Says: full.Error(), Err: err}
+	}
+	if errors.Is(err, sqlitedb.ErrBusy) {
+		return fmt.Errorf("%w: %w", blob.ErrBusy, err)
 	}
 	return err
 }

@@ -54,7 +54,7 @@ func (s *Store) writeNote(name string, n note) error {
 	if err != nil {
 		return err
 	}
-	return diskError(durable.WriteBytes(s.notePath(name), 0o600, b))
+	return s.diskError(durable.WriteBytes(s.notePath(name), 0o600, b))
 }
 
 func (s *Store) noteBucket(b blob.Bucket) error {
@@ -135,6 +135,9 @@ func noteBucketObjects(ctx context.Context, tx *sql.Tx, bucket string, to *json.
 	}
 	for _, key := range keys {
 		o, err := findObject(ctx, tx, bucket, key)
+		if errors.Is(err, blob.ErrDamaged) {
+			continue // there is nothing to note
+		}
 		if err != nil {
 			return fmt.Errorf("note what %q is: %w", key, err)
 		}

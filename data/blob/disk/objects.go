@@ -40,6 +40,20 @@ func (o objects) Put(ctx context.Context, bucket, key, contentType string, r io.
 	return asInfo(info), asOutcrop(err, bucket, key)
 }
 
+// Copy implements outcrop.Objects. A bucket that is missing is made only if it is the system's.
+func (o objects) Copy(ctx context.Context, fromBucket, fromKey, bucket, key string) (outcrop.ObjectInfo, error) {
+	from := blob.Source{Bucket: fromBucket, Key: fromKey, Length: -1}
+	in := blob.CopyInput{Attributes: func(from blob.Object) (blob.Attributes, error) { return from.Attributes, nil }}
+	info, err := o.s.Copy(ctx, from, bucket, key, in)
+	if bucket == outcrop.SystemBucket && errors.Is(err, blob.ErrNoSuchBucket) {
+		if err := o.s.CreateBucket(ctx, bucket, nil); err != nil && !errors.Is(err, blob.ErrBucketExists) {
+			return asInfo(info), asOutcrop(err, bucket, key)
+		}
+		info, err = o.s.Copy(ctx, from, bucket, key, in)
+	}
+	return asInfo(info), asOutcrop(err, fromBucket, fromKey)
+}
+
 func (o objects) Delete(ctx context.Context, bucket, key string) error {
 	return asOutcrop(o.s.Delete(ctx, bucket, key, blob.Condition{}), bucket, key)
 }
@@ -67,7 +81,13 @@ func asOutcrop(err error, bucket, key string) error {
 	case errors.Is(err, blob.ErrNoSuchKey):
 		return &outcrop.Error{Code: outcrop.CodeNotFound, Msg: "The object s3://" + bucket + "/" + key + " does not exist.", Err: err}
 	case errors.Is(err, blob.ErrNoSpace):
-		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Msg: "The disk that holds the objects is full. Free some space and try again.", Err: err}
+		msg := "The disk that holds the objects is full. Free some space and try again."
+		if full, ok := errors.AsType[*blob.SpaceError](err); ok {
+			msg = full.Says
+		}
+		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Msg: msg, Err: err}
+	case errors.Is(err, blob.ErrBusy):
+		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Msg: "Another program has the index of the objects locked. Try again.", Err: err}
 	}
 	return err
 }

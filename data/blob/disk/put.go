@@ -62,9 +62,18 @@ func (s *Store) commitObject(ctx context.Context, o blob.Object, segments []segm
 // returns, or those of segments if it failed, are looked at: they may have become unused.
 // The client's going away does not interrupt it: everything is on disk by now.
 func (s *Store) commit(ctx context.Context, segments []segment, f func(context.Context, *sql.Tx) ([]string, error)) error {
+	return s.commitBy(ctx, s.db.Update, segments, f)
+}
+
+// commitFreeing is commit for what makes room: on a full disk, too. f is called again then.
+func (s *Store) commitFreeing(ctx context.Context, f func(context.Context, *sql.Tx) ([]string, error)) error {
+	return s.commitBy(ctx, s.db.UpdateFreeing, nil, f)
+}
+
+func (s *Store) commitBy(ctx context.Context, update func(context.Context, func(*sql.Tx) error) error, segments []segment, f func(context.Context, *sql.Tx) ([]string, error)) error {
 	ctx = context.WithoutCancel(ctx)
 	var junk []string
-	err := s.db.Update(ctx, func(tx *sql.Tx) (err error) {
+	err := update(ctx, func(tx *sql.Tx) (err error) {
 		junk, err = f(ctx, tx)
 		return err
 	})
@@ -76,5 +85,5 @@ func (s *Store) commit(ctx context.Context, segments []segment, f func(context.C
 		}
 	}
 	s.junk.add(junk...)
-	return diskError(err)
+	return s.diskError(err)
 }

@@ -169,6 +169,7 @@ func (r *reclaimer) reclaim(batch []string) {
 			}
 		}
 	}
+	_ = r.s.db.Room.Check() // there is room again, perhaps: who writes next is told if there is not
 }
 
 // unused returns the files of the batch that may go. A file that is read will be offered

@@ -28,7 +28,8 @@ func requireBucket(ctx context.Context, q querier, bucket string) error {
 	return nil
 }
 
-// findObject reads an object's row. Errors: ErrNoSuchBucket, ErrNoSuchKey.
+// findObject reads an object's row. Errors: ErrNoSuchBucket, ErrNoSuchKey, and ErrDamaged beside what can
+// be read of the row.
 func findObject(ctx context.Context, q querier, bucket, key string) (blob.Object, error) {
 	o := blob.Object{Bucket: bucket, Key: key}
 	var modified int64
@@ -46,7 +47,10 @@ func findObject(ctx context.Context, q querier, bucket, key string) (blob.Object
 		return o, err
 	}
 	o.Modified = fromMillis(modified)
-	return o, json.Unmarshal([]byte(attributes), &o.Attributes)
+	if err := json.Unmarshal([]byte(attributes), &o.Attributes); err != nil {
+		return o, fmt.Errorf("the index cannot be read where it says what %q is (%v): %w", key, err, blob.ErrDamaged)
+	}
+	return o, nil
 }
 
 // insertObject writes an object's row; the key must be free.
@@ -67,8 +71,9 @@ func insertObject(ctx context.Context, tx *sql.Tx, o blob.Object) error {
 // (If-Match on nothing), ErrNoSuchBucket.
 func replaceObject(ctx context.Context, tx *sql.Tx, o blob.Object, c blob.Condition) (files []string, err error) {
 	old, err := findObject(ctx, tx, o.Bucket, o.Key)
-	exists := err == nil
-	if err != nil && !errors.Is(err, blob.ErrNoSuchKey) {
+	damaged := errors.Is(err, blob.ErrDamaged)
+	exists := err == nil || damaged
+	if err != nil && !damaged && !errors.Is(err, blob.ErrNoSuchKey) {
 		return nil, err
 	}
 	if err := checkCondition(c, exists, old); err != nil {

@@ -37,17 +37,19 @@ import (
 
 	"outcrop.dev/outcrop/internal/durable"
 	"outcrop.dev/outcrop/internal/lost"
+	"outcrop.dev/outcrop/internal/reserve"
 	"outcrop.dev/outcrop/internal/sqlitedb"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Options are what a Store takes from the world. All are required.
+// Options are what a Store takes from the world. All but Room are required.
 type Options struct {
 	Now  func() time.Time
 	Rand io.Reader // for ids
 	Log  *slog.Logger
+	Room *reserve.Reserve // for deletions on a full disk; nil: none
 }
 
 // Store is an open directory. Its methods may be called concurrently.
@@ -77,15 +79,18 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opt.Room != nil {
+		db.Room = opt.Room
+	}
 	s := &Store{dir: dir, db: db, opt: opt}
 	s.lost = lost.Folder{Dir: filepath.Join(dir, lost.Name), Now: opt.Now, Log: opt.Log}
 	s.pins.count = map[string]int{}
 	old, err := s.leftovers()
-	if err == nil {
-		err = s.beginNotes(ctx)
-	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
+	}
+	if err := s.beginNotes(ctx); err != nil { // only a repair needs them
+		opt.Log.Error("note what the objects are, for a repair; the next start tries again", "error", err)
 	}
 	s.junk = startReclaimer(s, old)
 	ctx, s.endScrub = context.WithCancel(context.WithoutCancel(ctx))

@@ -93,7 +93,7 @@ func (s *Store) ListParts(ctx context.Context, bucket, key, id string, after, ma
 
 // AbortUpload forgets an upload and its parts. Errors: ErrNoSuchBucket, ErrNoSuchUpload.
 func (s *Store) AbortUpload(ctx context.Context, bucket, key, id string) error {
-	return s.commit(ctx, nil, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	return s.commitFreeing(ctx, func(ctx context.Context, tx *sql.Tx) ([]string, error) {
 		if _, err := findUpload(ctx, tx, bucket, key, id); err != nil {
 			return nil, err
 		}

@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/store/internal/rule"
 )
 
-// Apply implements outcrop.Store: one transaction, synced to disk before it returns.
+// Apply implements outcrop.Store: one transaction, synced to disk before it returns. A deletion may
+// use the room that is kept back on a full disk.
 func (s *Store) Apply(ctx context.Context, changes ...outcrop.Change) error {
 	if err := rule.CheckChanges(changes); err != nil {
 		return err
@@ -19,9 +21,13 @@ func (s *Store) Apply(ctx context.Context, changes ...outcrop.Change) error {
 		return nil
 	}
 	now := rule.Nanos(s.now())
-	err := s.db.Update(ctx, func(tx *sql.Tx) error {
+	update := s.db.Update
+	if slices.ContainsFunc(changes, func(c outcrop.Change) bool { return c.Op == outcrop.OpDelete }) {
+		update = s.db.UpdateFreeing
+	}
+	err := update(ctx, func(tx *sql.Tx) error {
 		for _, c := range changes {
-			if err := apply(ctx, tx, c, now); err != nil {
+			if err := s.apply(ctx, tx, c, now); err != nil {
 				return err
 			}
 		}
@@ -33,9 +39,9 @@ func (s *Store) Apply(ctx context.Context, changes ...outcrop.Change) error {
 	return wrap("apply", err)
 }
 
-func apply(ctx context.Context, tx *sql.Tx, c outcrop.Change, now int64) error {
+func (s *Store) apply(ctx context.Context, tx *sql.Tx, c outcrop.Change, now int64) error {
 	if c.If != nil {
-		if err := c.If(ctx, reader{tx}); err != nil {
+		if err := c.If(ctx, reader{tx, s.log}); err != nil {
 			return err
 		}
 	}
@@ -43,9 +49,9 @@ func apply(ctx context.Context, tx *sql.Tx, c outcrop.Change, now int64) error {
 	case outcrop.OpCreate:
 		return create(ctx, tx, c.Record, now)
 	case outcrop.OpUpdate:
-		return update(ctx, tx, c.Record, now)
+		return s.update(ctx, tx, c.Record, now)
 	default:
-		return remove(ctx, tx, c.Record, now)
+		return s.remove(ctx, tx, c.Record, now)
 	}
 }
 
@@ -100,8 +106,8 @@ func nameTaken(ctx context.Context, tx *sql.Tx, m outcrop.Meta) (bool, error) {
 	return n > 0, err
 }
 
-func update(ctx context.Context, tx *sql.Tx, r outcrop.Record, now int64) error {
-	stored, err := check(ctx, tx, r)
+func (s *Store) update(ctx context.Context, tx *sql.Tx, r outcrop.Record, now int64) error {
+	stored, err := s.check(ctx, tx, r)
 	if err != nil {
 		return err
 	}
@@ -115,8 +121,8 @@ func update(ctx context.Context, tx *sql.Tx, r outcrop.Record, now int64) error 
 	return err
 }
 
-func remove(ctx context.Context, tx *sql.Tx, r outcrop.Record, now int64) error {
-	if _, err := check(ctx, tx, r); err != nil {
+func (s *Store) remove(ctx context.Context, tx *sql.Tx, r outcrop.Record, now int64) error {
+	if _, err := s.check(ctx, tx, r); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE resources SET deleted = ?, updated = ? WHERE arn = ?`, max(now, 1), now, string(r.ARN))
@@ -126,8 +132,8 @@ func remove(ctx context.Context, tx *sql.Tx, r outcrop.Record, now int64) error 
 // check returns the stored form of a record that is about to change, if the change was
 // based on it. The writing transaction holds the database's lock, so nothing moves between
 // the check and the change.
-func check(ctx context.Context, tx *sql.Tx, r outcrop.Record) (outcrop.Meta, error) {
-	stored, err := scan(tx.QueryRowContext(ctx, `SELECT `+columns+` FROM resources WHERE arn = ? AND deleted = 0`, string(r.ARN)))
+func (s *Store) check(ctx context.Context, tx *sql.Tx, r outcrop.Record) (outcrop.Meta, error) {
+	stored, err := s.scan(tx.QueryRowContext(ctx, `SELECT `+columns+` FROM resources WHERE arn = ? AND deleted = 0`, string(r.ARN)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return outcrop.Meta{}, rule.NotFound(outcrop.Key{ARN: r.ARN})
 	}

@@ -25,7 +25,7 @@ func (s *Store) Claim(ctx context.Context, kind outcrop.Kind, statuses []outcrop
 	args := append([]any{owner, rule.Nanos(now.Add(ttl))}, free.args...)
 	var r outcrop.Record
 	err := s.db.Update(ctx, func(tx *sql.Tx) (err error) {
-		r, err = scan(tx.QueryRowContext(ctx,
+		r, err = s.scan(tx.QueryRowContext(ctx,
 			`UPDATE resources SET lease_owner = ?, lease_until = ?, fence = fence + 1
 			WHERE arn = (SELECT arn FROM resources WHERE `+strings.Join(free.sql, ` AND `)+` ORDER BY created, arn LIMIT 1)
 			AND lease_until <= ? RETURNING `+columns, append(args, rule.Nanos(now))...))
@@ -49,12 +49,8 @@ func (s *Store) Release(ctx context.Context, arn outcrop.ARN, fence int64) error
 
 // lease changes the lease that fence still holds.
 func (s *Store) lease(ctx context.Context, arn outcrop.ARN, fence int64, set string, until int64) error {
-	res, err := s.db.Writer.ExecContext(ctx,
+	n, err := s.db.Exec(ctx,
 		`UPDATE resources SET `+set+` WHERE arn = ? AND fence = ? AND lease_owner <> '' AND deleted = 0`, until, string(arn), fence)
-	if err != nil {
-		return wrap("lease", err)
-	}
-	n, err := res.RowsAffected()
 	if err == nil && n == 0 {
 		return rule.Stale(arn)
 	}

@@ -32,30 +32,40 @@ func (r reader) list(ctx context.Context, q outcrop.Query, which string) ([]outc
 		}
 		where.add(`(created, arn) `+after(q)+` (?, ?)`, c.Created, string(c.ARN))
 	}
-	page, err := r.query(ctx, where, ` ORDER BY created`+direction(q)+`, arn`+direction(q)+` LIMIT ?`, limit+1)
-	if err != nil || len(page) <= limit {
+	page, last, err := r.query(ctx, where, ` ORDER BY created`+direction(q)+`, arn`+direction(q)+` LIMIT ?`, limit)
+	if err != nil || last.ARN == "" {
 		return page, "", wrap("list", err)
 	}
-	last := page[limit-1]
-	return page[:limit], rule.EncodeNext(q, rule.Cursor{Created: rule.Nanos(last.Created), ARN: last.ARN}), nil
+	return page, rule.EncodeNext(q, last), nil
 }
 
-func (r reader) query(ctx context.Context, where conditions, tail string, limit int) ([]outcrop.Record, error) {
+// query returns up to limit records, without those that cannot be read, and where the next page begins
+// if there is one.
+func (r reader) query(ctx context.Context, where conditions, tail string, limit int) (page []outcrop.Record, last rule.Cursor, err error) {
 	rows, err := r.from.QueryContext(ctx,
-		`SELECT `+columns+` FROM resources WHERE `+strings.Join(where.sql, ` AND `)+tail, append(where.args, limit)...)
+		`SELECT `+columns+` FROM resources WHERE `+strings.Join(where.sql, ` AND `)+tail, append(where.args, limit+1)...)
 	if err != nil {
-		return nil, err
+		return nil, last, err
 	}
 	defer rows.Close()
-	var page []outcrop.Record
-	for rows.Next() {
-		rec, err := scan(rows)
+	for n := 0; rows.Next(); n++ {
+		if n == limit {
+			return page, last, nil
+		}
+		rec, err := r.scan(rows)
+		if created := rule.Nanos(rec.Created); created != 0 {
+			last = rule.Cursor{Created: created, ARN: rec.ARN}
+		}
+		if outcrop.ReasonOf(err) == outcrop.ReasonUnreadable {
+			r.log.Error("a list leaves out what cannot be read", "error", err)
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, last, err
 		}
 		page = append(page, rec)
 	}
-	return page, rows.Err()
+	return page, rule.Cursor{}, rows.Err()
 }
 
 func direction(q outcrop.Query) string {

@@ -18,10 +18,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/store/internal/rule"
+	"outcrop.dev/outcrop/internal/reserve"
 	"outcrop.dev/outcrop/internal/sqlitedb"
 )
 
@@ -36,10 +39,21 @@ type Store struct {
 	now func() time.Time
 }
 
+// Options are what a Store takes from the world. Now must be set.
+type Options struct {
+	Now    func() time.Time // by which records are stamped and leases run out
+	Beside []string         // folders whose files only the database explains
+	Room   *reserve.Reserve // for deletions on a full disk; nil: none
+	Log    *slog.Logger     // gets the rows that cannot be read; nil discards
+}
+
 var _ outcrop.Store = (*Store)(nil)
 
 // reader reads records, from the database's readers or within a transaction.
-type reader struct{ from querier }
+type reader struct {
+	from querier
+	log  *slog.Logger
+}
 
 // querier is a *sql.DB or a *sql.Tx.
 type querier interface {
@@ -47,20 +61,34 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// Open opens the database file at path, creating it if need be; now is the clock by which
-// records are stamped and leases run out. beside names folders whose files only the database
-// explains. Errors: those of the file system and of SQLite, and of sqlitedb.OpenGuarded.
-func Open(ctx context.Context, path string, now func() time.Time, beside ...string) (*Store, error) {
-	db, err := sqlitedb.OpenGuarded(ctx, path, migrations, sqlitedb.Guard{Beside: beside, Advice: advice})
+// Open is OpenWith a clock alone.
+func Open(ctx context.Context, path string, now func() time.Time) (*Store, error) {
+	return OpenWith(ctx, path, Options{Now: now})
+}
+
+// OpenWith opens the database file at path, creating it if need be. Errors: those of the file system
+// and of SQLite, and of sqlitedb.OpenGuarded.
+func OpenWith(ctx context.Context, path string, o Options) (*Store, error) {
+	db, err := sqlitedb.OpenGuarded(ctx, path, migrations, sqlitedb.Guard{Beside: o.Beside, Advice: advice})
 	if err != nil {
 		return nil, err
 	}
-	return &Store{reader: reader{db.Reader}, db: db, now: now}, nil
+	if o.Room != nil {
+		db.Room = o.Room
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Store{reader: reader{db.Reader, o.Log}, db: db, now: o.Now}, nil
 }
 
 // advice is what to do when the database is lost, and no copy of it is there.
 const advice = "If it is lost, take it from a backup; or, to go on without the jobs and models that it knew, " +
 	"move the tuned models away, delete the database and its .mark file, and start again."
+
+// CheckWritable returns why nothing can be written now, for people: another program has the database
+// locked.
+func (s *Store) CheckWritable(ctx context.Context) error { return wrap("write", s.db.Ping(ctx)) }
 
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
@@ -77,7 +105,7 @@ func (r reader) Get(ctx context.Context, key outcrop.Key) (outcrop.Record, error
 	} else {
 		row = r.byRef(ctx, key)
 	}
-	rec, err := scan(row)
+	rec, err := r.scan(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return outcrop.Record{}, rule.NotFound(key)
 	}
@@ -97,7 +125,7 @@ func (r reader) byRef(ctx context.Context, key outcrop.Key) *sql.Row {
 
 // ByToken implements outcrop.Store.
 func (r reader) ByToken(ctx context.Context, kind outcrop.Kind, scope outcrop.Scope, token string) (outcrop.Record, error) {
-	rec, err := scan(r.from.QueryRowContext(ctx,
+	rec, err := r.scan(r.from.QueryRowContext(ctx,
 		`SELECT `+columns+` FROM resources WHERE deleted = 0 AND kind = ? AND account = ? AND region = ? AND token = ? AND token <> ''`,
 		string(kind), scope.Account, scope.Region, token))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -132,23 +160,31 @@ func (s *Store) Counts(ctx context.Context) (map[outcrop.Kind]map[outcrop.Status
 // scanner is a *sql.Row or *sql.Rows.
 type scanner interface{ Scan(dest ...any) error }
 
-func scan(row scanner) (outcrop.Record, error) {
-	var r outcrop.Record
-	var tags, body string
-	var created, updated, until int64
-	err := row.Scan(&r.ARN, &r.Kind, &r.Account, &r.Region, &r.ID, &r.Name, &r.Status, &r.Parent, &r.Token, &tags, &body,
-		&created, &updated, &r.Version, &r.Lease.Owner, &until, &r.Lease.Fence)
-	if err != nil {
-		return outcrop.Record{}, err
+// scan reads a row. Tags that cannot be read are none: the record is good without them. Error, beside
+// those of SQLite: outcrop.ErrUnreadable, with what can be read.
+func (r reader) scan(row scanner) (outcrop.Record, error) {
+	rec, tags, err := scanColumns(row)
+	if err != nil || tags == "" {
+		return rec, err
 	}
+	if err := json.Unmarshal([]byte(tags), &rec.Tags); err != nil {
+		rec.Tags = nil
+		r.log.Error("the tags of a record cannot be read: it has none", "error", outcrop.ErrUnreadable(rec.ARN, err))
+	}
+	return rec, nil
+}
+
+func scanColumns(row scanner) (r outcrop.Record, tags string, err error) {
+	var body string
+	var created, updated, until int64
+	err = row.Scan(&r.ARN, &r.Kind, &r.Account, &r.Region, &r.ID, &r.Name, &r.Status, &r.Parent, &r.Token, &tags, &body,
+		&created, &updated, &r.Version, &r.Lease.Owner, &until, &r.Lease.Fence)
 	r.Created, r.Updated, r.Lease.Until = rule.Time(created), rule.Time(updated), rule.Time(until)
 	r.Body = json.RawMessage(body)
-	if tags != "" {
-		if err := json.Unmarshal([]byte(tags), &r.Tags); err != nil {
-			return outcrop.Record{}, fmt.Errorf("tags of %s: %w", r.ARN, err)
-		}
+	if err != nil && strings.HasPrefix(err.Error(), "sql: Scan error") { // package sql has no type for it
+		err = outcrop.ErrUnreadable(r.ARN, err)
 	}
-	return r, nil
+	return r, tags, err
 }
 
 // tagText is the stored form of tags: JSON, or nothing for none.
@@ -163,9 +199,18 @@ func tagText(tags map[string]string) string {
 	return string(b)
 }
 
+// wrap says what was being done. What ends by itself, or by what an operator does, is the caller's to
+// know: a full disk, and a lock of another program.
 func wrap(what string, err error) error {
-	if err == nil {
-		return nil
+	var full *reserve.Error
+	switch {
+	case err == nil || outcrop.ReasonOf(err) == outcrop.ReasonUnreadable:
+		return err
+	case errors.As(err, &full):
+		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Op: what, Msg: full.Error(), Err: full.Err}
+	case errors.Is(err, sqlitedb.ErrBusy):
+		return &outcrop.Error{Code: outcrop.CodeServiceUnavailable, Op: what, Err: err,
+			Msg: "Another program on the server's machine has the database locked. Try again; if it goes on, end that program."}
 	}
 	return fmt.Errorf("store: %s: %w", what, err)
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/engine/model"
-	"outcrop.dev/outcrop/engine/nn"
 	"outcrop.dev/outcrop/engine/train"
 	"outcrop.dev/outcrop/format/chattemplate"
 	"outcrop.dev/outcrop/format/tokenizer"
@@ -22,7 +21,7 @@ import (
 
 // Env is what a run takes from outside.
 type Env struct {
-	Exec    nn.Exec
+	Exec    model.Exec
 	Dir     string // checkpoints, and the finished model in Dir/model
 	Log     io.Writer
 	Now     func() time.Time

@@ -13,9 +13,6 @@ import (
 //go:embed *.json *.md model.safetensors
 var files embed.FS
 
-// WeightsFile is the name of the weights among Files.
-const WeightsFile = "model.safetensors"
-
 // Files returns the content of each file by its name.
 func Files() map[string][]byte {
 	names, err := fs.Glob(files, "*")

@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // Find returns the record that an identifier names: a name, an id, an ARN, or an ARN with a name
 // where the id belongs. CodeNotFound if there is none in this account and region; resources of
 // others are not told from missing ones.
 func Find(ctx context.Context, r outcrop.Reader, kind outcrop.Kind, sc outcrop.Scope, identifier string) (outcrop.Record, error) {
-	rec, err := outcrop.Find(ctx, r, kind, sc, identifier)
+	rec, err := rows.Find(ctx, r, kind, sc, identifier)
 	if outcrop.CodeOf(err) == outcrop.CodeNotFound {
 		err = errMissing(kind, sc, identifier)
 	}

@@ -2,9 +2,11 @@ package resource
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // Listing is what the List operations of all nouns ask. Zero fields select everything.
@@ -19,8 +21,8 @@ type Listing struct {
 }
 
 // List returns one page of the caller's nouns, and the token of the next. The time of creation is
-// the only key there is to sort by.
-func (k Noun[N]) List(ctx context.Context, r outcrop.Reader, l Listing) (page []N, next string, err error) {
+// the only key there is to sort by. What cannot be read is left out, and goes to log.
+func (k Noun[N]) List(ctx context.Context, log *slog.Logger, r outcrop.Reader, l Listing) (page []N, next string, err error) {
 	sc, err := Scope(ctx)
 	if err != nil {
 		return nil, "", err
@@ -41,10 +43,14 @@ func (k Noun[N]) List(ctx context.Context, r outcrop.Reader, l Listing) (page []
 	}
 	for _, rec := range records {
 		noun, err := k.Of(rec)
-		if err != nil {
+		switch {
+		case outcrop.ReasonOf(err) == outcrop.ReasonUnreadable:
+			log.ErrorContext(ctx, "a list leaves out what cannot be read", "error", err)
+		case err != nil:
 			return nil, "", err
+		default:
+			page = append(page, noun)
 		}
-		page = append(page, noun)
 	}
 	return page, next, nil
 }
@@ -52,11 +58,14 @@ func (k Noun[N]) List(ctx context.Context, r outcrop.Reader, l Listing) (page []
 // All returns every noun in a scope and in one of the statuses, if any are named. It is for what a
 // quota bounds.
 func (k Noun[N]) All(ctx context.Context, r outcrop.Reader, sc outcrop.Scope, statuses ...outcrop.Status) (all []N, err error) {
-	for rec, err := range outcrop.All(ctx, r.List, outcrop.Query{Kind: k.Kind, Scope: sc, Statuses: statuses}) {
+	for rec, err := range rows.All(ctx, r.List, outcrop.Query{Kind: k.Kind, Scope: sc, Statuses: statuses}) {
 		if err != nil {
 			return nil, err
 		}
 		noun, err := k.Of(rec)
+		if outcrop.ReasonOf(err) == outcrop.ReasonUnreadable {
+			continue // one record that is damaged keeps nobody from making another
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -123,7 +124,7 @@ func TestStrangers(t *testing.T) {
 	a.Tags = map[string]string{"k": "v"}
 	s, nobody, arn := newStore(t, a), t.Context(), string(a.ARN)
 	_, get := things.Get(nobody, s, "a")
-	_, _, list := things.List(nobody, s, Listing{})
+	_, _, list := things.List(nobody, slog.New(slog.DiscardHandler), s, Listing{})
 	_, create := things.Create(nobody, s, thing("b", ""), Request{Token: "t"})
 	_, tags := Tags(nobody, s, arn)
 	for name, err := range map[string]error{

@@ -72,6 +72,7 @@ var cases = map[string]func(*fixture){
 	"StartedAgainByTheNextServer": testStartedAgainByTheNextServer,
 	"NextAttemptEndsTheEarlier":   testNextAttemptEndsTheEarlier,
 	"List":                        testList,
+	"LeavesOthersAlone":           testLeavesOthersAlone,
 	"BadHandles":                  testBadHandles,
 	"PathsAreNotJobs":             testPathsAreNotJobs,
 	"NoSuchProgram":               testNoSuchProgram,

@@ -213,6 +213,7 @@ var faults = map[string][]struct {
 			}
 		})
 	}, "it lists"}},
+	"LeavesOthersAlone": {{"takes all for its own", func(s *spoilt) { s.Other = s.Launcher }, "want Gone"}},
 	"BadHandles": {{"takes all", func(s *spoilt) {
 		spoil(s, func(b *broken) {
 			b.state = func(context.Context, string) (launch.State, error) { return launch.State{Phase: launch.Gone}, nil }

@@ -113,6 +113,22 @@ func testList(f *fixture) {
 	}
 }
 
+// A record that was copied with its data directory has the handle of the original's process: to the
+// copy it is gone, and no word of the copy's ends it.
+func testLeavesOthersAlone(f *fixture) {
+	l, other := f.site.Launcher(), f.site.Other()
+	handle, w := f.start(l, first)
+	for range 2 {
+		f.is(other, handle, launch.Gone)
+		f.kill(other, handle)
+		other = f.site.Other()
+	}
+	f.begin(other, later(1))
+	f.is(f.site.Launcher(), handle, launch.Running)
+	f.lives(w)
+	f.lists(l, handle)
+}
+
 // Nothing that is wrong about a site makes it look as if a process had ended.
 func testAway(f *fixture) {
 	if f.site.Away == nil {

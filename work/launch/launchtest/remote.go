@@ -94,6 +94,9 @@ func (r *Remote) State(ctx context.Context, handle string) (launch.State, error)
 	if err != nil {
 		return launch.State{}, err
 	}
+	if !strings.HasPrefix(name, r.prefix()) {
+		return launch.State{Phase: launch.Gone}, nil // another installation's: its records were copied
+	}
 	var j engineJob
 	err = r.call(ctx, http.MethodGet, "/jobs/"+name, nil, &j)
 	if errors.Is(err, errNotFound) {
@@ -132,7 +135,7 @@ const (
 // Kill implements launch.Launcher.
 func (r *Remote) Kill(ctx context.Context, handle string) error {
 	name, err := r.name(handle)
-	if err != nil {
+	if err != nil || !strings.HasPrefix(name, r.prefix()) {
 		return err
 	}
 	err = r.call(ctx, http.MethodPost, "/jobs/"+name+"/stop", nil, nil)

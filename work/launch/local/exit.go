@@ -26,14 +26,19 @@ type child struct {
 const exitPatience = 5 * time.Second
 
 // State implements launch.Launcher. How a worker has ended is known if this process has started
-// it; one that another server has started is Gone. Code is attempt.ExitOutOfMemory if the kernel
+// it; one that another server has started is Gone, and so is a worker of another data directory, in
+// whose copy the handle was found. Code is attempt.ExitOutOfMemory if the kernel
 // ended it for lack of memory. Detail has the line of its log that says most, if it ended by itself.
 func (l *Launcher) State(ctx context.Context, handle string) (launch.State, error) {
 	id, err := parseIdentity(handle)
 	if err != nil {
 		return launch.State{}, err
 	}
-	if id.alive() {
+	ours, err := l.runs(handle, id)
+	if err != nil {
+		return launch.State{}, fmt.Errorf("state of process %d: %w", id.pid, err)
+	}
+	if ours {
 		return launch.State{Phase: launch.Running}, nil
 	}
 	c := l.child(handle)

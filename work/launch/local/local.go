@@ -188,7 +188,7 @@ func (l *Launcher) remember(handle string, c *child) {
 	}
 }
 
-// Kill implements launch.Launcher.
+// Kill implements launch.Launcher. A worker of another data directory is left alone.
 func (l *Launcher) Kill(ctx context.Context, handle string) error {
 	id, err := parseIdentity(handle)
 	if err != nil {
@@ -196,6 +196,10 @@ func (l *Launcher) Kill(ctx context.Context, handle string) error {
 	}
 	if c := l.child(handle); c != nil {
 		c.killed.Store(true)
+	}
+	ours, err := l.runs(handle, id)
+	if err != nil || !ours {
+		return err
 	}
 	return id.kill(ctx)
 }

@@ -316,6 +316,76 @@ func TestOnlyItsOwnWorkerIsFound(t *testing.T) {
 	}
 }
 
+// A data directory is copied while a worker of it lives, and a server is started on the copy, with the
+// same records: both have one worker then, and neither ends the other's.
+func TestCopiedDirectory(t *testing.T) {
+	t.Parallel()
+	original, copied := t.TempDir(), t.TempDir()
+	l, other := launcher(t, original, "sleep"), launcher(t, copied, "sleep")
+	handle := start(t, l)
+	if out, err := exec.Command("cp", "-a", filepath.Join(original, "scratch"), copied).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if s := state(t, other, handle); s.Phase != launch.Gone {
+		t.Errorf("in the copy the original's worker is %+v", s)
+	}
+	if err := other.Kill(t.Context(), handle); err != nil {
+		t.Error(err)
+	}
+	next := second
+	next.Attempt++
+	beside, err := other.Start(t.Context(), next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Kill(context.Background(), beside) })
+	if again := launcher(t, original, "sleep"); !alive(t, again, handle) || alive(t, again, beside) {
+		t.Error("the next server of the original has lost its worker, or takes the copy's for one")
+	}
+	for l, want := range map[*Launcher]string{l: handle, other: beside} {
+		if got, err := l.List(t.Context()); err != nil || !slices.Equal(got, []string{want}) {
+			t.Errorf("List = %q, %v, want %q", got, err, want)
+		}
+	}
+}
+
+// A worker is ours under every name of its directory: after a move, and through a link.
+func TestMovedDirectory(t *testing.T) {
+	t.Parallel()
+	before := filepath.Join(t.TempDir(), "before")
+	after, link := filepath.Join(filepath.Dir(before), "after"), filepath.Join(t.TempDir(), "link")
+	handle := start(t, launcher(t, before, "sleep"))
+	if err := errors.Join(os.Rename(before, after), os.Symlink(after, link)); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]bool{before: false, after: true, link: true} {
+		if got := alive(t, launcher(t, dir, "sleep"), handle); got != want {
+			t.Errorf("from %s it is a worker: %v, want %v", dir, got, want)
+		}
+	}
+}
+
+// Somebody removes the lock of a scratch directory under a worker: the next attempt ends it all the same.
+func TestRemovedLock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := launcher(t, dir, "sleep")
+	earlier := start(t, l)
+	if err := os.Remove(filepath.Join(dir, "scratch", second.JobID, lockFile)); err != nil {
+		t.Fatal(err)
+	}
+	next := second
+	next.Attempt++
+	handle, err := l.Start(t.Context(), next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Kill(context.Background(), handle) })
+	if alive(t, l, earlier) || !alive(t, l, handle) {
+		t.Error("two workers have one scratch directory, or none")
+	}
+}
+
 func TestHandlesAreChecked(t *testing.T) {
 	t.Parallel()
 	l := launcher(t, t.TempDir(), "sleep")

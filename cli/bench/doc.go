@@ -14,12 +14,11 @@ import (
 	"time"
 
 	"outcrop.dev/outcrop/engine/model"
-	"outcrop.dev/outcrop/engine/nn"
 )
 
 // Env is what a benchmark takes from outside.
 type Env struct {
-	Exec    nn.Exec
+	Exec    model.Exec
 	Now     func() time.Time
 	Seconds float64 // how long to measure, after a warm-up
 }

@@ -1,4 +1,4 @@
-package server
+package cli
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 // process is a kind of work that processes do, with both of its ends.
 type process struct {
 	noun outcrop.Kind
-	rule func(*rooms) work.Kind // by which the server supervises it
-	run  run                    // what a worker's process does
+	kind func(work.Site) work.Kind // by which the server supervises it
+	run  run                       // what a worker's process does
 }
 
 // run does the work of one attempt, as engine/customize.Run does a job's.
@@ -23,16 +23,20 @@ type run func(context.Context, engine.Attempt, attempt.Spec, engine.Options) (ou
 
 // processes are the kinds of work that processes do. One more is one line.
 var processes = []process{
-	{outcrop.KindJob, customization, engine.Run},
+	{outcrop.KindJob, customize.Kind(engine.BaseDigest), engine.Run},
 }
 
-func customization(r *rooms) work.Kind {
-	return work.Processes(r.attempts, customize.Rules{Files: r.models.Files, ModelDir: r.models.Dir})
+// processKinds are the ends that the server supervises.
+func processKinds() (kinds []func(work.Site) work.Kind) {
+	for _, p := range processes {
+		kinds = append(kinds, p.kind)
+	}
+	return kinds
 }
 
-// Work does, in a worker's process, what the spec of an attempt asks for. The kind of the record
+// runProcess does, in a worker's process, what the spec of an attempt asks for. The kind of the record
 // says who does it. Errors are those of the kind; one for a kind that no process works on.
-func Work(ctx context.Context, a engine.Attempt, spec attempt.Spec, o engine.Options) (outcrop.Progress, error) {
+func runProcess(ctx context.Context, a engine.Attempt, spec attempt.Spec, o engine.Options) (outcrop.Progress, error) {
 	p, _ := outcrop.ParseARN(string(spec.JobARN))
 	for _, known := range processes {
 		if known.noun == p.Kind {

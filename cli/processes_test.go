@@ -1,4 +1,4 @@
-package server
+package cli
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 	"outcrop.dev/outcrop/work/attempt"
 )
 
-// TestWork: the record that an attempt works on says what its process does.
-func TestWork(t *testing.T) {
+// TestRunProcess: the record that an attempt works on says what its process does.
+func TestRunProcess(t *testing.T) {
 	t.Parallel()
 	gone := errors.New("another attempt has taken over")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(gone)
 	ask := func(kind outcrop.Kind) error {
 		arn := outcrop.Scope{Account: "123456789012", Region: "us-east-1"}.ARN(kind, "m/abcdefghijkl")
-		_, err := Work(ctx, idle{}, attempt.Spec{JobARN: arn, ScratchDir: t.TempDir()}, engine.Options{Now: time.Now})
+		_, err := runProcess(ctx, idle{}, attempt.Spec{JobARN: arn, ScratchDir: t.TempDir()}, engine.Options{Now: time.Now})
 		return err
 	}
 	if err := ask(outcrop.KindJob); !errors.Is(err, gone) {
@@ -42,7 +42,7 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	for _, p := range processes {
 		attempts := work.NewAttempts(nil, nil, attempt.Signer{}, nil, work.ProcessOptions{ScratchRoot: t.TempDir(), Now: time.Now})
-		if got := p.rule(&rooms{attempts: attempts}).Noun(); got != p.noun {
+		if got := p.kind(work.Site{Attempts: attempts}).Noun(); got != p.noun {
 			t.Errorf("the rules of %s are those of %s", p.noun, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package outcrop_test
+package rows_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"outcrop.dev/outcrop"
+	"outcrop.dev/outcrop/internal/rows"
 )
 
 // twoPages lists a and b, then c; with failing set the second page is an error.
@@ -38,7 +39,7 @@ func TestAll(t *testing.T) {
 	} {
 		var got []string
 		var last error
-		for rec, err := range outcrop.All(t.Context(), twoPages(c.failing), outcrop.Query{Kind: outcrop.KindJob}) {
+		for rec, err := range rows.All(t.Context(), twoPages(c.failing), outcrop.Query{Kind: outcrop.KindJob}) {
 			if last = err; err != nil {
 				continue // there is nothing after an error
 			}
@@ -97,7 +98,7 @@ func TestEdit(t *testing.T) {
 		"there is none":      {store: contended{gone: true}, code: outcrop.CodeNotFound},
 		"the caller refuses": {store: contended{}, fails: refused, code: outcrop.CodeInternal},
 	} {
-		err := outcrop.Edit(t.Context(), &c.store, outcrop.Key{}, func(r outcrop.Record) ([]outcrop.Change, error) {
+		err := rows.Edit(t.Context(), &c.store, outcrop.Key{}, func(r outcrop.Record) ([]outcrop.Change, error) {
 			if c.nothing || c.fails != nil {
 				return nil, c.fails
 			}

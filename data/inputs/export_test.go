@@ -1,0 +1,3 @@
+package inputs
+
+const Young = young

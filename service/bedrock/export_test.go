@@ -1,0 +1,3 @@
+package bedrock
+
+const CheckLinger = checkLinger
