@@ -26,7 +26,7 @@ var (
 )
 
 // failing is a job of a second or two.
-var failing = harness.Tuning{Base: "outcrop.pebble-v1", Rows: 100, Validation: 8, Epochs: 1, Batch: 8, LearningRate: "0.0005"}
+var failing = harness.Tuning{Base: "outcrop.pebble-v1", Rows: 60, Validation: 8, Epochs: 1, Batch: 8, LearningRate: "0.0005"}
 
 // TestFailingDisk: each call of a worker fails in turn, the Nth of each of its threads; the job ends as
 // one whose disk is well.
@@ -36,23 +36,27 @@ func TestFailingDisk(t *testing.T) {
 		t.Skip("SKIPPED, strace is missing, with which calls are made to fail: ", err)
 	}
 	s := harness.Start(t, bin, t.TempDir())
-	failing.Name = "undisturbed"
-	if job, err := harness.AwaitJob(t.Context(), s, failing.Create(t, s), jobTimeout); err != nil || job.Status != types.ModelCustomizationJobStatusCompleted {
+	if job, err := harness.AwaitJob(t.Context(), s, start(t, s, failing, "undisturbed"), jobTimeout); err != nil || job.Status != types.ModelCustomizationJobStatusCompleted {
 		t.Fatalf("the undisturbed job: %+v, %v", job, err)
 	}
 	want, injected := resultOf(t, s, "undisturbed"), 0
 	for n := 1; n <= trials.N(1, 20); n++ {
 		for call, names := range calls {
 			for _, failure := range diskErrors {
-				failing.Name = fmt.Sprintf("%s-%s-%d", call, failure, n)
-				arn := failing.Create(t, s)
-				count := inject(t, s, strace, fmt.Sprintf("inject=%s:error=%s:when=%d", names, failure, n))
-				job, err := harness.AwaitJob(t.Context(), s, arn, jobTimeout)
-				if err != nil || job.Status != types.ModelCustomizationJobStatusCompleted {
-					t.Fatalf("%s: %v\n%+v", failing.Name, err, job)
-				}
-				compare(t, failing.Name, want, resultOf(t, s, failing.Name))
-				injected += count()
+				t.Run(fmt.Sprintf("%s-%s-%d", call, failure, n), func(t *testing.T) {
+					tuning := failing
+					tuning.Name = lastPart(t.Name())
+					arn := tuning.Create(t, s)
+					count := inject(t, s, strace, fmt.Sprintf("inject=%s:error=%s:when=%d", names, failure, n))
+					job, err := harness.AwaitJob(t.Context(), s, arn, jobTimeout)
+					if err != nil || job.Status != types.ModelCustomizationJobStatusCompleted {
+						t.Fatalf("%v\n%+v", err, job)
+					}
+					compare(t, tuning.Name, want, resultOf(t, s, tuning.Name))
+					c := count()
+					t.Logf("%d calls failed", c)
+					injected += c
+				})
 			}
 		}
 	}

@@ -3,7 +3,7 @@
 //
 //	for range trials.N(200, 5000) { … }
 //
-// docs/reliability.md has the figures of both.
+// docs/reliability.md has what came of both.
 package trials
 
 // N is ci in every run, and long with the build tag long.
