@@ -7,8 +7,15 @@ BIN = bin/outcrop
 # The kernels are left out of the race detector's run: they are assembly, and its overhead
 # on their reference loops is hours.
 RACE = $(shell $(GO) list ./... | grep -v -e /tensor -e /e2e)
+# Whole servers that are killed and loaded run after the rest, one package after the other.
+APART = $(shell $(GO) list ./... | grep -v /e2e)
+# For kills and soak.
+FROM = 0
+KILLS = 100
+SEED = 1
+HOURS = 8
 
-.PHONY: build test lint race long gen bench bench-peers e2e parity demo clean
+.PHONY: build test lint race long kills soak vuln gen bench bench-peers e2e parity demo clean
 
 build: ## the program, as bin/outcrop
 	$(GO) build -trimpath -o $(BIN) ./cmd/outcrop
@@ -16,22 +23,32 @@ build: ## the program, as bin/outcrop
 demo: build ## a real fine-tune from end to end, in under 3 minutes
 	$(BIN) demo
 
-test: lint ## all that must pass; under 5 minutes
-	$(GO) test ./...
+test: lint ## all that must pass; under 8 minutes
+	$(GO) test $(APART)
+	$(GO) test -p 1 -timeout 20m ./e2e/...
 
 lint: ## formatting, vet, staticcheck; the import rules are checked by test (internal/arch)
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt these files:"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags long ./e2e/...
+	$(GO) vet -tags long ./...
 	$(GO) tool staticcheck ./...
 
 race: ## everything but the kernels under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race $(RACE)
 
-long: race ## slow tests: the race detector, the portable build, twenty kills
-	$(GO) test -tags purego ./...
-	$(GO) test -tags long -run 'Long$$' ./service/bedrock
-	$(GO) test -tags long -timeout 60m -v ./e2e/kill
+long: race ## slow tests: the race detector, the portable build, the long sizes of docs/reliability.md
+	$(GO) test -tags purego $(APART)
+	$(GO) test -tags long -timeout 60m $(APART)
+	$(GO) test -p 1 -tags long -timeout 120m -v ./e2e/...
+
+kills: ## a piece of the 500 kills: make kills FROM=100 KILLS=100
+	$(GO) test -tags long -timeout 120m -v -run Killed ./e2e/kill -args -seed $(SEED) -from $(FROM) -kills $(KILLS)
+
+soak: ## jobs, answers and objects for HOURS; prints the slope of the server's memory
+	$(GO) test -timeout 0 -v -run TestSoak ./e2e/soak -args -hours $(HOURS)
+
+vuln: ## known vulnerabilities in what the program calls (needs a Go module proxy)
+	$(GO) run ./tools/vulncheck
 
 gen: ## everything generated, again
 	$(GO) generate ./...

@@ -92,14 +92,28 @@ func Start(t testing.TB, bin, dir string) *Server {
 // Restart starts the program again on the same directory, after Kill or Stop.
 func (s *Server) Restart() {
 	s.t.Helper()
+	s.launch()
+	if err := s.awaitAnswer(); err != nil {
+		s.t.Fatalf("the server does not answer: %v\n%s", err, s.log)
+	}
+}
+
+// RestartAndKill starts the program again and ends it as a crash would, after a while: most likely
+// while it recovers from the crash before.
+func (s *Server) RestartAndKill(after time.Duration) {
+	s.t.Helper()
+	s.launch()
+	time.Sleep(after)
+	s.Kill()
+}
+
+func (s *Server) launch() {
+	s.t.Helper()
 	s.cmd = exec.Command(s.Bin, "serve", "--data", s.Dir, "--listen", "127.0.0.1:0")
 	s.cmd.Env = cleanEnvironment(nil)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
-	}
-	if err := s.awaitAnswer(); err != nil {
-		s.t.Fatalf("the server does not answer: %v\n%s", err, s.log)
 	}
 }
 
@@ -124,17 +138,20 @@ func (s *Server) end(signal syscall.Signal) {
 	s.cmd = nil
 }
 
-// KillWorkers ends the workers of this server's data directory as a crash would.
-func (s *Server) KillWorkers() {
-	for _, pid := range s.workers() {
+// KillWorkers ends the workers of this server's data directory as a crash would, and says how many.
+func (s *Server) KillWorkers() (ended int) {
+	for _, pid := range s.Workers() {
 		// One that has just ended by itself is no victim, and no matter.
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		if syscall.Kill(pid, syscall.SIGKILL) == nil {
+			ended++
+		}
 	}
+	return ended
 }
 
-// workers finds the processes that run this binary as workers of this data directory: a
+// Workers finds the processes that run this binary as workers of this data directory: a
 // server can die while its workers live, so that they are nobody's children.
-func (s *Server) workers() (pids []int) {
+func (s *Server) Workers() (pids []int) {
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		s.t.Fatal(err)

@@ -1,5 +1,3 @@
-//go:build long
-
 package kill
 
 import (
@@ -23,10 +21,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrock/types"
 
 	"outcrop.dev/outcrop/e2e/harness"
+	"outcrop.dev/outcrop/internal/trials"
 )
 
 var (
-	kills = flag.Int("kills", 20, "how many times to kill something")
+	kills = flag.Int("kills", trials.N(25, 100), "how many times to kill something, in all")
+	from  = flag.Int("from", 0, "the number of the first kill: pieces of one seed add up")
 	seed  = flag.Uint64("seed", 0, "seed of the moments and the victims; 0 draws one")
 )
 
@@ -38,12 +38,12 @@ func TestMain(m *testing.M) { harness.Main(m, &bin) }
 // the plainest kind, and one with all that could make a difference to one which goes on.
 var tunings = map[string]harness.Tuning{
 	"plain": {
-		Base: "outcrop.pebble-v1", Rows: 600, Validation: 24, Epochs: 2, Batch: 8, LearningRate: "0.0005",
+		Base: "outcrop.pebble-v1", Rows: trials.N(100, 600), Validation: 16, Epochs: trials.N(1, 2), Batch: 8, LearningRate: "0.0005",
 	},
 	"everything": {
-		Base: "outcrop.pebble-v1", Rows: 600, Validation: 24, Epochs: 2, Batch: 8, LearningRate: "0.002",
+		Base: "outcrop.pebble-v1", Rows: trials.N(100, 600), Validation: 16, Epochs: trials.N(1, 2), Batch: 8, LearningRate: "0.002",
 		More: map[string]string{
-			"method": "lora", "loraDropout": "0.1", "schedule": "cosine", "keepCheckpoints": "1", "evaluationInterval": "20",
+			"method": "lora", "loraDropout": "0.1", "schedule": "cosine", "keepCheckpoints": "1", "evaluationInterval": "5",
 			"bestCheckpoint": "validationLoss", "earlyStoppingPatience": "2", "activationCheckpointing": "true",
 		},
 	},
@@ -52,7 +52,13 @@ var tunings = map[string]harness.Tuning{
 const (
 	jobTimeout = 5 * time.Minute
 	// pauseMax bounds the time between two kills: a job is then hit several times.
-	pauseMax = 6 * time.Second
+	pauseMax = 4 * time.Second
+	// perJobMax is how many kills one job is to bear: it waits longer after each.
+	perJobMax = 9
+	// depthMax is how many more times the server is killed while it recovers from a kill, and
+	// recoveryMax when: it needs 0.3 s to answer.
+	depthMax    = 3
+	recoveryMax = 400 * time.Millisecond
 )
 
 // What the job leaves must not depend on what was killed while it ran.
@@ -60,23 +66,25 @@ func TestKilledJobsEndAsUndisturbedOnes(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
-	t.Logf("to repeat: -seed %d", *seed)
-	for kind, tuning := range tunings { // one after the other: each is to have the machine
-		t.Run(kind, func(t *testing.T) { killAndCompare(t, tuning) })
+	t.Logf("to repeat: -seed %d -from %d -kills %d", *seed, *from, *kills)
+	kinds := []string{"everything", "plain"}[:trials.N(1, 2)]
+	for i, kind := range kinds { // one after the other: each is to have the machine
+		first, last := *from+*kills*i/len(kinds), *from+*kills*(i+1)/len(kinds)
+		t.Run(kind, func(t *testing.T) { killAndCompare(t, tunings[kind], first, last) })
 	}
 }
 
-// killAndCompare runs jobs like tuning, until so much as is asked for has been killed.
-func killAndCompare(t *testing.T, tuning harness.Tuning) {
+// killAndCompare runs jobs like tuning, until the kills from first to last have been done.
+func killAndCompare(t *testing.T, tuning harness.Tuning, first, last int) {
 	s := harness.Start(t, bin, t.TempDir())
 	want := undisturbed(t, s, tuning)
-	k := &killer{t: t, s: s, rand: rand.New(rand.NewPCG(*seed, 0))}
-	for n := 1; k.done < *kills; n++ {
+	k := &killer{t: t, s: s, next: first, last: last}
+	for n := 1; k.next < k.last; n++ {
 		name := "killed-" + strconv.Itoa(n)
-		before := k.done
+		before := k.next
 		k.during(start(t, s, tuning, name))
 		compare(t, name, want, resultOf(t, s, name))
-		t.Logf("%s: killed %d times, %d in all", name, k.done-before, k.done)
+		t.Logf("%s: kills %d to %d, %d processes ended so far", name, before, k.next-1, k.ended)
 	}
 }
 
@@ -97,17 +105,18 @@ func undisturbed(t *testing.T, s *harness.Server, tuning harness.Tuning) map[str
 
 // A killer kills the server, its workers, or both.
 type killer struct {
-	t    *testing.T
-	s    *harness.Server
-	rand *rand.Rand
-	done int
+	t          *testing.T
+	s          *harness.Server
+	next, last int // kills by their number, which decides their moments and victims
+	ended      int // processes
 }
 
 // during kills until the job has ended or enough has been killed, then lets it end.
 func (k *killer) during(arn string) {
 	k.t.Helper()
-	for k.done < *kills {
-		time.Sleep(time.Duration(k.rand.Int64N(int64(pauseMax))))
+	for first := k.next; k.next < min(k.last, first+perJobMax); {
+		r := rand.New(rand.NewPCG(*seed, uint64(k.next)))
+		time.Sleep(time.Duration(r.Int64N(int64(pauseMax))))
 		job, err := bedrock.NewFromConfig(k.s.Config()).GetModelCustomizationJob(k.t.Context(),
 			&bedrock.GetModelCustomizationJobInput{JobIdentifier: aws.String(arn)})
 		if err != nil {
@@ -116,7 +125,8 @@ func (k *killer) during(arn string) {
 		if job.Status != types.ModelCustomizationJobStatusInProgress {
 			break
 		}
-		k.kill()
+		k.kill(r)
+		k.next++
 	}
 	job, err := harness.AwaitJob(k.t.Context(), k.s, arn, jobTimeout)
 	if err != nil || job.Status != types.ModelCustomizationJobStatusCompleted {
@@ -124,18 +134,28 @@ func (k *killer) during(arn string) {
 	}
 }
 
-func (k *killer) kill() {
-	victims := k.rand.IntN(3)
+// kill ends the workers, the server or both, and the server as often as not some times more while it
+// recovers.
+func (k *killer) kill(r *rand.Rand) {
+	victims := r.IntN(3)
 	if victims != 0 { // workers, or both
-		k.s.KillWorkers()
+		k.ended += k.s.KillWorkers()
 	}
-	if victims != 1 { // the server, or both
-		k.s.Kill()
-		// A worker alone must be able to go on, and to end, without a server.
-		time.Sleep(time.Duration(k.rand.Int64N(int64(time.Second))))
-		k.s.Restart()
+	if victims == 1 {
+		return
 	}
-	k.done++
+	k.s.Kill()
+	k.ended++
+	// A worker alone must be able to go on, and to end, without a server.
+	time.Sleep(time.Duration(r.Int64N(int64(time.Second))))
+	for range r.IntN(2) * (1 + r.IntN(depthMax)) {
+		k.s.RestartAndKill(time.Duration(r.Int64N(int64(recoveryMax))))
+		k.ended++
+		if r.IntN(2) == 0 {
+			k.ended += k.s.KillWorkers()
+		}
+	}
+	k.s.Restart()
 }
 
 // resultOf returns the job's loss files and a hash of each file of its model.
@@ -163,7 +183,7 @@ func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:
 
 // namesTheJob are the files of a model that differ between two jobs, because they name the
 // job and its data, or hold the checksum of one that does.
-var namesTheJob = []string{"README.md", "manifest.json"}
+var namesTheJob = []string{"README.md", "manifest.json", "checksums.json"}
 
 func hashTree(t *testing.T, root string, into map[string][]byte) {
 	t.Helper()

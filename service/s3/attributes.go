@@ -10,11 +10,7 @@ import (
 	"outcrop.dev/outcrop/data/blob"
 )
 
-const (
-	// metadataMax is S3's limit on user metadata: the bytes of names and values together.
-	metadataMax    = 2 << 10
-	metadataPrefix = "X-Amz-Meta-"
-)
+const metadataPrefix = "X-Amz-Meta-"
 
 // contentHeaders are kept with an object and given back.
 var contentHeaders = []string{

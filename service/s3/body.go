@@ -12,14 +12,6 @@ import (
 	"outcrop.dev/outcrop/wire/restxml"
 )
 
-const (
-	// putMax is the largest body of PutObject and UploadPart: S3's 5 GiB.
-	putMax = 5 << 30
-	// documentMax is the largest XML body: a list of 1,000 keys of 1,024 bytes, escaped, or of
-	// 10,000 parts with their checksums, fits.
-	documentMax = 8 << 20
-)
-
 // checkLength refuses a body whose length is unknown or above putMax.
 func (c *call) checkLength() error {
 	switch n := c.r.ContentLength; {

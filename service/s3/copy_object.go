@@ -8,11 +8,7 @@ import (
 	"outcrop.dev/outcrop/data/blob"
 )
 
-const (
-	copySourceHeader = "X-Amz-Copy-Source"
-	// copyMax is the largest object that CopyObject takes: S3's 5 GiB.
-	copyMax = 5 << 30
-)
+const copySourceHeader = "X-Amz-Copy-Source"
 
 type copyObjectResult struct {
 	XMLName      xml.Name `xml:"CopyObjectResult"`

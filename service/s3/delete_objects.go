@@ -8,9 +8,6 @@ import (
 	"outcrop.dev/outcrop/wire/restxml"
 )
 
-// deleteMax is S3's limit on the keys of one request.
-const deleteMax = 1000
-
 type deleteRequest struct {
 	XMLName xml.Name `xml:"Delete"`
 	Quiet   bool

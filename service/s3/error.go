@@ -101,12 +101,6 @@ func (c *call) fail(err error) {
 	restxml.WriteError(c.w, c.r, e)
 }
 
-// drainMax is the largest body that is read although the request is refused already. A
-// client that sends all of a body before it reads would otherwise find the connection reset,
-// and not the error. Parts are of 5 to 8 MiB. It is thrown away as it comes and takes no
-// memory; whoever is not known has the time that the server gives to bodies, and no more.
-const drainMax = 16 << 20
-
 // drain reads the rest of a body. Expect: 100-continue is no reason not to: the SDK for Go
 // sends it and does not wait.
 func (c *call) drain() {

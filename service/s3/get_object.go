@@ -160,9 +160,6 @@ func (c *call) partView(v view) (view, error) {
 	return v, unsatisfiable
 }
 
-// partsMax is S3's limit on the number of a part.
-const partsMax = 10_000
-
 func (c *call) partNumber() (int, error) {
 	v := c.query.Get("partNumber")
 	n, err := strconv.Atoi(v)

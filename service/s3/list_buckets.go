@@ -6,9 +6,6 @@ import (
 	"strconv"
 )
 
-// bucketsMax is S3's limit on the buckets of a page.
-const bucketsMax = 10_000
-
 type listAllMyBucketsResult struct {
 	XMLName           xml.Name `xml:"ListAllMyBucketsResult"`
 	Xmlns             string   `xml:"xmlns,attr"`

@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// keyMax is S3's limit on the bytes of a key.
-const keyMax = 1024
-
 // target splits the request's place into bucket and key. The path is taken as it came, but
 // for its percent-escapes: nothing cleans "//" or "..".
 func (c *call) target() (bucket, key string) {

@@ -10,14 +10,6 @@ import (
 	"outcrop.dev/outcrop/data/blob"
 )
 
-// S3's limits on tags; lengths are in characters.
-const (
-	objectTagsMax = 10
-	bucketTagsMax = 50
-	tagKeyMax     = 128
-	tagValueMax   = 256
-)
-
 type tagging struct {
 	XMLName xml.Name  `xml:"Tagging"`
 	Xmlns   string    `xml:"xmlns,attr,omitempty"`

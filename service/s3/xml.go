@@ -41,9 +41,6 @@ func urlEncode(s string) string {
 	return strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(s))
 }
 
-// listMax is S3's limit on the items of a page.
-const listMax = 1000
-
 // maxItems reads max-keys and its relatives.
 func (c *call) maxItems(name string) (int, error) {
 	v := c.query.Get(name)

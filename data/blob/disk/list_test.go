@@ -173,4 +173,11 @@ func BenchmarkListObjects(b *testing.B) {
 			}
 		})
 	}
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			if n := len(walk(b, s, blob.ObjectQuery{Max: 1000})); n != len(keys) {
+				b.Fatalf("%d of %d keys", n, len(keys))
+			}
+		}
+	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"outcrop.dev/outcrop"
 	"outcrop.dev/outcrop/data/store/sqlite"
+	"outcrop.dev/outcrop/internal/trials"
 )
 
 const crashEnv = "OUTCROP_STORE_CRASH_TEST"
@@ -73,7 +74,8 @@ func TestKilledWhileApplying(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	for range 10 {
+	batches := 0
+	for range trials.N(10, 200) {
 		acknowledged := runAndKill(t, path)
 		s := open(t, path, time.Now)
 		counter, err := s.Get(t.Context(), outcrop.Key{ARN: crashRecord(outcrop.KindThroughput, 0).ARN})
@@ -93,7 +95,9 @@ func TestKilledWhileApplying(t *testing.T) {
 			t.Fatalf("%d jobs and %d models of %d batches", jobs, models, written)
 		}
 		s.Close()
+		batches = written
 	}
+	t.Logf("%d batches of three rows, each acknowledged one there and whole", batches)
 }
 
 // runAndKill lets a child write until it has acknowledged some batches, kills it at a

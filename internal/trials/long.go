@@ -1,0 +1,6 @@
+//go:build long
+
+package trials
+
+// Long says whether the tests were built with the tag long.
+const Long = true
