@@ -30,15 +30,17 @@ func TestStopEndsStreams(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	url := s.URL()
-	client := bedrockruntime.New(bedrockruntime.Options{
-		Region: "us-east-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(testKey.AccessKeyID, testKey.SecretAccessKey, ""),
-		HTTPClient:  &http.Client{Transport: &http.Transport{}},
-	})
+	client := func() *bedrockruntime.Client { // each for one stream: the SDK's streams of one client race
+		return bedrockruntime.New(bedrockruntime.Options{
+			Region: "us-east-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
+			Credentials: credentials.NewStaticCredentialsProvider(testKey.AccessKeyID, testKey.SecretAccessKey, ""),
+			HTTPClient:  &http.Client{Transport: &http.Transport{}},
+		})
+	}
 	const n = 8
 	streams := make([]*bedrockruntime.InvokeModelWithResponseStreamEventStream, n)
 	for i := range streams {
-		out, err := client.InvokeModelWithResponseStream(t.Context(), &bedrockruntime.InvokeModelWithResponseStreamInput{
+		out, err := client().InvokeModelWithResponseStream(t.Context(), &bedrockruntime.InvokeModelWithResponseStreamInput{
 			ModelId: aws.String("amazon.titan-text-express-v1"),
 			Body:    []byte(`{"inputText":"Write a long story.","textGenerationConfig":{"maxTokenCount":4000,"temperature":1}}`),
 		})
