@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,11 +55,14 @@ type fakeEngine struct {
 	outcrop.Engine
 	words []string
 	err   error // after the words
+	mu    sync.Mutex
 	asked []outcrop.GenerateRequest
 }
 
 func (e *fakeEngine) Generate(ctx context.Context, req outcrop.GenerateRequest, emit func(string) error) (outcrop.GenerateResult, error) {
+	e.mu.Lock()
 	e.asked = append(e.asked, req)
+	e.mu.Unlock()
 	res := outcrop.GenerateResult{InputTokens: 5, ReusedTokens: 2}
 	for _, w := range e.words {
 		select {
@@ -79,9 +83,14 @@ func (e *fakeEngine) CountTokens(_ context.Context, m outcrop.ModelFiles, messag
 	return m.ContextLength + len(messages), e.err
 }
 
-type fakeMeter struct{ used []outcrop.Usage }
+type fakeMeter struct {
+	mu   sync.Mutex
+	used []outcrop.Usage
+}
 
 func (m *fakeMeter) Record(ctx context.Context, u outcrop.Usage) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if ctx.Err() == nil {
 		m.used = append(m.used, u)
 	}

@@ -124,6 +124,9 @@ func TestHostileFiles(t *testing.T) {
 // TestCheckTakesWhatIsPublished: no kind of tokenizer is refused.
 func TestCheckTakesWhatIsPublished(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("SKIPPED: under the race detector patterns take many times as long, and the limit is time of the processor")
+	}
 	for _, name := range kindNames(t) {
 		tok, _ := loadKind(t, name)
 		if err := tok.Check(); err != nil {

@@ -230,6 +230,7 @@ func TestChecksTakeTurns(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if most != 2 || e.checker.count != n-1 {
 			t.Errorf("%d checks at once, %d in all", most, e.checker.count)
 		}
