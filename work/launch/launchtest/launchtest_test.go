@@ -260,7 +260,7 @@ func watch(t *testing.T, test func(*fixture), spoil func(*spoilt)) []string {
 			spoil(&site)
 			return site.Site
 		})
-		f.patience = patience / 30
+		f.patience = patience / 6
 		test(f)
 	}()
 	<-done
