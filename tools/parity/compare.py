@@ -10,7 +10,7 @@ TOLERANCES = {
     "loss": ((6e-7, 1.7e-7), (4e-3, 1.0e-3)),  # mean over the trained tokens
     "grad": ((5e-5, 1.3e-5), (0.4, 0.14)),  # of every tensor
     "step": ((4e-4, 1.3e-4), (0.9, 0.53)),  # what ten steps of AdamW added to every tensor
-    "losses": ((1e-5, 3.0e-6), (0.3, 0.085)),  # of these steps
+    "losses": ((3e-5, 1.1e-5), (0.3, 0.085)),  # of these steps; the largest with AVX2, 3.0e-6 with AVX-512
     "cached": ((6e-6, 1.9e-6), (0.1, 0.038)),  # logits of each generated token
     "greedy": ((1e-6, 0), (0.1, 0.028)),  # best logit less that of the token chosen, in σ of the row
     "saved": ((0, 0), (0.05, 0.015)),  # logits of the saved model in transformers; float16 becomes bfloat16
